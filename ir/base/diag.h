@@ -1,10 +1,10 @@
 // Diagnostics are data: severity, span, message, notes, a hint. They are collected, sorted by place and
 // printed at the end of the phase that reported them, so one run shows all errors of a phase.
 //
-//   model.tdsl:12:11: error: matmul needs equal inner sizes, got 128 and 64
+//   model.tdsl:12:9: error: matmul needs equal inner sizes, got 128 and 64
 //      12 |     h = x @ w
 //         |         ^^^^^
-//   hint: transpose w, or declare it f32[128, n]
+//     hint: transpose w, or declare it f32[128, n]
 #ifndef TDSL_IR_BASE_DIAG_H
 #define TDSL_IR_BASE_DIAG_H
 
@@ -33,6 +33,8 @@ typedef struct Diags {
     Sources *sources;
     VEC(Diag *) list;
     int error_count;
+    Diag **buckets; // hash table over the list, to find duplicates
+    int bucket_count;
 } Diags;
 
 enum { DIAGS_PRINTED = 20 }; // more than these are counted, not printed
@@ -53,7 +55,7 @@ void add_hint(Diags *diags, Diag *diag, const char *format, ...)
 void diags_print(const Diags *diags, Text *out);
 
 // The name among `candidates` that is closest to `name` (edit distance at most a third of its length,
-// at least 1), or NULL: for "did you mean".
+// at least 1), or NULL: for "did you mean". Names of more than 127 bytes have no closest name.
 const char *closest_name(const char *name, const char *const *candidates, int count);
 
 #endif
