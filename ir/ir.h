@@ -52,6 +52,7 @@ typedef enum AttributeKind {
     ATTRIBUTE_element,     // element
     ATTRIBUTE_constant,    // data
     ATTRIBUTE_iota,        // element, shape, axis
+    ATTRIBUTE_dimension,   // dimension
     ATTRIBUTE_shape,       // shape
     ATTRIBUTE_broadcast,   // shape, axes (one result axis for each operand axis, increasing)
     ATTRIBUTE_permutation, // axes
@@ -92,6 +93,7 @@ typedef struct Attribute {
     bool reverse;
     const char *labels;
     const TensorData *data;
+    const Dim *dimension; // symbolic: a known dimension is a constant
     const Dim *trip;
     int carried;
     bool counted;
