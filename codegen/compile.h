@@ -1,0 +1,55 @@
+// Machine code for a Program, through LLVM or the system's C compiler. Nothing LLVM shows here.
+#ifndef TDSL_CODEGEN_COMPILE_H
+#define TDSL_CODEGEN_COMPILE_H
+
+#include "codegen/loops.h"
+
+typedef struct Target {
+    const char *triple;   // NULL: this machine
+    const char *cpu;      // NULL: this machine's (JIT) or the triple's baseline ("x86-64-v3" for .so/.o)
+    const char *features; // NULL: none beyond the cpu's
+} Target;
+
+typedef struct CompileOptions {
+    int level;     // -O0 .. -O3
+    bool position_independent;
+    Target target;
+} CompileOptions;
+
+typedef struct Bytes {
+    const unsigned char *at; // in the arena given
+    size_t count;
+} Bytes;
+
+// An object file in memory; or LLVM IR text; or assembly text. On failure false and *error is set.
+bool compile_object(Arena *arena, const Program *program, const CompileOptions *options, Bytes *object,
+                    const char **error);
+bool compile_llvm_text(Arena *arena, const Program *program, const CompileOptions *options, Text *out,
+                       const char **error);
+bool compile_assembly(Arena *arena, const Program *program, const CompileOptions *options, Text *out,
+                      const char **error);
+
+// A loaded program: machine code in this process.
+typedef struct Loaded Loaded;
+// Raw signature of every entry: a pointer for each group that the entry uses, in GroupKind order, each
+// an array of pointers (the struct of the header), and the workspace. They are called through
+// loaded_call.
+typedef struct CallArguments {
+    void **groups[GROUP_COUNT]; // NULL for groups that are not used
+    void *workspace;            // 64-byte aligned
+} CallArguments;
+
+Loaded *load_object(const Program *program, Bytes object, const char **error, Arena *arena);
+// The --engine c: C source compiled by the system's compiler ($CC, else cc) to a shared object in a
+// private temporary folder, loaded, and deleted again.
+Loaded *load_c(const Program *program, int level, const char **error, Arena *arena);
+int loaded_call(const Loaded *loaded, const Entry *entry, const CallArguments *arguments);
+void loaded_free(Loaded *loaded);
+
+// Links an object to a shared object at `path` (cc -shared, else ld.lld -shared).
+bool link_shared(Arena *arena, Bytes object, const char *path, const char **error);
+
+// Width and number of this machine's vector registers, for LowerOptions.
+void target_vector_shape(const Target *target, int *vector_bytes, int *vector_registers);
+
+#endif
