@@ -82,8 +82,8 @@ static void test_escapes(void) {
                    "m:1:7: error: bad\n    1 | \\x1b[31m x\n"
                    "      |          ^\n");
     EXPECT_PRINTED("\xff x", 0, 1, "m:1:1: error: bad\n    1 | \\xff x\n      | ^^^^\n");
-    EXPECT_PRINTED("\xc0\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xe2\x82", 0, 1,
-                   "m:1:1: error: bad\n    1 | \\xc0\\x80 \\xed\\xa0\\x80 \\xf4\\x90\\x80\\x80 "
+    EXPECT_PRINTED("\xc1\x81 \xed\xa0\x80 \xf4\x90\x80\x80 \xe2\x82", 0, 1,
+                   "m:1:1: error: bad\n    1 | \\xc1\\x81 \\xed\\xa0\\x80 \\xf4\\x90\\x80\\x80 "
                    "\\xe2\\x82\n      | ^^^^\n");
     EXPECT_PRINTED("\xe2\x80\xae x \x7f \xc2\x85", 0, 3,
                    "m:1:1: error: bad\n    1 | \\u202e x \\x7f \\u0085\n      | ^^^^^^\n");
