@@ -10,6 +10,7 @@
 #ifndef TDSL_FRONTEND_AST_H
 #define TDSL_FRONTEND_AST_H
 
+// (The prefix Ast keeps the names apart from those of ir/ir.h and ir/model.h, which the elaborator includes too.)
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,8 +23,8 @@ enum { AST_DEPTH_MAX = 500 };
 
 typedef struct Expr Expr;
 typedef struct Stmt Stmt;
-typedef struct Block Block;
-typedef struct Function Function;
+typedef struct AstBlock AstBlock;
+typedef struct AstFunction AstFunction;
 
 typedef VEC(Expr *) ExprList;
 typedef VEC(Stmt *) StmtList;
@@ -58,11 +59,11 @@ typedef enum BinaryOp {
 } BinaryOp;
 
 // `e`, or `name = e`, in a call.
-typedef struct Argument {
+typedef struct AstArgument {
     AstName name; // text NULL: positional
     Expr *value;
-} Argument;
-typedef VEC(Argument) ArgumentList;
+} AstArgument;
+typedef VEC(AstArgument) ArgumentList;
 
 typedef enum SubscriptKind {
     SUBSCRIPT_AT,       // x[value]: an integer, or an integer tensor
@@ -164,7 +165,7 @@ struct Expr {
             Expr *body;
             bool builds_tensor; // [for ...: e]; false: an argument, sum(for ...: e)
         } comprehension;
-        Function *function; // its name has no text
+        AstFunction *function; // its name has no text
     } as;
 };
 
@@ -181,7 +182,7 @@ typedef VEC(TypeExpr *) TypeExprList;
 
 // ---- statements
 
-struct Block {
+struct AstBlock {
     Span span; // with the braces
     int depth;
     StmtList statements;
@@ -203,7 +204,7 @@ typedef VEC(OutputItem) OutputItemList;
 
 typedef struct IfBranch {
     Expr *condition;
-    Block *body;
+    AstBlock *body;
 } IfBranch;
 typedef VEC(IfBranch) IfBranchList;
 
@@ -245,18 +246,18 @@ struct Stmt {
         ExprList returned; // may be empty
         struct {
             Binder binder;
-            Block *body;
+            AstBlock *body;
         } loop; // STMT_FOR
         struct {
             Expr *condition;
             Expr *limit; // NULL: not written
-            Block *body;
+            AstBlock *body;
         } while_loop;
         struct {
             IfBranchList branches; // if, else if, ...; never empty
-            Block *otherwise;      // NULL: none
+            AstBlock *otherwise;      // NULL: none
         } branch;
-        Block *body; // STMT_NO_GRAD, STMT_CHECKPOINT
+        AstBlock *body; // STMT_NO_GRAD, STMT_CHECKPOINT
         Expr *expression;
     } as;
 };
@@ -270,43 +271,43 @@ typedef struct DimensionDef {
 } DimensionDef;
 typedef VEC(DimensionDef) DimensionDefList;
 
-typedef struct Parameter {
+typedef struct AstParameter {
     AstName name;
     TypeExpr *type; // NULL: not written
     Expr *value;    // the default; NULL: none
-} Parameter;
-typedef VEC(Parameter) ParameterList;
+} AstParameter;
+typedef VEC(AstParameter) ParameterList;
 
 // A function, named or not. `fn f(x) = e` has a body of one `return e`.
 //
 //   fn f(x: real, n: i32) -> real { ... } derivative(f_bar) { return ..., none }
 //
 // The derivative's parameters and results are the elaborator's business.
-struct Function {
+struct AstFunction {
     Span span;
     AstName name; // text NULL: fn(x) = e, an expression
     DimensionDefList dimensions;
     ParameterList parameters;
     TypeExprList results; // empty: not written
     bool is_expression;   // written with `=`
-    Block *body;
-    Block *derivative; // NULL: none
+    AstBlock *body;
+    AstBlock *derivative; // NULL: none
     ParameterList derivative_parameters;
 };
 
-typedef struct Model {
+typedef struct AstModel {
     AstName name;
     DimensionDefList dimensions;
-    Block *body;
-} Model;
+    AstBlock *body;
+} AstModel;
 
 // optimizer sgd(lr = 0.1, momentum = 0) { state v = zeros_like(p); v = momentum*v + g; p = p - lr*v
 // } The body sees `p` and `g`, a parameter and its gradient.
-typedef struct Optimizer {
+typedef struct AstOptimizer {
     AstName name;
     ParameterList parameters;
-    Block *body;
-} Optimizer;
+    AstBlock *body;
+} AstOptimizer;
 
 typedef enum DefinitionKind {
     DEFINITION_IMPORT,
@@ -323,9 +324,9 @@ typedef struct Definition {
             const char *path; // as written, escapes replaced
             Span path_span;
         } import;
-        Function *function;
-        Model *model;
-        Optimizer *optimizer;
+        AstFunction *function;
+        AstModel *model;
+        AstOptimizer *optimizer;
     } as;
 } Definition;
 typedef VEC(Definition *) DefinitionList;
