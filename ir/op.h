@@ -8,7 +8,8 @@ typedef enum DerivativeKind {
     DERIVATIVE_zero,
     DERIVATIVE_partials,
     DERIVATIVE_linear,
-    DERIVATIVE_custom
+    DERIVATIVE_custom,
+    DERIVATIVE_regions
 } DerivativeKind;
 
 typedef enum ElementRule {
@@ -53,5 +54,11 @@ bool op_result_type(Module *module, Op op, Value *const *operands, int count,
 // wrap around in it. Used by the evaluator and by constant folding.
 double scalar_real(Op op, ElementType element, const double *arguments);
 int64_t scalar_integer(Op op, ElementType element, const int64_t *arguments);
+// For select `element` is that of its result; bool counts as an integer type (comparisons of bool).
+// OP_cast returns its operand: the conversion is the caller's, with these three.
+double scalar_round(ElementType element, double value); // f32: rounded to single; else as it is
+int64_t scalar_wrap(ElementType element, int64_t value); // modulo 2**32 for i32; bool: value != 0
+// Towards zero; out of range and NaN give 0; bool: value != 0.
+int64_t scalar_integer_from_real(ElementType element, double value);
 
 #endif
