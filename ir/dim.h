@@ -1,9 +1,10 @@
 // Dimensions of shapes: exact expressions over named dimensions.
 //
-// A Dim is a polynomial with rational coefficients over atoms; an atom is a named dimension or a
-// quotient that could not be simplified (`C / H`). Dims are interned in a DimTable in a canonical
-// form, so equal expressions are the same pointer: `D*(D-1)/2` and `(D*D - D)/2` compare equal.
-// Constants are the polynomials without atoms. Named dimensions stand for positive integers.
+// A Dim is a sum of products of named dimensions with rational coefficients, where names and sums may
+// stand below a fraction bar (`C / H`). Dims are interned in a DimTable in a canonical form, so equal
+// expressions are the same pointer: `D*(D-1)/2` and `(D*D - D)/2` compare equal. Only between
+// quotients by different sums some equalities are not found. Constants have no names. Named
+// dimensions stand for positive integers.
 #ifndef TDSL_IR_DIM_H
 #define TDSL_IR_DIM_H
 
@@ -21,12 +22,13 @@ DimTable *dim_table_new(Arena *arena);
 
 const Dim *dim_constant(DimTable *table, int64_t value);
 const Dim *dim_symbol(DimTable *table, const char *name);
-// NULL when a coefficient would overflow 64 bits.
+// NULL when a coefficient would overflow 64 bits, the expression would be huge, or the result is a
+// number but not an integer. NULL operands give NULL.
 const Dim *dim_add(DimTable *table, const Dim *x, const Dim *y);
 const Dim *dim_subtract(DimTable *table, const Dim *x, const Dim *y);
 const Dim *dim_multiply(DimTable *table, const Dim *x, const Dim *y);
-// The exact quotient x / y. NULL if y is zero, or both are constants and y does not divide x. A
-// quotient of polynomials is simplified where y divides every term; otherwise it becomes an atom.
+// The exact quotient x / y, simplified. NULL also if y is zero, or both are constants and y does not
+// divide x.
 const Dim *dim_divide(DimTable *table, const Dim *x, const Dim *y);
 
 // True and *value if the dimension is a known integer.
@@ -49,6 +51,8 @@ bool dim_mentions(const Dim *dim, const char *name);
 // If `dim` is linear in the named dimension with all else constant (a*N + b) and a*N + b == value has
 // an integer solution, true and *solution: how data binds a symbolic dimension.
 bool dim_solve(const Dim *dim, const char *name, int64_t value, int64_t *solution);
+// True if it can be shown that `dim` is at least `minimum` whatever its names stand for.
+bool dim_is_at_least(DimTable *table, const Dim *dim, int64_t minimum);
 
 // `32`, `B`, `2*B + 1`, `D*(D - 1)/2` is printed as `(D*D - D)/2`. Reads back through the same grammar.
 void dim_print(Text *out, const Dim *dim);

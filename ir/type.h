@@ -39,6 +39,7 @@ Type type_scalar(ElementType element);
 Type type_of_sizes(DimTable *table, Arena *arena, ElementType element, int rank,
                    const int64_t *sizes);
 Type type_with_element(Type type, ElementType element); // same shape
+Type type_copy(Arena *arena, Type type);                // with its dimensions in `arena`
 bool type_equal(Type x, Type y);
 bool shape_equal(Type x, Type y);
 // All dimensions known?
@@ -47,9 +48,9 @@ bool type_is_static(Type type);
 // built (type_fits), so these cannot overflow.
 int64_t type_elements(Type type);
 size_t type_bytes(Type type);
-// False if a static type has a negative dimension or 2^46 elements or more.
+// False if a known dimension is negative, or the known dimensions other than 0 multiply to 2^46 or more.
 bool type_fits(Type type);
-// The product of all dimensions as a Dim.
+// The product of all dimensions as a Dim; NULL if it overflows.
 const Dim *type_size(DimTable *table, Type type);
 
 void type_print(Text *out, Type type); // `f32[B,64]`, `f32`
