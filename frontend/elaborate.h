@@ -3,7 +3,7 @@
 // one run.
 //
 //     AstFile *tree = parse_source(&arena, &diags, file);
-//     Program program;
+//     ElaboratedProgram program;
 //     if (diags.error_count > 0 || !elaborate(&arena, &diags, tree, &options, &program)) ...
 //
 // Results live in `arena`. A model's functions call helper functions of the same module (OP_call);
@@ -32,15 +32,15 @@ typedef struct ElaborateOptions {
     void *import_context;
 } ElaborateOptions;
 
-typedef struct Program {
+typedef struct ElaboratedProgram {
     Module *module;
     VEC(Model *) models; // of the file itself, in its order
-} Program;
+} ElaboratedProgram;
 
 // False after errors were reported. Functions that no model calls are checked too. A binding of a
 // dimension that no elaborated model has is an error.
 bool elaborate(Arena *arena, Diags *diags, const AstFile *file, const ElaborateOptions *options,
-               Program *program);
+               ElaboratedProgram *program);
 
 // A dimension in a model's `< >`.
 typedef struct ModelDimension {
