@@ -14,6 +14,13 @@ typedef struct Builder {
 
 Builder builder_at(Region *region, Span span);
 
+// For those who make instructions of any kind (the builders below, copying, the parser of the text
+// form): an instruction without results and regions. Dimensions, axes and labels of the attribute are
+// copied; the data of a constant must live as long as the module.
+Inst *build_inst(Builder *b, Op op, Value *const *operands, int count, const Attribute *attribute);
+Value *inst_add_result(Inst *inst, Type type);
+Value *inst_insert_result(Inst *inst, int index, Type type); // before result `index`
+
 // Any operator with one result.
 Value *build_op(Builder *b, Op op, Value *const *operands, int count, const Attribute *attribute);
 
