@@ -54,7 +54,8 @@ typedef enum ScalarOp {
     SCALAR_SHIFT_RIGHT,   // copies of the sign come in
     SCALAR_SHIFT_LOGICAL, // zeros come in
     SCALAR_SELECT,        // bool ? args[1] : args[2]; both are evaluated
-    SCALAR_CAST,          // to this scalar's type; real to integer: towards zero, 0 out of range or NaN
+    SCALAR_CAST,          // to this scalar's type; real to integer: towards zero, 0 out of range or NaN;
+                          // from bool: 0 or 1; never to bool
     SCALAR_BITS,          // the same bits: f32 <-> i32, f64 <-> i64
     SCALAR_LIBM,          // function `name` of libm, of real arguments, all of one type
 } ScalarOp;
@@ -96,7 +97,10 @@ struct Buffer {
     int id; // unique in the program
 };
 
-// A mutable local of a kernel: a scalar (count 1) or a small array, for accumulators and tiles.
+// A mutable local of a kernel: a scalar (count 1) or a small array, for accumulators and tiles. An
+// array's index is made of constants and of indices of LOOP_VECTOR and LOOP_UNROLL loops of constant
+// extent (`r * 32 + c`), or, in a LOOP_VECTOR loop over a block, the loop's index: unrolled, an array
+// may live in registers.
 struct Local {
     ElementType type;
     int count;
@@ -130,8 +134,10 @@ typedef enum StatementKind {
     STATEMENT_SET,     // local[index] = value
     STATEMENT_LOOP,    // loop
     STATEMENT_IF,      // if (condition) body else otherwise (may be empty)
-    STATEMENT_WHILE,   // repeat { body; if (!condition) break; otherwise }: condition is computed in body
-    STATEMENT_PRESENT, // body, if the pointer of `buffer` is not NULL
+    STATEMENT_WHILE,   // repeat { body; if (!condition) break; otherwise }: condition is computed in
+                       // body; `otherwise` sees body's scalars
+    STATEMENT_PRESENT, // body, if the pointer of `buffer` is not NULL; in entries and in kernels: a
+                       // kernel may be passed a NULL pointer for an optional field
     STATEMENT_CALL,    // kernel(buffers ..., arguments ...); entries only. Its failure ends the entry.
     STATEMENT_FAIL,    // if (condition) the kernel or entry ends with the status of `site`
     STATEMENT_COPY,    // memcpy of the whole `buffer` into `target`; entries only; counts are equal
