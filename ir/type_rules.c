@@ -25,7 +25,7 @@ bool refuse_sizes(Rule *rule, const char *what, const Dim *x, const Dim *y) {
                   show_dim(rule, y));
 }
 
-bool accept(Rule *rule, ElementType element, const Dim *const *dims, int rank) {
+bool give_type(Rule *rule, ElementType element, const Dim *const *dims, int rank) {
     rule->result = type_copy(rule->module->arena, (Type){element, rank, dims});
     if (!type_fits(rule->result)) {
         return refuse(rule, "would make a tensor that is too large or has a negative size: %s",
@@ -163,7 +163,7 @@ static bool type_elementwise(Rule *rule) {
         return false;
     }
     Type type = operand_type(rule, 0);
-    return accept(rule, element, type.dims, type.rank);
+    return give_type(rule, element, type.dims, type.rank);
 }
 
 static bool (*const tensor_rules[OP_COUNT])(Rule *) = {

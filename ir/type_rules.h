@@ -24,7 +24,7 @@ bool refuse(Rule *rule, const char *format, ...) __attribute__((format(printf, 2
 // symbolic, "NAME cannot show that WHAT X and Y are equal".
 bool refuse_sizes(Rule *rule, const char *what, const Dim *x, const Dim *y);
 // Sets the result's type; refuses one that does not fit. `dims` are copied.
-bool accept(Rule *rule, ElementType element, const Dim *const *dims, int rank);
+bool give_type(Rule *rule, ElementType element, const Dim *const *dims, int rank);
 
 Type operand_type(const Rule *rule, int index);
 const char *show_dim(const Rule *rule, const Dim *dim);

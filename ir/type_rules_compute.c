@@ -33,7 +33,7 @@ bool type_gather(Rule *rule) {
         return refuse(rule, "needs a tensor and an index for each of its axes");
     }
     Type x = operand_type(rule, 0), shape = operand_type(rule, 1);
-    return require_indices(rule, 1, x, shape) && accept(rule, x.element, shape.dims, shape.rank);
+    return require_indices(rule, 1, x, shape) && give_type(rule, x.element, shape.dims, shape.rank);
 }
 
 static bool type_scatter(Rule *rule) {
@@ -46,7 +46,7 @@ static bool type_scatter(Rule *rule) {
                       element_name(values.element), element_name(base.element));
     }
     return require_indices(rule, 2, base, values) &&
-           accept(rule, base.element, base.dims, base.rank);
+           give_type(rule, base.element, base.dims, base.rank);
 }
 
 bool type_scatter_add(Rule *rule) {
@@ -72,7 +72,7 @@ static bool accept_without(Rule *rule, ElementType element, Ints axes) {
             dims[rank++] = x.dims[axis];
         }
     }
-    return accept(rule, element, dims, rank);
+    return give_type(rule, element, dims, rank);
 }
 
 static bool type_sum_or_product(Rule *rule) {
@@ -137,7 +137,7 @@ bool type_argmin(Rule *rule) {
 bool type_cumsum(Rule *rule) {
     Type x = operand_type(rule, 0);
     return require_number(rule, 0) && require_axis(rule, rule->attribute->axis, x.rank) &&
-           accept(rule, x.element, x.dims, x.rank);
+           give_type(rule, x.element, x.dims, x.rank);
 }
 
 // Contraction. Labels are "X,Y->Z"; the size of each label is that of the axes it stands at.
@@ -223,7 +223,7 @@ bool type_contract(Rule *rule) {
                           labels.part[2][i], rule->attribute->labels);
         }
     }
-    return accept(rule, x.element, dims, rank);
+    return give_type(rule, x.element, dims, rank);
 }
 
 // Structured operators are typed by their regions or their callee.

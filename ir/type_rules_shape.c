@@ -12,7 +12,7 @@ bool type_constant(Rule *rule) {
     if (!type_is_static(data->type)) {
         return refuse(rule, "needs a shape of known sizes, got %s", show_type(rule, data->type));
     }
-    return accept(rule, data->type.element, data->type.dims, data->type.rank);
+    return give_type(rule, data->type.element, data->type.dims, data->type.rank);
 }
 
 bool type_iota(Rule *rule) {
@@ -23,14 +23,14 @@ bool type_iota(Rule *rule) {
     }
     return require_dims(rule, shape, shape.count, "sizes") &&
            require_axis(rule, rule->attribute->axis, shape.count) &&
-           accept(rule, element, shape.at, shape.count);
+           give_type(rule, element, shape.at, shape.count);
 }
 
 bool type_dimension(Rule *rule) {
     if (!rule->attribute->dimension) {
         return refuse(rule, "has no value");
     }
-    return accept(rule, TYPE_I64, NULL, 0);
+    return give_type(rule, TYPE_I64, NULL, 0);
 }
 
 bool type_broadcast(Rule *rule) {
@@ -54,7 +54,7 @@ bool type_broadcast(Rule *rule) {
             return refuse_sizes(rule, what, x.dims[i], size);
         }
     }
-    return accept(rule, x.element, shape.at, shape.count);
+    return give_type(rule, x.element, shape.at, shape.count);
 }
 
 bool type_reshape(Rule *rule) {
@@ -81,7 +81,7 @@ bool type_reshape(Rule *rule) {
         return refuse(rule, "%s cannot show that %s and %s elements are equally many", types,
                       show_dim(rule, before), show_dim(rule, after));
     }
-    return accept(rule, x.element, shape.at, shape.count);
+    return give_type(rule, x.element, shape.at, shape.count);
 }
 
 bool type_transpose(Rule *rule) {
@@ -104,7 +104,7 @@ bool type_transpose(Rule *rule) {
         seen[axis] = true;
         dims[i] = x.dims[axis];
     }
-    return accept(rule, x.element, dims, x.rank);
+    return give_type(rule, x.element, dims, x.rank);
 }
 
 static bool is_constant(const Dim *dim, int64_t value) {
@@ -187,7 +187,7 @@ bool type_slice(Rule *rule) {
                           show_dim(rule, start), show_dim(rule, stop), step);
         }
     }
-    return accept(rule, x.element, dims, x.rank);
+    return give_type(rule, x.element, dims, x.rank);
 }
 
 // low + size + (size - 1) * (step - 1) + high; an axis without elements has nothing in between.
@@ -242,7 +242,7 @@ bool type_pad(Rule *rule) {
             return false;
         }
     }
-    return accept(rule, x.element, dims, x.rank);
+    return give_type(rule, x.element, dims, x.rank);
 }
 
 // Operand `index` of a concat has the type of the first one but for the size of `axis`.
@@ -288,10 +288,10 @@ bool type_concat(Rule *rule) {
             return refuse(rule, "would make a tensor that is too large");
         }
     }
-    return accept(rule, first.element, dims, first.rank);
+    return give_type(rule, first.element, dims, first.rank);
 }
 
 bool type_detach(Rule *rule) {
     Type x = operand_type(rule, 0);
-    return accept(rule, x.element, x.dims, x.rank);
+    return give_type(rule, x.element, x.dims, x.rank);
 }
