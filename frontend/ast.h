@@ -10,7 +10,8 @@
 #ifndef TDSL_FRONTEND_AST_H
 #define TDSL_FRONTEND_AST_H
 
-// (The prefix Ast keeps the names apart from those of ir/ir.h and ir/model.h, which the elaborator includes too.)
+// (The prefix Ast keeps the names apart from those of ir/ir.h and ir/model.h, which the elaborator
+// includes too.)
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,7 +20,7 @@
 #include "ir/base/text.h"
 #include "ir/base/vec.h"
 
-enum { AST_DEPTH_MAX = 500 };
+enum { AST_DEPTH_MAX = 600 };
 
 typedef struct Expr Expr;
 typedef struct Stmt Stmt;
@@ -255,7 +256,7 @@ struct Stmt {
         } while_loop;
         struct {
             IfBranchList branches; // if, else if, ...; never empty
-            AstBlock *otherwise;      // NULL: none
+            AstBlock *otherwise;   // NULL: none
         } branch;
         AstBlock *body; // STMT_NO_GRAD, STMT_CHECKPOINT
         Expr *expression;
