@@ -4,16 +4,16 @@
 
 #include "codegen/loops.h"
 
-typedef struct Target {
+typedef struct TargetMachine {
     const char *triple;   // NULL: this machine
     const char *cpu;      // NULL: this machine's (JIT) or the triple's baseline ("x86-64-v3" for .so/.o)
     const char *features; // NULL: none beyond the cpu's
-} Target;
+} TargetMachine;
 
 typedef struct CompileOptions {
     int level;     // -O0 .. -O3
     bool position_independent;
-    Target target;
+    TargetMachine target;
 } CompileOptions;
 
 typedef struct Bytes {
@@ -48,8 +48,10 @@ void loaded_free(Loaded *loaded);
 
 // Links an object to a shared object at `path` (cc -shared, else ld.lld -shared).
 bool link_shared(Arena *arena, Bytes object, const char *path, const char **error);
+// Writes a static archive with the object at `path` (ar).
+bool link_archive(Arena *arena, Bytes object, const char *path, const char **error);
 
 // Width and number of this machine's vector registers, for LowerOptions.
-void target_vector_shape(const Target *target, int *vector_bytes, int *vector_registers);
+void target_vector_shape(const TargetMachine *target, int *vector_bytes, int *vector_registers);
 
 #endif

@@ -44,8 +44,8 @@ typedef enum TdslEngine {
 } TdslEngine;
 
 typedef struct TdslOptions {
-    TdslElement real;        // what `real` means: TDSL_F32 or TDSL_F64
-    int level;               // 0 to 3
+    TdslElement real; // what `real` means: TDSL_F32 or TDSL_F64
+    int level;        // 0 to 3
     TdslEngine engine;
     int threads;             // at least 1
     const char *model;       // NULL: the only one
@@ -53,6 +53,7 @@ typedef struct TdslOptions {
     const char *print_after; // a pass, or "all"; NULL: none
     const char *target;      // a target triple for products; NULL: this machine
     bool verify;             // verify the IR after every pass
+    bool widen;              // compute every f32 of the program in f64, for checking gradients
 } TdslOptions;
 
 // f32, level 2, JIT, one thread.
@@ -108,8 +109,8 @@ typedef enum TdslFunctionKind {
 
 typedef struct TdslGradientRequest {
     const char *const *outputs; // to differentiate; NULL: the first output
-    const bool *seeded;         // for each: takes a seed; NULL: none does. An output that is not seeded
-                                // has one element, and its seed is 1.
+    const bool *seeded; // for each: takes a seed; NULL: none does. An output that is not seeded
+                        // has one element, and its seed is 1.
     int output_count;
     const char *const *leaves; // with respect to these; NULL: all that require gradients
     int leaf_count;
@@ -118,8 +119,8 @@ typedef struct TdslGradientRequest {
 typedef enum TdslRole {
     TDSL_INPUT,
     TDSL_PARAM,
-    TDSL_SEED,     // its name is the output's
-    TDSL_KEY,      // one i64
+    TDSL_SEED, // its name is the output's
+    TDSL_KEY,  // one i64
     TDSL_OUTPUT,
     TDSL_GRADIENT_OF, // its name is the leaf's
     TDSL_INITIAL_OF,
@@ -135,8 +136,8 @@ typedef struct TdslSlot {
 } TdslSlot;
 
 typedef struct TdslFunction TdslFunction;
-// NULL on failure: tdsl_messages says why. `request` is for TDSL_GRADIENT alone. All dimensions must
-// be bound.
+// NULL on failure: tdsl_messages says why. `request` is for TDSL_GRADIENT alone. All dimensions
+// must be bound.
 TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
                            const TdslGradientRequest *request);
 const TdslSlot *tdsl_arguments(const TdslFunction *function, int *count);
@@ -145,10 +146,10 @@ const TdslSlot *tdsl_results(const TdslFunction *function, int *count);
 const char *const *tdsl_null_gradients(const TdslFunction *function, int *count);
 size_t tdsl_workspace_bytes(const TdslFunction *function);
 
-// Calls it: pointers to the tensors' bytes, in the order of the slots. Outputs are stored, gradients
-// are ADDED to what their buffers hold. The caller owns all buffers; they must not overlap.
-// TDSL_BAD_PROGRAM: the program failed (an index out of range ...); then *failure is the message, if
-// failure is not NULL; results are unspecified.
+// Calls it: pointers to the tensors' bytes, in the order of the slots. Outputs are stored,
+// gradients are ADDED to what their buffers hold. The caller owns all buffers; they must not
+// overlap. TDSL_BAD_PROGRAM: the program failed (an index out of range ...); then *failure is the
+// message, if failure is not NULL; results are unspecified.
 TdslStatus tdsl_call(TdslFunction *function, void *const *arguments, void *const *results,
                      const char **failure);
 
@@ -158,6 +159,12 @@ TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradient
 const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradientRequest *request);
 // The program in its canonical layout; NULL on failure.
 const char *tdsl_format(TdslSession *session);
+
+// Writes the shortest decimal that reads back as the same number (single: the same float), with a
+// '.', an exponent, or nan, inf, -inf; independent of the locale. At least 40 bytes.
+void tdsl_print_real(char *buffer, double value, bool single);
+// The name among `names` that `name` was probably meant to be, or NULL: for "did you mean".
+const char *tdsl_closest_name(const char *name, const char *const *names, int count);
 
 const char *tdsl_version(void);      // "0.1.0"
 const char *tdsl_llvm_version(void); // "19.1.7"

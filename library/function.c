@@ -1,0 +1,481 @@
+// From a model to a function that can be called: gradient requests, the pipeline, the engines.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/edit.h"
+#include "ir/evaluate.h"
+#include "library/session.h"
+#include "passes/differentiate.h"
+#include "passes/pipeline.h"
+
+const char *session_entry_name(TdslFunctionKind kind) {
+    switch (kind) {
+    case TDSL_FORWARD: return "forward";
+    case TDSL_GRADIENT: return "backward";
+    case TDSL_INITIALIZE: return "initialize";
+    }
+    unreachable("function kind %d", (int)kind);
+}
+
+static void run_pipeline(TdslSession *session, Function *function, const char *passes) {
+    Text printed = text_new(&session->arena);
+    PipelineOptions options = {.passes = passes,
+                               .level = session->options.level,
+                               .verify = session->options.verify,
+                               .print_after = session->options.print_after,
+                               .printed = &printed};
+    pipeline_run(function->module, function, &options);
+    fputs(text_string(&printed), stderr);
+}
+
+void session_optimize(TdslSession *session, Function *function) {
+    run_pipeline(session, function, session->options.passes);
+}
+
+// ---- what is asked for
+
+static int find_output(const Function *forward, const char *name) {
+    for (int i = 0; i < forward->body->yields.count; i++)
+        if (strcmp(forward->results[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static int find_parameter(const Function *forward, const char *name) {
+    for (int i = 0; i < forward->body->parameters.count; i++)
+        if (strcmp(forward->parameters[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static const char *slot_names(Arena *arena, const Slot *slots, int count) {
+    Text text = text_new(arena);
+    for (int i = 0; i < count; i++)
+        text_format(&text, "%s%s", i ? ", " : "", slots[i].name);
+    return text_string(&text);
+}
+
+// Resolved against the forward function; arrays are in the session's arena.
+typedef struct Resolved {
+    int *outputs;
+    bool *seeded;
+    int output_count;
+    int *leaves;
+    int leaf_count;
+} Resolved;
+
+static bool add_output(TdslSession *session, const Function *forward, const char *name, bool seeded,
+                       Resolved *resolved) {
+    int index = find_output(forward, name);
+    if (index < 0) {
+        tdsl_report(session, "the model '%s' has no output '%s'\n  hint: its outputs are %s",
+                    session->model->name, name,
+                    slot_names(&session->arena, forward->results, forward->body->yields.count));
+        return false;
+    }
+    const Value *value = forward->body->yields.at[index];
+    if (!element_is_real(value->type.element)) {
+        tdsl_report(session, "the output '%s' is %s: only floating-point outputs have gradients",
+                    name, type_string(&session->arena, value->type));
+        return false;
+    }
+    if (!seeded && type_elements(value->type) != 1) {
+        Diag *diag = error_at(&session->diags, forward->results[index].span,
+                              "the gradient of '%s' needs a seed: it is %s, not a single element",
+                              name, type_string(&session->arena, value->type));
+        add_hint(&session->diags, diag,
+                 "give its upstream gradient, of the same shape: --seed %s=VALUE", name);
+        return false;
+    }
+    resolved->outputs[resolved->output_count] = index;
+    resolved->seeded[resolved->output_count++] = seeded;
+    return true;
+}
+
+static bool add_leaf(TdslSession *session, const Function *forward, const char *name,
+                     Resolved *resolved) {
+    int index = find_parameter(forward, name);
+    if (index < 0) {
+        tdsl_report(
+            session, "the model '%s' has no input or param '%s'\n  hint: it has %s",
+            session->model->name, name,
+            slot_names(&session->arena, forward->parameters, forward->body->parameters.count));
+        return false;
+    }
+    if (!element_is_real(forward->body->parameters.at[index]->type.element)) {
+        Diag *diag =
+            error_at(&session->diags, forward->parameters[index].span,
+                     "'%s' is %s: only floating-point tensors can require gradients", name,
+                     type_string(&session->arena, forward->body->parameters.at[index]->type));
+        add_hint(&session->diags, diag, "leave it out of --wrt");
+        return false;
+    }
+    if (!forward->parameters[index].requires_grad) {
+        Diag *diag = error_at(&session->diags, forward->parameters[index].span,
+                              "'%s' does not require a gradient", name);
+        add_hint(&session->diags, diag,
+                 forward->parameters[index].role == ROLE_PARAM
+                     ? "remove `frozen` from its declaration"
+                     : "declare it `requires_grad`");
+        return false;
+    }
+    resolved->leaves[resolved->leaf_count++] = index;
+    return true;
+}
+
+static bool resolve_request(TdslSession *session, const Function *forward,
+                            const TdslGradientRequest *request, Resolved *resolved) {
+    static const TdslGradientRequest none = {0};
+    if (request == NULL)
+        request = &none;
+    const Region *body = forward->body;
+    bool good = true;
+    resolved->outputs = arena_array(&session->arena, int, request->output_count + 1);
+    resolved->seeded = arena_array(&session->arena, bool, request->output_count + 1);
+    resolved->leaves =
+        arena_array(&session->arena, int, request->leaf_count + body->parameters.count);
+    if (request->outputs == NULL || request->output_count == 0)
+        good &= add_output(session, forward, forward->results[0].name, false, resolved);
+    for (int i = 0; i < request->output_count; i++)
+        good &= add_output(session, forward, request->outputs[i],
+                           request->seeded != NULL && request->seeded[i], resolved);
+    if (request->leaves != NULL)
+        for (int i = 0; i < request->leaf_count; i++)
+            good &= add_leaf(session, forward, request->leaves[i], resolved);
+    else
+        for (int i = 0; i < body->parameters.count; i++)
+            if (forward->parameters[i].requires_grad)
+                resolved->leaves[resolved->leaf_count++] = i;
+    return good;
+}
+
+// ---- outputs that no leaf reaches
+
+static void report_cuts(TdslSession *session, const Function *forward, int output) {
+    Diag *diag = error_at(&session->diags, forward->results[output].span,
+                          "the output '%s' has no gradient: no leaf that requires one reaches it",
+                          forward->results[output].name);
+    GradientCut *cuts;
+    int count = find_gradient_cuts(&session->arena, forward, output, &cuts);
+    for (int i = 0; i < count; i++)
+        add_note(&session->diags, diag, cuts[i].span, "%s cuts the path to '%s'", cuts[i].what,
+                 cuts[i].leaf);
+    bool frozen = false, plain = false;
+    for (int i = 0; i < session->model->leaves.count; i++) {
+        const Leaf *leaf = &session->model->leaves.at[i];
+        if (leaf->requires_grad || !element_is_real(leaf->type.element))
+            continue;
+        add_note(&session->diags, diag, leaf->span, "'%s' does not require a gradient: %s",
+                 leaf->name, leaf->frozen ? "it is `frozen`" : "it is an input");
+        frozen |= leaf->frozen;
+        plain |= !leaf->frozen;
+    }
+    if (count > 0)
+        add_hint(&session->diags, diag,
+                 "remove what cuts the path, or differentiate another output");
+    else if (frozen)
+        add_hint(&session->diags, diag, "remove `frozen` from a param");
+    else if (plain)
+        add_hint(&session->diags, diag, "mark an input `requires_grad`, or declare a param");
+    else
+        add_hint(&session->diags, diag, "differentiate another output with --seed NAME=VALUE");
+}
+
+static bool any_reached(const bool *reached, int count) {
+    for (int i = 0; i < count; i++)
+        if (reached[i])
+            return true;
+    return false;
+}
+
+// True if some leaf that requires a gradient reaches each single output.
+static bool outputs_are_reached(TdslSession *session, const Function *forward,
+                                const Resolved *resolved) {
+    bool good = true;
+    int *all = arena_array(&session->arena, int, forward->body->parameters.count + 1);
+    int count = 0;
+    for (int i = 0; i < forward->body->parameters.count; i++)
+        if (forward->parameters[i].requires_grad)
+            all[count++] = i;
+    bool *reached = arena_array(&session->arena, bool, count + 1);
+    for (int i = 0; i < resolved->output_count; i++) {
+        GradientRequest one = {&resolved->outputs[i], &resolved->seeded[i], 1, all, count};
+        if (count > 0)
+            differentiate_reverse(forward->module, forward, &one, reached);
+        if (!any_reached(reached, count)) {
+            report_cuts(session, forward, resolved->outputs[i]);
+            good = false;
+        }
+    }
+    return good;
+}
+
+static Function *gradient_function(TdslSession *session, Function *forward,
+                                   const TdslGradientRequest *request, NameVector *nulls) {
+    Resolved resolved = {0};
+    if (!resolve_request(session, forward, request, &resolved))
+        return NULL;
+    if (!outputs_are_reached(session, forward, &resolved))
+        return NULL;
+    bool *reached = arena_array(&session->arena, bool, resolved.leaf_count + 1);
+    GradientRequest inner = {resolved.outputs, resolved.seeded, resolved.output_count,
+                             resolved.leaves, resolved.leaf_count};
+    Function *adjoint = differentiate_reverse(forward->module, forward, &inner, reached);
+    for (int i = 0; adjoint && nulls && i < resolved.leaf_count; i++)
+        if (!reached[i])
+            vec_push(&session->arena, &nulls->names, forward->parameters[resolved.leaves[i]].name);
+    return adjoint;
+}
+
+Function *session_function(TdslSession *session, TdslFunctionKind kind,
+                           const TdslGradientRequest *request, NameVector *nulls) {
+    if (!session_elaborate(session, false))
+        return NULL;
+    const Model *model = session->model;
+    Function *source = kind == TDSL_INITIALIZE ? model->initial : model->forward;
+    Function *function = clone_function(source, source->name);
+    run_pipeline(session, function, "inline,remove_dead");
+    if (kind == TDSL_GRADIENT)
+        function = gradient_function(session, function, request, nulls);
+    if (function != NULL)
+        session_optimize(session, function);
+    return session->diags.error_count > 0 ? NULL : function;
+}
+
+// ---- compiled functions
+
+static TdslRole public_role(Role role) {
+    switch (role) {
+    case ROLE_INPUT: return TDSL_INPUT;
+    case ROLE_PARAM: return TDSL_PARAM;
+    case ROLE_SEED: return TDSL_SEED;
+    case ROLE_KEY: return TDSL_KEY;
+    case ROLE_GRADIENT: return TDSL_GRADIENT_OF;
+    case ROLE_INITIAL: return TDSL_INITIAL_OF;
+    case ROLE_OUTPUT:
+    case ROLE_VALUE:
+    case ROLE_NEXT:
+    case ROLE_STATE: return TDSL_OUTPUT;
+    }
+    unreachable("role %d", (int)role);
+}
+
+static TdslSlot public_slot(Arena *arena, const Slot *slot, Type type) {
+    int64_t *shape = arena_array(arena, int64_t, type.rank + 1);
+    for (int i = 0; i < type.rank; i++)
+        shape[i] = dim_value(type.dims[i]);
+    return (TdslSlot){slot->name, public_role(slot->role), (TdslElement)type.element, type.rank,
+                      shape,      type_elements(type)};
+}
+
+LowerOptions session_lower_options(const TdslSession *session, const TargetMachine *target) {
+    LowerOptions options = {.level = session->options.level};
+    target_vector_shape(target, &options.vector_bytes, &options.vector_registers);
+    return options;
+}
+
+static void plan_call(TdslFunction *function);
+
+static bool make_code(TdslSession *session, TdslFunction *compiled, TdslFunctionKind kind) {
+    const TargetMachine here = {0};
+    LowerOptions lower = session_lower_options(session, &here);
+    compiled->program = program_new(&session->arena, session->model->name, &session->sources);
+    compiled->entry =
+        lower_function(compiled->program, compiled->function, session_entry_name(kind), &lower);
+    const char *error = NULL;
+    if (session->options.engine == TDSL_ENGINE_C)
+        compiled->loaded =
+            load_c(compiled->program, session->options.level, &error, &session->arena);
+    else {
+        CompileOptions options = {.level = session->options.level, .position_independent = true};
+        Bytes object;
+        if (compile_object(&session->arena, compiled->program, &options, &object, &error))
+            compiled->loaded = load_object(compiled->program, object, &error, &session->arena);
+    }
+    if (compiled->loaded == NULL)
+        tdsl_report(session, "%s", error);
+    return compiled->loaded != NULL;
+}
+
+TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
+                           const TdslGradientRequest *request) {
+    NameVector nulls = {0};
+    Function *function = session_function(session, kind, request, &nulls);
+    if (function == NULL)
+        return NULL;
+    Arena *arena = &session->arena;
+    TdslFunction *compiled = arena_new(arena, TdslFunction);
+    compiled->session = session;
+    compiled->function = function;
+    compiled->engine = session->options.engine;
+    for (int i = 0; i < function->body->parameters.count; i++)
+        vec_push(
+            arena, &compiled->arguments,
+            public_slot(arena, &function->parameters[i], function->body->parameters.at[i]->type));
+    for (int i = 0; i < function->body->yields.count; i++)
+        vec_push(arena, &compiled->results,
+                 public_slot(arena, &function->results[i], function->body->yields.at[i]->type));
+    for (int i = 0; i < nulls.names.count; i++)
+        vec_push(arena, &compiled->null_gradients, nulls.names.at[i]);
+    if (compiled->engine != TDSL_ENGINE_EVALUATE) {
+        if (!make_code(session, compiled, kind))
+            return NULL;
+        plan_call(compiled);
+    }
+    vec_push(arena, &session->functions, compiled);
+    return compiled;
+}
+
+const TdslSlot *tdsl_arguments(const TdslFunction *function, int *count) {
+    *count = function->arguments.count;
+    return function->arguments.at;
+}
+
+const TdslSlot *tdsl_results(const TdslFunction *function, int *count) {
+    *count = function->results.count;
+    return function->results.at;
+}
+
+const char *const *tdsl_null_gradients(const TdslFunction *function, int *count) {
+    *count = function->null_gradients.count;
+    return function->null_gradients.at;
+}
+
+size_t tdsl_workspace_bytes(const TdslFunction *function) {
+    return function->entry ? function->entry->workspace_bytes : 0;
+}
+
+// ---- calling
+
+// Message for a failure at a place, in `session`'s arena: "file:line:col: what".
+static const char *failure_text(TdslSession *session, Span span, const char *message) {
+    int line, column;
+    source_locate(&session->sources, span, &line, &column);
+    if (span.file < 0)
+        return message;
+    return arena_format(&session->arena, "%s:%d:%d: %s", session->sources.files.at[span.file].name,
+                        line, column, message);
+}
+
+static void add_gradient(void *target, const TensorData *value) {
+    int64_t count = type_elements(value->type);
+    if (value->type.element == TYPE_F32)
+        for (int64_t i = 0; i < count; i++)
+            ((float *)target)[i] += ((const float *)value->bytes)[i];
+    else
+        for (int64_t i = 0; i < count; i++)
+            ((double *)target)[i] += ((const double *)value->bytes)[i];
+}
+
+static TdslStatus call_evaluator(TdslFunction *function, void *const *arguments,
+                                 void *const *results, const char **message) {
+    Arena arena = {0};
+    const Region *body = function->function->body;
+    TensorData *values = arena_array(&arena, TensorData, body->parameters.count + 1);
+    TensorData *computed = arena_array(&arena, TensorData, body->yields.count + 1);
+    for (int i = 0; i < body->parameters.count; i++)
+        values[i] = (TensorData){body->parameters.at[i]->type, arguments[i]};
+    EvaluateFailure failure = {0};
+    bool good = evaluate(&arena, function->function, values, computed, &failure);
+    for (int i = 0; good && i < body->yields.count; i++)
+        if (results[i] == NULL)
+            continue;
+        else if (function->results.at[i].role == TDSL_GRADIENT_OF)
+            add_gradient(results[i], &computed[i]);
+        else if (type_bytes(computed[i].type) > 0)
+            memcpy(results[i], computed[i].bytes, type_bytes(computed[i].type));
+    if (!good)
+        *message = failure_text(function->session, failure.span, failure.message);
+    arena_free(&arena);
+    return good ? TDSL_OK : TDSL_BAD_PROGRAM;
+}
+
+static GroupKind group_of(TdslRole role) {
+    switch (role) {
+    case TDSL_INPUT: return GROUP_INPUTS;
+    case TDSL_PARAM: return GROUP_PARAMS;
+    case TDSL_SEED: return GROUP_SEEDS;
+    case TDSL_KEY: return GROUP_KEY;
+    case TDSL_OUTPUT: return GROUP_OUTPUTS;
+    case TDSL_GRADIENT_OF: return GROUP_GRADIENTS;
+    case TDSL_INITIAL_OF: return GROUP_PARAMS;
+    }
+    unreachable("role %d", (int)role);
+}
+
+// Where the pointer of a group's field comes from: argument i is i, result i is -1 - i.
+static int find_source(const TdslFunction *function, GroupKind kind, const char *name) {
+    for (int i = 0; i < function->arguments.count; i++)
+        if (group_of(function->arguments.at[i].role) == kind &&
+            strcmp(function->arguments.at[i].name, name) == 0)
+            return i;
+    for (int i = 0; i < function->results.count; i++) {
+        TdslRole role = function->results.at[i].role;
+        if ((group_of(role) == kind || role == TDSL_INITIAL_OF) &&
+            strcmp(function->results.at[i].name, name) == 0)
+            return -1 - i;
+    }
+    unreachable("no argument or result for %s.%s", group_name(kind), name);
+}
+
+// Lays out the pointer arrays of all groups one after the other, once for every call to come.
+static void plan_call(TdslFunction *function) {
+    Arena *arena = &function->session->arena;
+    for (int kind = 0; kind < GROUP_COUNT; kind++) {
+        const Group *group = &function->entry->groups[kind];
+        for (int i = 0; group->used && i < group->fields.count; i++)
+            vec_push(arena, &function->sources,
+                     find_source(function, (GroupKind)kind, group->fields.at[i].name));
+    }
+}
+
+enum { SMALL_WORKSPACE = 4096, SMALL_FIELDS = 64 };
+
+static TdslStatus call_code(TdslFunction *function, void *const *arguments, void *const *results,
+                            const char **message) {
+    const Entry *entry = function->entry;
+    int field_count = function->sources.count;
+    void *small_fields[SMALL_FIELDS];
+    void **fields =
+        field_count <= SMALL_FIELDS ? small_fields : malloc((size_t)field_count * sizeof *fields);
+    _Alignas(64) char small_workspace[SMALL_WORKSPACE];
+    size_t bytes = entry->workspace_bytes;
+    CallArguments call = {.workspace = bytes <= SMALL_WORKSPACE
+                                           ? small_workspace
+                                           : aligned_alloc(64, (bytes + 63) / 64 * 64)};
+    check(fields != NULL && call.workspace != NULL, "out of memory");
+    for (int i = 0; i < field_count; i++) {
+        int source = function->sources.at[i];
+        fields[i] = source >= 0 ? arguments[source] : results[-1 - source];
+    }
+    void **next = fields;
+    for (int kind = 0; kind < GROUP_COUNT; kind++)
+        if (entry->groups[kind].used) {
+            call.groups[kind] = kind == GROUP_KEY ? next[0] : next;
+            next += entry->groups[kind].fields.count;
+        }
+    int status = loaded_call(function->loaded, entry, &call);
+    if (fields != small_fields)
+        free(fields);
+    if (call.workspace != small_workspace)
+        free(call.workspace);
+    if (status == STATUS_DONE)
+        return TDSL_OK;
+    if (status >= STATUS_FIRST_SITE) {
+        const Site *site = &function->program->sites.at[status - STATUS_FIRST_SITE];
+        *message = failure_text(function->session, site->span, site->message);
+    } else
+        *message = "a required pointer is NULL";
+    return TDSL_BAD_PROGRAM;
+}
+
+TdslStatus tdsl_call(TdslFunction *function, void *const *arguments, void *const *results,
+                     const char **failure) {
+    const char *ignored;
+    const char **message = failure ? failure : &ignored;
+    *message = NULL;
+    return function->engine == TDSL_ENGINE_EVALUATE
+               ? call_evaluator(function, arguments, results, message)
+               : call_code(function, arguments, results, message);
+}

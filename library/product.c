@@ -1,0 +1,236 @@
+// Products and stages: everything `tdsl build` writes and `tdsl emit` prints.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/emit_c.h"
+#include "ir/text_form.h"
+#include "library/ir_graph.h"
+#include "library/read_file.h"
+#include "library/session.h"
+
+static bool ends_in(const char *text, const char *ending) {
+    size_t length = strlen(text), tail = strlen(ending);
+    return length > tail && strcmp(text + length - tail, ending) == 0;
+}
+
+static bool has_gradient(TdslSession *session, const TdslGradientRequest *request) {
+    if (request != NULL && (request->output_count > 0 || request->leaf_count > 0))
+        return true;
+    for (int i = 0; i < session->model->leaves.count; i++)
+        if (session->model->leaves.at[i].requires_grad)
+            return true;
+    return false;
+}
+
+// A product takes a seed for every output that it differentiates; a one-element seed may be NULL.
+static TdslGradientRequest product_request(TdslSession *session,
+                                           const TdslGradientRequest *request) {
+    TdslGradientRequest product = request ? *request : (TdslGradientRequest){0};
+    if (product.output_count == 0) {
+        const char **first = arena_new(&session->arena, const char *);
+        *first = session->model->forward->results[0].name;
+        product.outputs = first;
+        product.output_count = 1;
+    }
+    bool *seeded = arena_array(&session->arena, bool, product.output_count);
+    for (int i = 0; i < product.output_count; i++)
+        seeded[i] = true;
+    product.seeded = seeded;
+    return product;
+}
+
+// The whole product: forward, backward with zero_gradients, initialize. NULL after an error.
+static Program *make_program(TdslSession *session, const TdslGradientRequest *request,
+                             const TargetMachine *target) {
+    Function *forward = session_function(session, TDSL_FORWARD, NULL, NULL);
+    if (forward == NULL)
+        return NULL;
+    LowerOptions lower = session_lower_options(session, target);
+    Program *program = program_new(&session->arena, session->model->name, &session->sources);
+    lower_function(program, forward, session_entry_name(TDSL_FORWARD), &lower);
+    if (has_gradient(session, request)) {
+        TdslGradientRequest product = product_request(session, request);
+        Function *backward = session_function(session, TDSL_GRADIENT, &product, NULL);
+        if (backward == NULL)
+            return NULL;
+        lower_zero_gradients(
+            program, lower_function(program, backward, session_entry_name(TDSL_GRADIENT), &lower));
+    }
+    Function *initial = session_function(session, TDSL_INITIALIZE, NULL, NULL);
+    if (initial == NULL)
+        return NULL;
+    if (initial->body->yields.count > 0)
+        lower_function(program, initial, session_entry_name(TDSL_INITIALIZE), &lower);
+    return program;
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+// PATH with another ending.
+static const char *sibling(Arena *arena, const char *path, const char *ending) {
+    const char *dot = strrchr(base_name(path), '.');
+    return arena_format(arena, "%.*s%s", (int)(dot - path), path, ending);
+}
+
+static bool write_or_report(TdslSession *session, const char *path, const void *bytes,
+                            size_t length) {
+    if (write_file(&session->arena, path, bytes, length))
+        return true;
+    tdsl_report(session, "%s: %s", path, strerror(errno));
+    return false;
+}
+
+static bool write_text(TdslSession *session, const char *path, const Text *text) {
+    return write_or_report(session, path, text_string(text), text->length);
+}
+
+static bool write_header(TdslSession *session, const Program *program, const char *path) {
+    Text text = text_new(&session->arena), manifest = text_new(&session->arena);
+    const char *header = sibling(&session->arena, path, ".h");
+    ProductOptions options = {base_name(header), base_name(path)};
+    emit_c_header(&text, program, &options);
+    emit_manifest(&manifest, program);
+    return write_text(session, header, &text) &&
+           (ends_in(path, ".h") ||
+            write_text(session, sibling(&session->arena, path, ".json"), &manifest));
+}
+
+static TdslStatus write_c(TdslSession *session, const Program *program, const char *path) {
+    Text text = text_new(&session->arena);
+    ProductOptions options = {base_name(sibling(&session->arena, path, ".h")), base_name(path)};
+    emit_c_source(&text, program, &options);
+    return write_text(session, path, &text) && write_header(session, program, path) ? TDSL_OK
+                                                                                    : TDSL_BAD_FILE;
+}
+
+static TdslStatus write_code(TdslSession *session, const Program *program, const char *path,
+                             const CompileOptions *options) {
+    const char *error = NULL;
+    Text text = text_new(&session->arena);
+    Bytes object;
+    bool good;
+    if (ends_in(path, ".ll"))
+        good = compile_llvm_text(&session->arena, program, options, &text, &error);
+    else if (ends_in(path, ".s"))
+        good = compile_assembly(&session->arena, program, options, &text, &error);
+    else
+        good = compile_object(&session->arena, program, options, &object, &error);
+    if (!good) {
+        tdsl_report(session, "%s", error);
+        return TDSL_BAD_PROGRAM;
+    }
+    if (ends_in(path, ".ll") || ends_in(path, ".s"))
+        return write_text(session, path, &text) ? TDSL_OK : TDSL_BAD_FILE;
+    if (ends_in(path, ".so"))
+        good = link_shared(&session->arena, object, path, &error);
+    else if (ends_in(path, ".a"))
+        good = link_archive(&session->arena, object, path, &error);
+    else
+        good = write_or_report(session, path, object.at, object.count);
+    if (error)
+        tdsl_report(session, "%s", error);
+    return good && write_header(session, program, path) ? TDSL_OK : TDSL_BAD_FILE;
+}
+
+TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradientRequest *request) {
+    static const char *const endings[] = {".so", ".o", ".a", ".c", ".h", ".s", ".ll"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        known |= ends_in(base_name(path), endings[i]);
+    if (!known) {
+        tdsl_report(session,
+                    "%s: cannot tell what to build\n  hint: end it in .so .o .a .c .h .s or .ll",
+                    path);
+        return TDSL_BAD_USAGE;
+    }
+    CompileOptions options = {.level = session->options.level,
+                              .position_independent = true,
+                              .target = {.triple = session->options.target, .cpu = "generic"}};
+    if (session->options.target == NULL)
+        options.target.cpu = "x86-64-v3";
+    Program *program = make_program(session, request, &options.target);
+    if (program == NULL)
+        return TDSL_BAD_PROGRAM;
+    if (ends_in(path, ".h"))
+        return write_header(session, program, path) ? TDSL_OK : TDSL_BAD_FILE;
+    if (ends_in(path, ".c"))
+        return write_c(session, program, path);
+    return write_code(session, program, path, &options);
+}
+
+// ---- stages
+
+static bool emit_functions(TdslSession *session, const char *stage,
+                           const TdslGradientRequest *request, Text *out) {
+    bool gradient = strcmp(stage, "adjoint") == 0;
+    TdslGradientRequest product;
+    if (gradient && session_elaborate(session, false)) {
+        product = product_request(session, request);
+        request = &product;
+    }
+    Function *function =
+        session_function(session, gradient ? TDSL_GRADIENT : TDSL_FORWARD, request, NULL);
+    if (function == NULL)
+        return false;
+    if (strcmp(stage, "dot") == 0)
+        print_graph(out, function);
+    else
+        print_function(out, function);
+    return true;
+}
+
+static bool emit_code(TdslSession *session, const char *stage, const TdslGradientRequest *request,
+                      Text *out) {
+    CompileOptions options = {.level = session->options.level,
+                              .position_independent = true,
+                              .target = {.triple = session->options.target}};
+    Program *program = make_program(session, request, &options.target);
+    if (program == NULL)
+        return false;
+    ProductOptions product = {arena_format(&session->arena, "%s.h", program->name), program->name};
+    const char *error = NULL;
+    bool good = true;
+    if (strcmp(stage, "loops") == 0)
+        print_loops(out, program);
+    else if (strcmp(stage, "c") == 0)
+        emit_c_source(out, program, &product);
+    else if (strcmp(stage, "llvm") == 0)
+        good = compile_llvm_text(&session->arena, program, &options, out, &error);
+    else
+        good = compile_assembly(&session->arena, program, &options, out, &error);
+    if (!good)
+        tdsl_report(session, "%s", error);
+    return good;
+}
+
+const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradientRequest *request) {
+    static const char *const stages[] = {"ast", "ir",   "adjoint", "loops",
+                                         "c",   "llvm", "asm",     "dot"};
+    const int count = sizeof stages / sizeof *stages;
+    bool known = false;
+    for (int i = 0; i < count; i++)
+        known |= strcmp(stages[i], stage) == 0;
+    if (!known) {
+        const char *closest = closest_name(stage, stages, count);
+        tdsl_report(session, "unknown stage '%s'\n  hint: %s%s", stage,
+                    closest ? "did you mean " : "stages: ast ir adjoint loops c llvm asm dot",
+                    closest ? closest : "");
+        return NULL;
+    }
+    Text out = text_new(&session->arena);
+    if (strcmp(stage, "ast") == 0) {
+        if (session->tree == NULL)
+            return NULL;
+        ast_print(&out, session->tree);
+        return text_string(&out);
+    }
+    bool is_function =
+        strcmp(stage, "ir") == 0 || strcmp(stage, "adjoint") == 0 || strcmp(stage, "dot") == 0;
+    bool good = is_function ? emit_functions(session, stage, request, &out)
+                            : emit_code(session, stage, request, &out);
+    return good ? text_string(&out) : NULL;
+}

@@ -1,0 +1,58 @@
+// What a session holds. Private to the library.
+#ifndef TDSL_LIBRARY_SESSION_H
+#define TDSL_LIBRARY_SESSION_H
+
+#include "codegen/compile.h"
+#include "codegen/lower.h"
+#include "frontend/elaborate.h"
+#include "library/tdsl.h"
+
+struct TdslSession {
+    Arena arena;
+    TdslOptions options;
+    Sources sources;
+    Diags diags;
+    Text reports;             // messages without a place (tdsl_report)
+    Text *rendered;           // what tdsl_messages returned last
+    const char *path;         // of the program
+    AstFile *tree;            // NULL: nothing loaded
+    VEC(DimBinding) bound;    // by tdsl_bind
+    VEC(DimBinding) inferred; // by tdsl_bind_shape
+    bool is_elaborated;       // `program` is up to date with the bindings
+    bool elaborated_symbolic;
+    bool is_checked;
+    ElaboratedProgram program;
+    const Model *model; // the chosen one, in `program`
+    VEC(TdslFunction *) functions;
+};
+
+struct TdslFunction {
+    TdslSession *session;
+    const Function *function; // simplified IR
+    VEC(TdslSlot) arguments;
+    VEC(TdslSlot) results;
+    VEC(const char *) null_gradients;
+    TdslEngine engine;
+    Program *program; // JIT and C
+    Entry *entry;
+    Loaded *loaded;
+    VEC(int) sources; // of the entry's fields, group by group: see plan_call
+};
+
+// Elaborates with all bindings; `symbolic` leaves what is not bound symbolic, otherwise defaults
+// count and every dimension of the model must be known. False after errors were reported.
+bool session_elaborate(TdslSession *session, bool symbolic);
+// A function of the chosen model through the pipeline: inlined and simplified. NULL after an error.
+// `nulls` receives the leaves whose gradient is null (may be NULL).
+typedef struct NameVector {
+    VEC(const char *) names;
+} NameVector;
+Function *session_function(TdslSession *session, TdslFunctionKind kind,
+                           const TdslGradientRequest *request, NameVector *nulls);
+// Runs the session's pipeline over a function.
+void session_optimize(TdslSession *session, Function *function);
+// The entry's name in a product: "forward", "backward", "initialize".
+const char *session_entry_name(TdslFunctionKind kind);
+LowerOptions session_lower_options(const TdslSession *session, const TargetMachine *target);
+
+#endif
