@@ -163,8 +163,8 @@ static bool read_number(const Reader *reader, int column, const Field *field, do
     memcpy(number, field->text, field->length);
     number[field->length] = 0;
     *value = strtod(number, NULL);
-    if (isinf(*value) &&
-        count_digits(number, 1) + count_digits(number + 1, 1) + (number[0] == '.') > 0) {
+    bool is_signed = number[0] == '+' || number[0] == '-';
+    if (isinf(*value) && !is_special(number + is_signed, field->length - is_signed)) {
         return fail(reader->where, TENSOR_ERROR_DATA,
                     "line %zu, column %d: '%s' is out of the range of f64", reader->line, column,
                     show_field(field, shown, sizeof shown));

@@ -98,9 +98,9 @@ typedef struct NpyHeader {
 } NpyHeader;
 
 enum {
-    NPY_PREFIX_MAX = 12,          // magic, version and header length
-    NPY_HEADER_MAX = 12 + 65536,  // all bytes before the data
-    NPY_WRITTEN_HEADER_MAX = 1024 // more than the longest that encode_npy_header writes
+    NPY_PREFIX_MAX = 12,         // magic, version and header length
+    NPY_HEADER_MAX = 12 + 65536, // all bytes before the data
+    NPY_WRITTEN_HEADER_MAX = 256 // more than the longest that encode_npy_header writes (192)
 };
 
 // How many bytes come before the data, from the first min(size, NPY_PREFIX_MAX) bytes of a file of

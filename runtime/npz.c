@@ -18,7 +18,8 @@ enum { DEFLATE_MAX_RATIO = 1032 };
 static bool fail_zip(const Where *where, const char *doing, zip_error_t *error) {
     char shown[120];
     const char *reason = zip_error_strerror(error);
-    return fail(where, TENSOR_ERROR_DATA, "%s: %s", doing,
+    bool memory = zip_error_code_zip(error) == ZIP_ER_MEMORY;
+    return fail(where, memory ? TENSOR_ERROR_MEMORY : TENSOR_ERROR_DATA, "%s: %s", doing,
                 escape_text(shown, sizeof shown, reason, strlen(reason)));
 }
 
@@ -34,6 +35,8 @@ static zip_t *open_archive(const Where *where, const unsigned char *bytes, size_
     if (archive == NULL) {
         if (size == 0) {
             fail(where, TENSOR_ERROR_DATA, "not a .npz archive: the file is empty");
+        } else if (zip_error_code_zip(&error) == ZIP_ER_EXISTS) {
+            fail(where, TENSOR_ERROR_DATA, "two members of the archive have the same name");
         } else {
             fail_zip(where, "not a good .npz archive", &error);
         }
@@ -230,6 +233,14 @@ static char *member_name(const Where *where, const char *name) {
         fail(where, TENSOR_ERROR_USAGE,
              "the name is %zu bytes long; a .npz archive takes at most 65531", length);
         return NULL;
+    }
+    for (const char *c = name; *c != 0; c++) {
+        // libzip would not mark such a name as UTF-8, and other readers would then take it for code
+        // page 437.
+        if ((unsigned char)*c < 0x20 && strchr("\t\n\r", *c) == NULL) {
+            fail(where, TENSOR_ERROR_USAGE, "a .npz archive takes no control characters in a name");
+            return NULL;
+        }
     }
     char *member = malloc(length + 5);
     if (member == NULL) {

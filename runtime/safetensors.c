@@ -74,9 +74,11 @@ static bool has_minus_sign(const unsigned char *text, size_t length) {
 }
 
 static json_t *parse_header(const Where *where, const unsigned char *text, size_t length) {
-    json_error_t error;
+    json_error_t error = {.line = -1}; // left as it is when memory runs out
     json_t *header = json_loadb((const char *)text, length, JSON_REJECT_DUPLICATES, &error);
-    if (header == NULL) {
+    if (header == NULL && (error.line < 0 || json_error_code(&error) == json_error_out_of_memory)) {
+        fail_memory(where, length);
+    } else if (header == NULL) {
         char shown[200];
         fail(where, TENSOR_ERROR_DATA, "the header is not good JSON: line %d, column %d: %s",
              error.line, error.column,

@@ -46,8 +46,10 @@ static int compare_names(const void *left, const void *right) {
     return strcmp((*a)->name, (*b)->name);
 }
 
-// The tensors sorted by name, malloc'd; NULL if two have the same name or memory runs out.
-static const FileTensor **sort_by_name(const Where *where, const FileTensor *tensors, int count) {
+// The tensors sorted by name, malloc'd; NULL if two have the same name (an error of this kind)
+// or memory runs out.
+static const FileTensor **sort_by_name(const Where *where, TensorErrorKind kind,
+                                       const FileTensor *tensors, int count) {
     const FileTensor **sorted = malloc(((size_t)count + 1) * sizeof *sorted);
     if (sorted == NULL) {
         fail_memory(where, (size_t)count * sizeof *sorted);
@@ -60,7 +62,7 @@ static const FileTensor **sort_by_name(const Where *where, const FileTensor *ten
     for (int i = 1; i < count; i++) {
         if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0) {
             Where twice = {where->file, sorted[i]->name, where->error};
-            fail(&twice, TENSOR_ERROR_DATA, "there are two arrays of this name");
+            fail(&twice, kind, "there are two arrays of this name");
             free(sorted);
             return NULL;
         }
@@ -191,7 +193,8 @@ bool tensor_file_read_memory(const char *path, const void *bytes, size_t size, T
     }
     bool done = format->read(&where, bytes, size, file);
     if (done) {
-        file->by_name = (FileTensor **)sort_by_name(&where, file->tensors, file->count);
+        file->by_name =
+            (FileTensor **)sort_by_name(&where, TENSOR_ERROR_DATA, file->tensors, file->count);
         done = file->by_name != NULL;
     }
     if (!done) {
@@ -241,7 +244,7 @@ static bool check_tensors(const Where *where, const FileTensor *tensors, int cou
             }
         }
     }
-    const FileTensor **sorted = sort_by_name(where, tensors, count);
+    const FileTensor **sorted = sort_by_name(where, TENSOR_ERROR_USAGE, tensors, count);
     free(sorted);
     return sorted != NULL;
 }
