@@ -1,14 +1,16 @@
 // Derivative rules, one for each operator; a missing one is a link error that names it.
 //
 // partials  d[i] = d result / d operand i, a value of the result's shape built with `b`; NULL where
-//           operand i receives nothing. Elementwise operators only; integer and bool operands get NULL.
-// linear    linear in its real operands jointly (add, concat) or in each of them separately (contract).
-//           adjoint: bar[i] from result_bar, of operand i's type. The tangent is the operator itself,
-//           applied to one tangent at a time, or to all at once if the table says so.
+//           operand i receives nothing. Elementwise operators only; integer and bool operands get
+//           NULL.
+// linear    linear in its real operands jointly (add, concat) or in each of them separately
+// (contract).
+//           adjoint: bar[i] from result_bar, of operand i's type. The tangent is the operator
+//           itself, applied to one tangent at a time, or to all at once if the table says so.
 // custom    tangent and adjoint are both written: tangent_NAME and adjoint_NAME.
 //
-// Rules may use the instruction's operands and results freely: reverse mode sees to it that they are
-// there (in loops: stacked or recomputed).
+// Rules may use the instruction's operands and results freely: reverse mode sees to it that they
+// are there (in loops: stacked or recomputed).
 #ifndef TDSL_PASSES_DERIVATIVES_H
 #define TDSL_PASSES_DERIVATIVES_H
 

@@ -1,5 +1,5 @@
-// Pipelines: passes in a row, as data. passes/passes.def lists the passes; a pipeline is a string of
-// their names, the same that a test or a user writes after --passes=.
+// Pipelines: passes in a row, as data. passes/passes.def lists the passes; a pipeline is a string
+// of their names, the same that a test or a user writes after --passes=.
 #ifndef TDSL_PASSES_PIPELINE_H
 #define TDSL_PASSES_PIPELINE_H
 
@@ -24,9 +24,9 @@ typedef struct PassInfo {
 const PassInfo *pass_list(int *count);
 
 typedef struct PipelineOptions {
-    const char *passes;      // "simplify,merge_equal"; NULL: the standard pipeline of the level
-    int level;               // -O0 .. -O3
-    bool verify;             // verify after every pass; a failure is an internal error naming the pass
+    const char *passes; // "simplify,merge_equal"; NULL: the standard pipeline of the level
+    int level;          // -O0 .. -O3
+    bool verify;        // verify after every pass; a failure is an internal error naming the pass
     const char *print_after; // name of a pass, or "all", or NULL
     Text *printed;           // where print_after prints
 } PipelineOptions;

@@ -1,0 +1,17 @@
+// Recognising values: numbers behind constants and broadcasts.
+#ifndef TDSL_PASSES_MATCH_H
+#define TDSL_PASSES_MATCH_H
+
+#include "ir/ir.h"
+
+// True if all elements of `value` are plainly the same known number: a constant, repeated or moved.
+// Integers that a double cannot hold are not recognised; -0 and NaN are given as they are.
+bool match_number(const Value *value, double *number);
+// match_number, and it is `number`; 0 is not -0.
+bool is_number(const Value *value, double number);
+// Zero of either sign.
+bool is_zero(const Value *value);
+// The defining instruction if it has this operator, else NULL.
+Inst *defined_by(const Value *value, Op op);
+
+#endif

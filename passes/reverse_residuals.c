@@ -1,0 +1,227 @@
+// What a reversed iteration needs of the primal's iteration.
+//
+// The reverse of a loop's body is written as if the body's values were there. Afterwards each of
+// them that is used is made available, in the cheapest sound way:
+//
+//   free     cheap to compute from the index and from values outside of the loop: computed again;
+//   derived  moved or repeated from a value that is saved, or cheap to compute from values that are
+//            saved anyway: computed again from those;
+//   saved    everything else: stacked by the primal loop, one row an iteration, and read back.
+//
+// Loops inside of loops compose: the stacks of an inner loop are values of the outer one's body.
+#include "passes/reverse.h"
+
+static void count_region(const Region *region, int *uses) {
+    for_each_inst(inst, region) {
+        for (int i = 0; i < inst->operand_count; i++) {
+            uses[inst->operands[i]->id]++;
+        }
+        for (int i = 0; i < inst->region_count; i++) {
+            count_region(inst->regions[i], uses);
+        }
+    }
+    for (int i = 0; i < region->yields.count; i++) {
+        uses[region->yields.at[i]->id]++;
+    }
+}
+
+static void discount_inst(const Inst *inst, int *uses) {
+    for (int i = 0; i < inst->operand_count; i++) {
+        uses[inst->operands[i]->id]--;
+    }
+    for (int i = 0; i < inst->region_count; i++) {
+        const Region *region = inst->regions[i];
+        for_each_inst(inner, region) {
+            discount_inst(inner, uses);
+        }
+        for (int k = 0; k < region->yields.count; k++) {
+            uses[region->yields.at[k]->id]--;
+        }
+    }
+}
+
+static void drop_region(Region *region, int *uses) {
+    for (Inst *inst = region->last, *previous; inst != NULL; inst = previous) {
+        previous = inst->previous;
+        bool used = false;
+        for (int i = 0; i < inst->result_count; i++) {
+            used = used || uses[inst->results[i]->id] > 0;
+        }
+        if (!used) {
+            discount_inst(inst, uses);
+            inst_remove(inst);
+            continue;
+        }
+        for (int i = 0; i < inst->region_count; i++) {
+            drop_region(inst->regions[i], uses);
+        }
+    }
+}
+
+void drop_unused(Arena *scratch, Region *region) {
+    int *uses = arena_array(scratch, int, region->function->value_count);
+    count_region(region, uses);
+    drop_region(region, uses);
+}
+
+// Of a value of the primal body.
+enum { NEEDED = 1, FREE = 2, DERIVED = 4 };
+
+typedef struct Residuals {
+    Inst *loop;
+    const Region *body;
+    Value *index;
+    unsigned char *state; // by id
+    ValueMap there;       // what stands for each value in the reversed iteration
+} Residuals;
+
+static bool is_residual(const Residuals *it, const Value *value) {
+    return value->region == it->body;
+}
+
+static void find_needed(Residuals *it, const Region *region) {
+    for_each_inst(inst, region) {
+        for (int i = 0; i < inst->operand_count; i++) {
+            if (is_residual(it, inst->operands[i])) {
+                it->state[inst->operands[i]->id] |= NEEDED;
+            }
+        }
+        for (int i = 0; i < inst->region_count; i++) {
+            find_needed(it, inst->regions[i]);
+        }
+    }
+    for (int i = 0; i < region->yields.count; i++) {
+        if (is_residual(it, region->yields.at[i])) {
+            it->state[region->yields.at[i]->id] |= NEEDED;
+        }
+    }
+}
+
+static bool is_free(const Residuals *it, const Value *value) {
+    return !is_residual(it, value) || (it->state[value->id] & FREE);
+}
+
+static bool is_cheap(const Inst *inst) {
+    return (op_info(inst->op)->traits & (CHEAP | STRUCTURED)) == CHEAP;
+}
+
+static void find_free(Residuals *it) {
+    it->state[it->body->parameters.at[0]->id] |= FREE;
+    for_each_inst(inst, it->body) {
+        bool free = is_cheap(inst);
+        for (int i = 0; i < inst->operand_count && free; i++) {
+            free = is_free(it, inst->operands[i]);
+        }
+        if (free) {
+            it->state[inst->results[0]->id] |= FREE;
+        }
+    }
+}
+
+// Operators whose operand takes no more room than their result.
+static bool only_moves(Op op) {
+    return op == OP_broadcast || op == OP_reshape || op == OP_transpose || op == OP_detach;
+}
+
+static bool operands_are_there(const Residuals *it, const Inst *inst) {
+    for (int i = 0; i < inst->operand_count; i++) {
+        if (!is_free(it, inst->operands[i]) && !(it->state[inst->operands[i]->id] & NEEDED)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Last to first, so that a value's needs are known when it is met.
+static void find_derived(Residuals *it) {
+    for (const Inst *inst = it->body->last; inst != NULL; inst = inst->previous) {
+        if (inst->result_count != 1 || !(it->state[inst->results[0]->id] & NEEDED)) {
+            continue;
+        }
+        unsigned char *state = &it->state[inst->results[0]->id];
+        bool derived = only_moves(inst->op) || (is_cheap(inst) && op_info(inst->op)->elementwise &&
+                                                operands_are_there(it, inst));
+        if (derived || (*state & FREE)) {
+            *state |= DERIVED;
+            for (int i = 0; i < inst->operand_count; i++) {
+                if (is_residual(it, inst->operands[i])) {
+                    it->state[inst->operands[i]->id] |= NEEDED;
+                }
+            }
+        }
+    }
+}
+
+// The stack of a value: one that the loop makes anyway, or a new one.
+static Value *stack_of(Residuals *it, Value *value) {
+    for (int i = it->loop->attr.carried; i < it->body->yields.count; i++) {
+        if (it->body->yields.at[i] == value) {
+            return it->loop->results[i];
+        }
+    }
+    Value *stack = loop_add_stack(it->loop, value);
+    if (value->name) {
+        stack->name = arena_format(value->region->function->module->arena, "%s_saved", value->name);
+    }
+    return stack;
+}
+
+static void save(Residuals *it, Builder *b, Value *value) {
+    Value *row = build_row(b, stack_of(it, value), it->index);
+    row->name = value->name;
+    value_map_set(&it->there, value, row);
+}
+
+static void provide_all(Residuals *it, Builder *b) {
+    for (int i = 1; i < it->body->parameters.count; i++) {
+        Value *parameter = it->body->parameters.at[i];
+        if (it->state[parameter->id] & NEEDED) {
+            save(it, b, parameter);
+        }
+    }
+    for_each_inst(inst, it->body) {
+        b->span = inst->span;
+        for (int i = 0; i < inst->result_count; i++) {
+            int state = it->state[inst->results[i]->id];
+            if ((state & NEEDED) && (state & DERIVED)) {
+                clone_inst(b, inst, &it->there);
+            } else if (state & NEEDED) {
+                save(it, b, inst->results[i]);
+            }
+        }
+    }
+}
+
+static void replace_residuals(const Residuals *it, Region *region) {
+    for_each_inst(inst, region) {
+        for (int i = 0; i < inst->operand_count; i++) {
+            inst->operands[i] = value_map_get(&it->there, inst->operands[i]);
+        }
+        for (int i = 0; i < inst->region_count; i++) {
+            replace_residuals(it, inst->regions[i]);
+        }
+    }
+    for (int i = 0; i < region->yields.count; i++) {
+        region->yields.at[i] = value_map_get(&it->there, region->yields.at[i]);
+    }
+}
+
+void provide_saved_values(Arena *scratch, Inst *loop, Region *reverse_body, Value *index,
+                          Inst *place) {
+    const Function *function = reverse_body->function;
+    Residuals it = {.loop = loop, .body = loop->regions[0], .index = index};
+    it.state = arena_array(scratch, unsigned char, function->value_count);
+    it.there = value_map_new(scratch, function);
+    find_needed(&it, reverse_body);
+    find_free(&it);
+    find_derived(&it);
+
+    value_map_set(&it.there, it.body->parameters.at[0], index);
+    Builder b = builder_at(reverse_body, loop->span);
+    Inst *last = reverse_body->last;
+    provide_all(&it, &b);
+    replace_residuals(&it, reverse_body);
+    for (Inst *first = place->next; last != place && last->next != NULL;) {
+        inst_insert_before(last->next, first);
+    }
+}
