@@ -108,8 +108,10 @@ static bool push_bracket(Reader *reader, const Token *token) {
 static void pop_bracket(Reader *reader, const Token *closer) {
     Bracket opener = reader->brackets[--reader->bracket_count];
     if (closer->kind == '}' && closer->starts_line && closer->indent != opener.indent &&
-        reader->suspect.kind == 0)
+        reader->suspect.kind == 0) {
         reader->suspect = opener;
+        reader->suspect_closer = *closer;
+    }
 }
 
 void report_unclosed(Reader *reader, const Bracket *bracket, const Token *found, const char *note) {
@@ -305,6 +307,8 @@ static Token next_token(Reader *reader) {
         } else if (is_closer(token.kind)) {
             return close_bracket(reader, token);
         } else {
+            if (reader->bracket_count == 0 && starts_definition(reader, &token))
+                reader->suspect.kind = 0;
             if (is_opening_bracket(token.kind) && !push_bracket(reader, &token))
                 token.kind = 0;
             return token;
@@ -397,6 +401,18 @@ static Token skip_statement(Reader *reader) {
     }
 }
 
+// Skips to the next definition at the start of a line; the END before it.
+static Token skip_to_definition(Reader *reader) {
+    Token token = take_raw(reader);
+    while (token.kind != 0 && !starts_definition(reader, &token))
+        token = take_raw(reader);
+    put_back(reader, token);
+    reader->bracket_count = 0;
+    reader->suspect.kind = 0;
+    reader->skips_to_definition = false;
+    return end_token((Span){reader->file, token.span.start, token.span.start});
+}
+
 // The statement that ended wanted a block and had no `{`: skips the lines indented more, and the
 // `}` under its first letter.
 static void skip_indented(Reader *reader) {
@@ -427,6 +443,8 @@ static Token read_token(Reader *reader) {
         return (Token){.kind = 0, .span = {reader->file, reader->length, reader->length}};
     if (reader->queue_next < reader->queue.count)
         return reader->queue.at[reader->queue_next++];
+    if (reader->skips_to_definition)
+        return skip_to_definition(reader);
     if (reader->is_skipping)
         return skip_statement(reader);
     if (reader->skips_indented)

@@ -57,6 +57,7 @@ struct Reader {
     Bracket brackets[BRACKETS_MAX];
     int bracket_count;
     Bracket suspect; // a `{` whose `}` is indented otherwise: kind 0 if none
+    Token suspect_closer;
     bool has_peeked;
     Token peeked;
     VEC(Token) queue; // tokens made by the reader itself
@@ -67,10 +68,11 @@ struct Reader {
     Token statement_start; // first token of the present statement
     bool line_has_slashes; // a `//` was seen in this line
 
-    bool is_skipping;    // after an error: up to the end of the statement
-    bool skips_indented; // and over the lines indented more: the block had no `{`
-    int errors_before;   // errors reported before this file
-    bool is_stopped;     // too many errors, or too deep: only the end of the file follows
+    bool is_skipping;         // after an error: up to the end of the statement
+    bool skips_indented;      // and over the lines indented more: the block had no `{`
+    bool skips_to_definition; // after a definition that was closed too early
+    int errors_before;        // errors reported before this file
+    bool is_stopped;          // too many errors, or too deep: only the end of the file follows
     bool reported_depth;
     AstFile *result;
 };

@@ -49,6 +49,8 @@ static const char *describe_expected(Arena *arena, Expected expected) {
     bool wants_expression = expects(expected, "an integer") && expects(expected, "a name");
     bool wants_name = !wants_expression && expects(expected, "a name");
     bool has_operators = !wants_expression && expects(expected, "'*'");
+    if (wants_name && has_operators)
+        return "a name"; // after `input`, which could be a variable as well
     if (wants_expression)
         named[count++] = "an expression";
     for (int i = 0; i < expected.count; i++) {
@@ -75,13 +77,13 @@ static const char *describe_expected(Arena *arena, Expected expected) {
 
 static const char *describe_found(const Reader *reader, const Token *token) {
     if (token->kind == 0)
-        return "the end of the file";
+        return "end of the file";
     if (token->kind != TOKEN_END)
         return arena_format(reader->arena, "'%s'", reader_excerpt(reader, token->span));
     char c = token->span.start < reader->length ? reader->text[token->span.start] : '\0';
     if (c == ';' || c == '}')
         return c == ';' ? "';'" : "'}'";
-    return token->span.start >= reader->length ? "the end of the file" : "the end of the line";
+    return token->span.start >= reader->length ? "end of the file" : "end of the line";
 }
 
 // ---- guesses
@@ -118,6 +120,8 @@ static const ForeignWord foreign_words[] = {
     {"from", "a file is used by import \"file.tdsl\""},
     {"use", "a file is used by import \"file.tdsl\""},
     {"include", "a file is used by import \"file.tdsl\""},
+    {"frozen", "write param frozen w: real"},
+    {"requires_grad", "write input requires_grad x: real"},
     {"del", "nothing needs to be deleted: values live as long as they are used"},
     {"int", "a type follows the name: n: i32 = 3"},
     {"long", "a type follows the name: n: i64 = 3"},
@@ -134,7 +138,7 @@ static const ForeignWord foreign_words[] = {
 
 static bool is_word(const Reader *reader, const Token *token, const char *word) {
     size_t length = (size_t)(token->span.end - token->span.start);
-    return token->kind == TOKEN_NAME && strlen(word) == length &&
+    return token->kind > TOKEN_END && strlen(word) == length &&
            memcmp(reader->text + token->span.start, word, length) == 0;
 }
 
@@ -201,6 +205,8 @@ static const char *guess_about_block(const Reader *reader, Expected expected) {
         return "a block is written in braces: { ... }";
     if (found->kind == TOKEN_END)
         return "put a '{' at the end of this line and a '}' after the block";
+    if (expected.count == 1)
+        return "a block is written in braces: { ... }";
     return NULL;
 }
 
@@ -225,7 +231,8 @@ static const char *guess_about_start(const Reader *reader, Expected expected) {
 static const char *guess_about_brackets(const Reader *reader, Expected expected) {
     const Token *found = &reader->last;
     const Bracket *around = reader_enclosing(reader);
-    if (found->kind == '{' && expects(expected, "an integer"))
+    int before = reader->before_last.kind;
+    if (found->kind == '{' && (before == '=' || before == '(' || before == ','))
         return "a list is written in brackets: [1, 2, 3]";
     if (around == NULL || around->kind == '{')
         return NULL;
@@ -245,6 +252,14 @@ static const char *guess_about_tokens(const Reader *reader, Expected expected) {
     bool after_value = expects(expected, "'*'");
     if (is_word(reader, before, "lambda") || is_word(reader, found, "lambda"))
         return "a function without a name is written fn(x) = x * x";
+    if (before->kind == TOKEN_FOR && found->kind == '(')
+        return "a loop is written without parentheses: for i in 0..n { ... }";
+    if (before->kind == TOKEN_FN && found->kind == TOKEN_NAME)
+        return "functions are defined outside of models and functions";
+    if (found->kind == TOKEN_FOR && expects(expected, "an integer"))
+        return "a comprehension stands in brackets: [for i in 0..n: x[i] * 2]";
+    if (found->kind == '=' && is_reserved_word(reader, before))
+        return "this word is part of the language: choose another name";
     if (before->kind == TOKEN_IMPORT)
         return "write import \"file.tdsl\"";
     if (reader->line_has_slashes && found->kind != TOKEN_FLOOR_DIVIDE)
@@ -294,11 +309,25 @@ static bool report_open_bracket(Reader *reader, Expected expected) {
     return false;
 }
 
+// Was the definition closed too early, by a `}` indented like what follows? True if reported.
+static bool report_early_close(Reader *reader) {
+    const Token *found = &reader->last;
+    if (reader->suspect.kind == 0 || found->span.start != reader->statement_start.span.start ||
+        reader->bracket_count != (is_opening_bracket(found->kind) ? 1 : 0) ||
+        reader->suspect_closer.indent == 0 || found->indent < reader->suspect_closer.indent)
+        return false;
+    Diag *diag = error_at(reader->diags, reader->suspect_closer.span, "this '}' is one too many");
+    add_note(reader->diags, diag, reader->suspect.span, "it closes this '{'");
+    add_note(reader->diags, diag, found->span, "so this stands outside");
+    reader->skips_to_definition = true;
+    return true;
+}
+
 void report_syntax_error(Reader *reader, const char *const *names, int count) {
     if (reader->is_stopped)
         return;
     Expected expected = {names, count};
-    if (report_open_bracket(reader, expected))
+    if (report_open_bracket(reader, expected) || report_early_close(reader))
         return;
     const char *found = describe_found(reader, &reader->last);
     const char *wanted = describe_expected(reader->arena, expected);
