@@ -259,6 +259,10 @@ TdslStatus tdsl_check(TdslSession *session) {
     return elaborate_fresh(session, &options, &program) ? TDSL_OK : TDSL_BAD_PROGRAM;
 }
 
+TdslStatus tdsl_resolve(TdslSession *session) {
+    return session_elaborate(session, false) ? TDSL_OK : TDSL_BAD_PROGRAM;
+}
+
 static TdslElement public_element(ElementType element) {
     return (TdslElement)element; // the enumerations are in the same order
 }

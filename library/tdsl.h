@@ -85,6 +85,9 @@ TdslStatus tdsl_bind_shape(TdslSession *session, const char *leaf, int rank, con
 // Type-checks everything in the file, with the dimensions bound so far; others stay symbolic.
 TdslStatus tdsl_check(TdslSession *session);
 
+// The same with the defaults of dimensions: every dimension of the chosen model must be known.
+TdslStatus tdsl_resolve(TdslSession *session);
+
 // Inputs and params of the model, in the order of declaration; symbolic dimensions are -1.
 typedef struct TdslLeaf {
     const char *name;
