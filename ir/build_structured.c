@@ -24,7 +24,9 @@ static Region *add_loop_region(Inst *loop) {
 }
 
 Inst *build_loop(Builder *b, const Dim *trip, Value *const *initial, int carried, Value *count) {
+    int64_t limit = 0;
     check(trip != NULL, "a loop needs a limit for its iterations");
+    check(!dim_is_constant(trip, &limit) || limit >= 0, "a loop runs %lld times", (long long)limit);
     check(!count || type_equal(count->type, type_scalar(TYPE_I64)),
           "the count of a loop is an i64 scalar");
     Value **operands = arena_array(b->module->arena, Value *, carried + 1);

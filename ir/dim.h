@@ -2,9 +2,9 @@
 //
 // A Dim is a sum of products of named dimensions with rational coefficients, where names and sums may
 // stand below a fraction bar (`C / H`). Dims are interned in a DimTable in a canonical form, so equal
-// expressions are the same pointer: `D*(D-1)/2` and `(D*D - D)/2` compare equal. Only between
-// quotients by different sums some equalities are not found. Constants have no names. Named
-// dimensions stand for positive integers.
+// expressions are the same pointer: `D*(D-1)/2` and `(D*D - D)/2` compare equal. Only with quotients by
+// sums, like `C / (B + 1)`, some equalities are not found. Constants have no names. Named dimensions
+// stand for positive integers.
 #ifndef TDSL_IR_DIM_H
 #define TDSL_IR_DIM_H
 
