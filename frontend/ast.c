@@ -1,6 +1,8 @@
 // Constructors of the tree, and the names of its kinds.
 #include "frontend/ast.h"
 
+#include <string.h>
+
 #include "frontend/ast_make.h"
 #include "frontend/reader.h"
 #include "ir/base/check.h"
@@ -410,8 +412,9 @@ static Target make_target(Reader *reader, const Expr *expr) {
     if (expr->is_parenthesized || object->is_parenthesized || object->kind != EXPR_NAME) {
         if (expr->kind == EXPR_ERROR)
             return target;
-        Diag *diag = error_at(reader->diags, expr->span, "a %s cannot be assigned to",
-                              expr_kind_text(expr->kind));
+        const char *kind = expr_kind_text(expr->kind);
+        Diag *diag = error_at(reader->diags, expr->span, "%s %s cannot be assigned to",
+                              strchr("aeiou", kind[0]) != NULL ? "an" : "a", kind);
         if (expr->is_parenthesized)
             add_hint(reader->diags, diag, "leave out the parentheses");
         else if (expr->kind == EXPR_CALL)

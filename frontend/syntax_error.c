@@ -177,6 +177,10 @@ static bool is_operator(int kind) {
     }
 }
 
+static bool is_operator_or_call(int kind) {
+    return is_operator(kind) || kind == '+' || kind == '-' || kind == '(' || kind == '[';
+}
+
 // A word of the language where a name was wanted.
 static bool is_reserved_word(const Reader *reader, const Token *token) {
     char c = token->span.end > token->span.start ? reader->text[token->span.start] : '\0';
@@ -260,6 +264,8 @@ static const char *guess_about_tokens(const Reader *reader, Expected expected) {
         return "a comprehension stands in brackets: [for i in 0..n: x[i] * 2]";
     if (found->kind == '=' && is_reserved_word(reader, before))
         return "this word is part of the language: choose another name";
+    if (reader->statement_start.kind == TOKEN_OUTPUT && is_operator_or_call(found->kind))
+        return "an output has a name: output y = f(x)";
     if (before->kind == TOKEN_IMPORT)
         return "write import \"file.tdsl\"";
     if (reader->line_has_slashes && found->kind != TOKEN_FLOOR_DIVIDE)
@@ -269,7 +275,7 @@ static const char *guess_about_tokens(const Reader *reader, Expected expected) {
     if (after_value && (before->kind == TOKEN_INTEGER || before->kind == TOKEN_REAL) &&
         found->kind == TOKEN_NAME)
         return "a product is written with '*'";
-    if (!after_value && expects(expected, "a name") && is_reserved_word(reader, found))
+    if (expects(expected, "a name") && is_reserved_word(reader, found))
         return "this word is part of the language: choose another name";
     if (found->kind == TOKEN_RANGE)
         return "a range stands after 'for x in'; a slice is written x[1:3]";
@@ -338,5 +344,6 @@ void report_syntax_error(Reader *reader, const char *const *names, int count) {
     const char *hint = guess(reader, expected);
     if (hint != NULL)
         add_hint(reader->diags, diag, "%s", hint);
-    reader_recover(reader, expects(expected, "'{'"));
+    // outside of definitions, a broken line takes the lines under it along
+    reader_recover(reader, expects(expected, "'{'") || reader_enclosing(reader) == NULL);
 }
