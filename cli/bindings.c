@@ -35,8 +35,7 @@ TdslStatus session_start(const Options *options, const TdslOptions *compiler,
 // ---- reading
 
 static void grow(Bindings *bindings) {
-    bindings->at =
-        realloc(bindings->at, (size_t)(bindings->count + 1) * sizeof *bindings->at);
+    bindings->at = realloc(bindings->at, (size_t)(bindings->count + 1) * sizeof *bindings->at);
     if (bindings->at == NULL)
         abort();
 }
@@ -60,8 +59,8 @@ void bindings_add(Bindings *bindings, const char *name, const char *from, Tensor
 // Keeps the file open until the bindings are freed. NULL after a report.
 static const TensorFile *open_file(TdslSession *session, Bindings *bindings, const char *path) {
     TensorError error;
-    bindings->files = realloc(bindings->files,
-                              (size_t)(bindings->file_count + 1) * sizeof *bindings->files);
+    bindings->files =
+        realloc(bindings->files, (size_t)(bindings->file_count + 1) * sizeof *bindings->files);
     if (bindings->files == NULL)
         abort();
     TensorFile *file = &bindings->files[bindings->file_count];
@@ -90,11 +89,12 @@ static TdslStatus read_reference(TdslSession *session, Bindings *bindings, const
     free(path);
     if (file == NULL)
         return TDSL_BAD_FILE;
-    const FileTensor *found = colon ? tensor_file_find(file, colon + 1)
-                                    : (file->count == 1 ? &file->tensors[0] : NULL);
+    const FileTensor *found =
+        colon ? tensor_file_find(file, colon + 1) : (file->count == 1 ? &file->tensors[0] : NULL);
     if (found == NULL) {
-        tdsl_report(session, colon ? "%s: no array has this name"
-                                   : "%s: name one of the file's arrays, as in @file.npz:x",
+        tdsl_report(session,
+                    colon ? "%s: no array has this name"
+                          : "%s: name one of the file's arrays, as in @file.npz:x",
                     text);
         return TDSL_BAD_PROGRAM;
     }
@@ -209,7 +209,7 @@ static const char *shape_text(char *buffer, size_t size, int rank, const int64_t
 }
 
 bool binding_fit(TdslSession *session, Binding *binding, TdslElement element, int rank,
-                const int64_t *shape) {
+                 const int64_t *shape) {
     Tensor converted;
     const char *why = NULL;
     char is[256], needed[256];
@@ -273,12 +273,15 @@ TdslStatus bindings_complete(TdslSession *session, const Options *options, Bindi
     for (int i = 0; i < count; i++) {
         Binding *binding = (Binding *)bindings_find(bindings, leaves[i].name);
         if (binding)
-            good &= binding_fit(session, binding, leaves[i].element, leaves[i].rank, leaves[i].shape);
+            good &=
+                binding_fit(session, binding, leaves[i].element, leaves[i].rank, leaves[i].shape);
         else if (leaves[i].has_initial)
             missing_initial = true;
         else {
-            tdsl_report(session, "%s '%s' has no value\n  hint: give it one with --set %s=VALUE or --in FILE",
-                        leaves[i].is_param ? "param" : "input", leaves[i].name, leaves[i].name);
+            tdsl_report(
+                session,
+                "%s '%s' has no value\n  hint: give it one with --set %s=VALUE or --in FILE",
+                leaves[i].is_param ? "param" : "input", leaves[i].name, leaves[i].name);
             good = false;
         }
     }

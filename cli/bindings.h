@@ -18,16 +18,17 @@ typedef struct Bindings {
     int file_count;
 } Bindings;
 
-// Opens a session, loads the program, binds the -D dimensions. TDSL_OK or an exit code; the session is
-// always returned.
-TdslStatus session_start(const Options *options, const TdslOptions *compiler, TdslSession **session);
+// Opens a session, loads the program, binds the -D dimensions. TDSL_OK or an exit code; the session
+// is always returned.
+TdslStatus session_start(const Options *options, const TdslOptions *compiler,
+                         TdslSession **session);
 // Reads --set and --in (only what names a leaf) and binds the dimensions that they decide.
 TdslStatus bindings_read(TdslSession *session, const Options *options, Bindings *bindings);
 // Adds a value for a leaf if it has none yet; takes over `value`.
 void bindings_add(Bindings *bindings, const char *name, const char *from, Tensor value);
 const Binding *bindings_find(const Bindings *bindings, const char *name);
-// Gives every leaf a value of its type: converts what was given, computes initial values for the rest
-// with the key of the random numbers, and reports leaves without a value.
+// Gives every leaf a value of its type: converts what was given, computes initial values for the
+// rest with the key of the random numbers, and reports leaves without a value.
 TdslStatus bindings_complete(TdslSession *session, const Options *options, Bindings *bindings);
 // Brings a value to a declared type; reports and returns false if it does not fit.
 bool binding_fit(TdslSession *session, Binding *binding, TdslElement element, int rank,

@@ -1,8 +1,10 @@
 // gradcheck: the adjoint against central differences, everything in f64.
 //
-// For L = sum over the differentiated outputs of <seed, output>, each element of each leaf is moved by
-// +-h, h = eps * max(1, |x|), and (L(x+h) - L(x-h)) / 2h is compared with the gradient. The tolerance
-// is atol + rtol * |difference| and what rounding L itself can cause: 4 * 2^-52 * |L| / h.
+// For L = sum over the differentiated outputs of <seed, output>, each element of each leaf is moved
+// by
+// +-h, h = eps * max(1, |x|), and (L(x+h) - L(x-h)) / 2h is compared with the gradient. The
+// tolerance is atol + rtol * |difference| and what rounding L itself can cause: 4 * 2^-52 * |L| /
+// h.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,8 +90,7 @@ static TdslStatus check_leaf(Check *check, const Options *options, const char *n
         if (status)
             return status;
         double tolerance = options->absolute_tolerance +
-                           options->relative_tolerance * fabs(numeric) +
-                           4 * 0x1p-52 * scale / step;
+                           options->relative_tolerance * fabs(numeric) + 4 * 0x1p-52 * scale / step;
         record(worst, name, i, gradient ? tensor_real(gradient, i) : 0, numeric, tolerance);
     }
     return TDSL_OK;
@@ -181,8 +182,7 @@ static TdslStatus prepare(Check *check, const Options *options) {
         return status;
     for (int i = 0; i < check->request.gradient.output_count; i++)
         check->request.seeded[i] = true;
-    TdslFunction *gradient =
-        tdsl_compile(check->session, TDSL_GRADIENT, &check->request.gradient);
+    TdslFunction *gradient = tdsl_compile(check->session, TDSL_GRADIENT, &check->request.gradient);
     TdslFunction *forward = gradient ? tdsl_compile(check->session, TDSL_FORWARD, NULL) : NULL;
     if (forward == NULL)
         return TDSL_BAD_PROGRAM;

@@ -70,7 +70,8 @@ int command_grad(const Options *options) {
 
 int command_build(const Options *options) {
     if (options->output == NULL) {
-        fputs("tdsl: error: nothing to build\n  hint: say what with -o, as in -o model.so\n", stderr);
+        fputs("tdsl: error: nothing to build\n  hint: say what with -o, as in -o model.so\n",
+              stderr);
         return TDSL_BAD_USAGE;
     }
     TdslSession *session;
@@ -91,9 +92,10 @@ int command_build(const Options *options) {
 
 int command_emit(const Options *options) {
     if (options->stage == NULL) {
-        fputs("tdsl: error: no stage given\n  hint: --stage=ast, ir, adjoint, loops, c, llvm, asm or "
-              "dot\n",
-              stderr);
+        fputs(
+            "tdsl: error: no stage given\n  hint: --stage=ast, ir, adjoint, loops, c, llvm, asm or "
+            "dot\n",
+            stderr);
         return TDSL_BAD_USAGE;
     }
     TdslSession *session;

@@ -39,7 +39,8 @@ TdslStatus call_prepare(TdslSession *session, TdslFunction *function, Bindings *
     for (int i = 0; i < call->argument_count; i++) {
         const TdslSlot *slot = &call->arguments[i];
         Binding *binding = argument_binding(slot, bindings, seeds);
-        if (binding == NULL || !binding_fit(session, binding, slot->element, slot->rank, slot->shape))
+        if (binding == NULL ||
+            !binding_fit(session, binding, slot->element, slot->rank, slot->shape))
             return TDSL_BAD_PROGRAM;
         call->argument_data[i] = binding->value.data;
     }
@@ -53,8 +54,7 @@ TdslStatus call_prepare(TdslSession *session, TdslFunction *function, Bindings *
 
 TdslStatus call_run(Call *call) {
     const char *failure;
-    TdslStatus status =
-        tdsl_call(call->function, call->argument_data, call->result_data, &failure);
+    TdslStatus status = tdsl_call(call->function, call->argument_data, call->result_data, &failure);
     if (status)
         tdsl_report(call->session, "%s", failure);
     return status;

@@ -17,8 +17,9 @@ typedef struct Call {
     void **result_data;
 } Call;
 
-// Binds the arguments by name: leaves from `bindings`, seeds from `seeds` (may be NULL; a seed without
-// a value is 1), the key from the options. Reports and returns a status if a value does not fit.
+// Binds the arguments by name: leaves from `bindings`, seeds from `seeds` (may be NULL; a seed
+// without a value is 1), the key from the options. Reports and returns a status if a value does not
+// fit.
 TdslStatus call_prepare(TdslSession *session, TdslFunction *function, Bindings *bindings,
                         Bindings *seeds, Call *call);
 TdslStatus call_run(Call *call); // reports a failure

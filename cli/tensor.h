@@ -25,11 +25,12 @@ int64_t tensor_integer(const Tensor *tensor, int64_t position);
 void tensor_store_real(Tensor *tensor, int64_t position, double value);
 void tensor_store_integer(Tensor *tensor, int64_t position, int64_t value);
 
-// Converts to `element` if no kind of value is lost: integers and bools to anything that holds them,
-// reals to reals. NULL, or why not (a static string).
+// Converts to `element` if no kind of value is lost: integers and bools to anything that holds
+// them, reals to reals. NULL, or why not (a static string).
 const char *tensor_convert(const Tensor *tensor, TdslElement element, Tensor *converted);
 
-// A number or a nested list: 1, -2.5e3, nan, [true, false], [[1, 2], [3, 4]]. NULL, or why not (static).
+// A number or a nested list: 1, -2.5e3, nan, [true, false], [[1, 2], [3, 4]]. NULL, or why not
+// (static).
 const char *tensor_parse(const char *text, Tensor *tensor);
 // A tensor of a file. NULL, or why not (static).
 const char *tensor_from_file(const FileTensor *source, Tensor *tensor);

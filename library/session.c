@@ -168,15 +168,21 @@ static bool dimensions_are_known(TdslSession *session, const ElaborateOptions *o
     return known;
 }
 
-bool session_elaborate(TdslSession *session, bool symbolic) {
+static bool elaborate_model(TdslSession *session, bool symbolic) {
     if (session->is_elaborated && session->elaborated_symbolic == symbolic)
         return session->model != NULL;
     ElaborateOptions options = elaborate_options(session, symbolic);
     session->model = NULL;
     session->is_elaborated = elaborate_fresh(session, &options, &session->program);
     session->elaborated_symbolic = symbolic;
-    return session->is_elaborated && choose_model(session) &&
-           (symbolic || dimensions_are_known(session, &options));
+    return session->is_elaborated && choose_model(session);
+}
+
+bool session_elaborate(TdslSession *session, bool symbolic) {
+    if (!elaborate_model(session, symbolic))
+        return false;
+    ElaborateOptions options = elaborate_options(session, symbolic);
+    return symbolic || dimensions_are_known(session, &options);
 }
 
 TdslStatus tdsl_bind(TdslSession *session, const char *dimension, int64_t value) {
@@ -268,10 +274,7 @@ static TdslElement public_element(ElementType element) {
 }
 
 TdslStatus tdsl_leaves(TdslSession *session, const TdslLeaf **leaves, int *count) {
-    // With what is bound if that is enough, else with symbolic dimensions as -1.
-    if (!session->is_elaborated && !session_elaborate(session, true))
-        return TDSL_BAD_PROGRAM;
-    if (session->model == NULL)
+    if (!elaborate_model(session, false))
         return TDSL_BAD_PROGRAM;
     const Model *model = session->model;
     TdslLeaf *list = arena_array(&session->arena, TdslLeaf, model->leaves.count + 1);
