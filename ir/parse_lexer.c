@@ -263,6 +263,8 @@ void skip_brackets(Parser *p, int64_t *items) {
             depth -= strchr(")]}", p->token.mark) != NULL;
         } else if (p->token.kind == TOKEN_NUMBER || p->token.kind == TOKEN_NAME) {
             ++*items;
+        } else if (p->token.kind == TOKEN_STRING) {
+            token_text(p); // reports one without an end, which hides brackets
         }
         next_token(p);
     } while (depth > 0);
