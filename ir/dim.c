@@ -11,26 +11,32 @@
 // Arithmetic on rationals; NULL in gives NULL out.
 
 static const Dim *make_rational(DimTable *table, int64_t numerator, int64_t denominator) {
-    Arena scratch = {0};
-    Sum sum = {&scratch, denominator, {0}, false};
-    if (numerator != 0) {
-        sum_push_term(&sum, (Term){numerator, 0, NULL});
+    Term term = {numerator, 0, NULL};
+    Sum sum = {.denominator = 1, .terms = {&term, numerator != 0, 1}};
+    if (numerator != 0 && denominator != 1) {
+        int64_t shared = (int64_t)greatest_divisor((uint64_t)denominator, magnitude(numerator));
+        term.coefficient = numerator / shared;
+        sum.denominator = denominator / shared;
     }
-    return sum_finish(table, &sum);
+    return dim_intern(table, &sum);
 }
 
 static const Dim *make_atom(DimTable *table, const Atom *atom) {
-    Arena scratch = {0};
-    Sum sum = {&scratch, 1, {0}, false};
     Factor factor = {atom, 1};
-    sum_push_term(&sum, (Term){1, 1, &factor});
-    return sum_finish(table, &sum);
+    Term term = {1, 1, &factor};
+    return dim_intern(table, &(Sum){.denominator = 1, .terms = {&term, 1, 1}});
 }
 
 // x + sign * y
 static const Dim *add(DimTable *table, const Dim *x, const Dim *y, int sign) {
+    int64_t x_value, y_value, total;
     if (!x || !y) {
         return NULL;
+    }
+    if (dim_is_constant(x, &x_value) && dim_is_constant(y, &y_value)) { // the usual case
+        bool fails = sign > 0 ? __builtin_add_overflow(x_value, y_value, &total)
+                              : __builtin_sub_overflow(x_value, y_value, &total);
+        return fails ? NULL : make_rational(table, total, 1);
     }
     Arena scratch = {0};
     Sum sum = {&scratch, 1, {0}, false};
@@ -42,8 +48,13 @@ static const Dim *add(DimTable *table, const Dim *x, const Dim *y, int sign) {
 }
 
 static const Dim *multiply(DimTable *table, const Dim *x, const Dim *y) {
+    int64_t x_value, y_value, total;
     if (!x || !y) {
         return NULL;
+    }
+    if (dim_is_constant(x, &x_value) && dim_is_constant(y, &y_value)) { // the usual case
+        return __builtin_mul_overflow(x_value, y_value, &total) ? NULL
+                                                                : make_rational(table, total, 1);
     }
     Arena scratch = {0};
     Sum sum = {&scratch, 1, {0}, (int64_t)x->count * y->count > MAX_PRODUCT};

@@ -144,8 +144,7 @@ static void grow_buckets(DimTable *table) {
     table->bucket_count = larger;
 }
 
-// The Dim of a canonical sum.
-static const Dim *intern(DimTable *table, const Sum *sum) {
+const Dim *dim_intern(DimTable *table, const Sum *sum) {
     size_t hash = hash_sum(sum);
     const Dim **bucket = &table->buckets[hash & (table->bucket_count - 1)];
     for (const Dim *dim = *bucket; dim; dim = dim->next) {
@@ -351,7 +350,7 @@ const Dim *sum_finish(DimTable *table, Sum *sum) {
         normalise(sum);
         sum->failed |= steps >= MAX_STEPS;
     }
-    const Dim *result = sum->failed ? NULL : intern(table, sum);
+    const Dim *result = sum->failed ? NULL : dim_intern(table, sum);
     arena_free(sum->arena);
     return result;
 }

@@ -3,9 +3,8 @@
 // A Dim has one denominator and terms with integer coefficients, in a fixed order. A term is a
 // product of powers of atoms: named dimensions, whose powers may be negative (C/H is C * H^-1), and
 // reciprocals 1/(B + 1) of sums. Named dimensions are never zero, so with them the form is unique.
-// A reciprocal times its sum is divided out as in polynomial division; equalities between different
-// reciprocals (partial fractions) are not found, which only makes some equal dimensions compare as
-// different.
+// A reciprocal times its sum is divided out as in polynomial division; equalities that need partial
+// fractions are not found, which only makes some equal dimensions compare as different.
 //
 // Arithmetic collects terms in a Sum in scratch memory; sum_finish brings it to canonical form and
 // interns it. All of this works on any rational, also on those that no dimension can be.
@@ -78,6 +77,9 @@ void sum_push_dim(Sum *sum, const Dim *dim, int64_t scale);
 Term multiply_terms(Sum *sum, const Term *x, const Term *y);
 // The Dim of a sum in any form; frees the sum's arena. NULL if the sum failed.
 const Dim *sum_finish(DimTable *table, Sum *sum);
+
+// The Dim of a sum that is in canonical form already.
+const Dim *dim_intern(DimTable *table, const Sum *sum);
 
 // The product of a term's atoms to the negative powers.
 Term inverse_factors(Arena *arena, const Term *term);

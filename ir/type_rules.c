@@ -4,7 +4,6 @@
 #include "ir/type_rules.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 bool refuse(Rule *rule, const char *format, ...) {
     va_list arguments;
@@ -15,14 +14,18 @@ bool refuse(Rule *rule, const char *format, ...) {
     return false;
 }
 
-bool refuse_sizes(Rule *rule, const char *what, const Dim *x, const Dim *y) {
+bool refuse_sizes(Rule *rule, const char *where, const Dim *x, const Dim *y) {
     int64_t value;
     if (dim_is_constant(x, &value) && dim_is_constant(y, &value)) {
-        return refuse(rule, "needs equal %s, got %s and %s", what, show_dim(rule, x),
+        return refuse(rule, "needs equal sizes %s, got %s and %s", where, show_dim(rule, x),
                       show_dim(rule, y));
     }
-    return refuse(rule, "cannot show that %s %s and %s are equal", what, show_dim(rule, x),
-                  show_dim(rule, y));
+    return refuse(rule, "cannot show that the sizes %s and %s %s are equal", show_dim(rule, x),
+                  show_dim(rule, y), where);
+}
+
+bool refuse_axis_sizes(Rule *rule, int axis, const Dim *x, const Dim *y) {
+    return refuse_sizes(rule, arena_format(rule->module->arena, "of axis %d", axis), x, y);
 }
 
 bool give_type(Rule *rule, ElementType element, const Dim *const *dims, int rank) {
@@ -101,9 +104,7 @@ static bool require_one_shape(Rule *rule) {
         }
         for (int axis = 0; axis < type.rank; axis++) {
             if (!dim_equal(type.dims[axis], first.dims[axis])) {
-                char what[64];
-                snprintf(what, sizeof what, "sizes of axis %d,", axis);
-                return refuse_sizes(rule, what, first.dims[axis], type.dims[axis]);
+                return refuse_axis_sizes(rule, axis, first.dims[axis], type.dims[axis]);
             }
         }
     }

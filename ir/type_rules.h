@@ -20,9 +20,10 @@ typedef struct Rule {
 
 // Sets rule->why to "NAME MESSAGE" with the operator's name; returns false.
 bool refuse(Rule *rule, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// Refuses two sizes that should be equal: "NAME needs equal WHAT, got X and Y", or, when one is
-// symbolic, "NAME cannot show that WHAT X and Y are equal".
-bool refuse_sizes(Rule *rule, const char *what, const Dim *x, const Dim *y);
+// Refuses two sizes that should be equal: "NAME needs equal sizes WHERE, got X and Y", or, when one
+// is symbolic, "NAME cannot show that the sizes X and Y WHERE are equal".
+bool refuse_sizes(Rule *rule, const char *where, const Dim *x, const Dim *y);
+bool refuse_axis_sizes(Rule *rule, int axis, const Dim *x, const Dim *y);
 // Sets the result's type; refuses one that does not fit. `dims` are copied.
 bool give_type(Rule *rule, ElementType element, const Dim *const *dims, int rank);
 
@@ -36,7 +37,7 @@ bool require_dims(Rule *rule, Dims dims, int count, const char *what);
 bool require_axis(Rule *rule, int axis, int rank);
 // Refuses axes that are not increasing within 0 .. rank-1.
 bool require_axes(Rule *rule, Ints axes, int rank);
-// Refuses bool: `what` is "needs numbers" or so.
+// Refuses a bool operand.
 bool require_number(Rule *rule, int index);
 
 #endif

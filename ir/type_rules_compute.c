@@ -2,7 +2,6 @@
 // whose results are more than one.
 #include "ir/type_rules.h"
 
-#include <stdio.h>
 #include <string.h>
 
 // The operands from `first` on are one i64 index tensor for each axis of `indexed`, all of one
@@ -189,9 +188,9 @@ static bool read_sizes(Rule *rule, const Labels *labels, int operand, const Dim 
         char letter = labels->part[operand][i];
         const Dim **size = &sizes[(unsigned char)letter];
         if (*size && !dim_equal(*size, type.dims[i])) {
-            char what[64];
-            snprintf(what, sizeof what, "sizes for the shared label %c,", letter);
-            return refuse_sizes(rule, what, *size, type.dims[i]);
+            const char *where =
+                arena_format(rule->module->arena, "for the shared label %c", letter);
+            return refuse_sizes(rule, where, *size, type.dims[i]);
         }
         *size = type.dims[i];
         if (!has_label(labels, 1 - operand, letter) && !has_label(labels, 2, letter)) {

@@ -1,9 +1,6 @@
 // Type rules of sources and of operators that only move elements.
 #include "ir/type_rules.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 bool type_constant(Rule *rule) {
     const TensorData *data = rule->attribute->data;
     if (!data) {
@@ -49,9 +46,7 @@ bool type_broadcast(Rule *rule) {
     for (int i = 0; i < x.rank; i++) {
         const Dim *size = shape.at[axes.at[i]];
         if (!dim_equal(x.dims[i], size) && !dim_equal(x.dims[i], one)) {
-            char what[64];
-            snprintf(what, sizeof what, "sizes of axis %d,", axes.at[i]);
-            return refuse_sizes(rule, what, x.dims[i], size);
+            return refuse_axis_sizes(rule, axes.at[i], x.dims[i], size);
         }
     }
     return give_type(rule, x.element, shape.at, shape.count);
@@ -122,7 +117,7 @@ static bool require_order(Rule *rule, int axis, const char *low_name, const Dim 
     }
     int64_t value;
     bool known = distance && dim_is_constant(distance, &value);
-    return refuse(rule, "of axis %d %s %s %s is at most %s %s", axis,
+    return refuse(rule, "of axis %d %s %s%s is at most %s %s", axis,
                   known ? "needs that" : "cannot show that", low_name, show_dim(rule, low),
                   high_name, show_dim(rule, high));
 }
@@ -148,17 +143,17 @@ static bool require_slice_bounds(Rule *rule, int axis, const Dim *size, const Di
                                  const Dim *stop, int step) {
     DimTable *table = rule->module->dims;
     if (step > 0) {
-        return require_order(rule, axis, "0 or", dim_constant(table, 0), "start", start) &&
-               require_order(rule, axis, "start", start, "stop", stop) &&
-               require_order(rule, axis, "stop", stop, "size", size);
+        return require_order(rule, axis, "", dim_constant(table, 0), "start", start) &&
+               require_order(rule, axis, "start ", start, "stop", stop) &&
+               require_order(rule, axis, "stop ", stop, "size", size);
     }
     const Dim *last = dim_subtract(table, size, dim_constant(table, 1));
     if (!last) {
         return refuse(rule, "of axis %d is too large", axis);
     }
-    return require_order(rule, axis, "the limit", dim_constant(table, -1), "stop", stop) &&
-           require_order(rule, axis, "stop", stop, "start", start) &&
-           require_order(rule, axis, "start", start, "the last index", last);
+    return require_order(rule, axis, "", dim_constant(table, -1), "stop", stop) &&
+           require_order(rule, axis, "stop ", stop, "start", start) &&
+           require_order(rule, axis, "start ", start, "the last index", last);
 }
 
 bool type_slice(Rule *rule) {
@@ -258,9 +253,7 @@ static bool require_alike(Rule *rule, int index, int axis) {
     }
     for (int k = 0; k < first.rank; k++) {
         if (k != axis && !dim_equal(first.dims[k], part.dims[k])) {
-            char what[64];
-            snprintf(what, sizeof what, "sizes of axis %d,", k);
-            return refuse_sizes(rule, what, first.dims[k], part.dims[k]);
+            return refuse_axis_sizes(rule, k, first.dims[k], part.dims[k]);
         }
     }
     return true;
