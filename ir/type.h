@@ -48,7 +48,8 @@ bool type_is_static(Type type);
 // built (type_fits), so these cannot overflow.
 int64_t type_elements(Type type);
 size_t type_bytes(Type type);
-// False if a known dimension is negative, or the known dimensions other than 0 multiply to 2^46 or more.
+// False if a known dimension is negative, or the known dimensions other than 0 multiply to 2^46 or
+// more.
 bool type_fits(Type type);
 // The product of all dimensions as a Dim; NULL if it overflows.
 const Dim *type_size(DimTable *table, Type type);
