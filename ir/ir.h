@@ -85,7 +85,8 @@ typedef struct TensorData {
 typedef struct Attribute {
     ElementType element;
     Dims shape;
-    Dims start, stop; // slice: start is included, stop is not. For a negative step, start > stop >= -1.
+    Dims start, stop; // slice: start is included, stop is not. 0 <= start <= stop <= size; for a
+                      // negative step, size > start >= stop >= -1.
     Dims low, high;   // may be negative: then elements are dropped
     Ints step;        // slice: not 0; pad: at least 1
     Ints axes;
