@@ -1,0 +1,391 @@
+// Statements as C. Values folded into their user wait in `pending`; before a statement that changes
+// memory those that read memory, and are not part of that very statement, become variables, so no
+// load moves past a store.
+#include <stdarg.h>
+#include <string.h>
+
+#include "codegen/emit_c_write.h"
+
+static ScalarInfo *info_of(const Writer *writer, const Scalar *scalar) {
+    return &writer->info.scalars[scalar->id];
+}
+
+const char *buffer_spelling(const Writer *writer, const Buffer *buffer) {
+    const char *name = writer->buffer_name[buffer->id];
+    if (!name && buffer->kind == BUFFER_CONSTANT) {
+        name = writer->constant_name[buffer->id];
+    }
+    check(name, "buffer %s is not known to the function", buffer->name ? buffer->name : "");
+    return name;
+}
+
+void write_line(Writer *writer, const char *format, ...) {
+    text_indent(writer->out, writer->depth);
+    va_list arguments;
+    va_start(arguments, format);
+    text_add(writer->out, arena_format_list(writer->arena, format, arguments));
+    va_end(arguments);
+    text_add_char(writer->out, '\n');
+}
+
+void write_list(Writer *writer, const char *prefix, const char *const *items, int count,
+                const char *suffix) {
+    enum { LONGEST_LINE = 100 };
+    size_t indent = (size_t)writer->depth * 4;
+    size_t column = indent + strlen(prefix);
+    text_indent(writer->out, writer->depth);
+    text_add(writer->out, prefix);
+    for (int i = 0; i < count; i++) {
+        const char *end = i + 1 < count ? "," : suffix;
+        size_t length = strlen(items[i]) + strlen(end);
+        if (i > 0 && column + 1 + length > LONGEST_LINE) {
+            text_add_char(writer->out, '\n');
+            text_indent(writer->out, writer->depth + 2);
+            column = indent + 8;
+        } else if (i > 0) {
+            text_add_char(writer->out, ' ');
+            column++;
+        }
+        text_format(writer->out, "%s%s", items[i], end);
+        column += length;
+    }
+    text_add(writer->out, count ? "\n" : suffix);
+    text_add(writer->out, count ? "" : "\n");
+}
+
+static const char *value_type(ElementType type) {
+    return type == TYPE_BOOL ? "bool" : c_element_type(type);
+}
+
+// Writes a value down in a variable where the printer stands.
+static void write_variable(Writer *writer, const Scalar *scalar) {
+    ScalarInfo *known = info_of(writer, scalar);
+    const char *wanted = scalar->name && scalar->op != SCALAR_LIBM
+                             ? scalar->name
+                             : arena_format(writer->arena, "v%d", ++writer->unnamed);
+    text_indent(writer->out, writer->depth);
+    text_format(writer->out, "const %s ", value_type(scalar->type));
+    known->pending = true;
+    // The name is visible only after its own definition, but must not hide one used in it.
+    const char *name = names_take(&writer->names, wanted);
+    text_format(writer->out, "%s = ", name);
+    write_expression(writer, scalar, LEVEL_ANY);
+    text_add(writer->out, ";\n");
+    known->name = name;
+}
+
+static void write_scalar(Writer *writer, const Scalar *scalar) {
+    ScalarInfo *known = info_of(writer, scalar);
+    if (known->uses == 0 || known->place == PLACE_EVERYWHERE) {
+        return;
+    }
+    if (known->place == PLACE_VARIABLE) {
+        write_variable(writer, scalar);
+    } else {
+        known->pending = true;
+        vec_push(writer->arena, &writer->pending, scalar);
+    }
+}
+
+// Is `scalar` part of the expression of one of the operands?
+static bool belongs_to(const Writer *writer, const Scalar *scalar, const Scalar *const *operands,
+                       int count) {
+    while (info_of(writer, scalar)->user &&
+           info_of(writer, info_of(writer, scalar)->user)->pending) {
+        scalar = info_of(writer, scalar)->user;
+    }
+    for (int i = 0; i < count; i++) {
+        if (operands[i] == scalar) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_pending_user(const Writer *writer, const Scalar *scalar) {
+    const Scalar *user = info_of(writer, scalar)->user;
+    return user && info_of(writer, user)->pending;
+}
+
+// Before a statement with effects: waiting values that read memory are computed now, unless they
+// belong to the statement's operands.
+static void settle(Writer *writer, const Scalar *const *operands, int count) {
+    int kept = 0;
+    int waiting = writer->pending.count;
+    for (int i = 0; i < waiting; i++) {
+        const Scalar *scalar = writer->pending.at[i];
+        const ScalarInfo *known = info_of(writer, scalar);
+        if (!known->pending) {
+            continue;
+        }
+        if (known->reads && !has_pending_user(writer, scalar) &&
+            !belongs_to(writer, scalar, operands, count)) {
+            write_variable(writer, scalar);
+        } else {
+            writer->pending.at[kept++] = scalar;
+        }
+    }
+    writer->pending.count = kept;
+}
+
+static bool same_place(const Scalar *x, const Scalar *y) {
+    return x == y || (x && y && x->op == SCALAR_CONSTANT && y->op == SCALAR_CONSTANT &&
+                      x->integer == y->integer);
+}
+
+// `place = place + y` is printed `place += y`. True if `value` starts with a load of that place.
+static bool updates_place(const Writer *writer, const Statement *statement, const char **sign) {
+    const Scalar *value = statement->value;
+    const ScalarInfo *known = info_of(writer, value);
+    if (!known->pending || known->wraps || known->place != PLACE_IN_USER ||
+        (value->op != SCALAR_ADD && value->op != SCALAR_SUB && value->op != SCALAR_MUL)) {
+        return false;
+    }
+    const Scalar *old = value->args[0];
+    if (!info_of(writer, old)->pending || old == value->args[1]) {
+        return false;
+    }
+    *sign = value->op == SCALAR_ADD ? "+=" : value->op == SCALAR_SUB ? "-=" : "*=";
+    if (statement->kind == STATEMENT_STORE) {
+        return old->op == SCALAR_LOAD && old->buffer == statement->buffer &&
+               same_place(old->args[0], statement->index);
+    }
+    return old->op == SCALAR_LOCAL && old->local == statement->local &&
+           (statement->local->count == 1 || same_place(old->args[0], statement->index));
+}
+
+// `place` has been printed; the rest of the assignment follows.
+static void write_assignment(Writer *writer, const Statement *statement, bool as_byte) {
+    const char *sign;
+    if (updates_place(writer, statement, &sign)) {
+        info_of(writer, statement->value)->pending = false;
+        info_of(writer, statement->value->args[0])->pending = false;
+        text_format(writer->out, " %s ", sign);
+        write_expression(writer, statement->value->args[1], LEVEL_ANY);
+    } else if (as_byte) {
+        text_add(writer->out, " = (uint8_t)");
+        write_expression(writer, statement->value, LEVEL_UNARY);
+    } else {
+        text_add(writer->out, " = ");
+        write_expression(writer, statement->value, LEVEL_ANY);
+    }
+    text_add(writer->out, ";\n");
+}
+
+static void write_store(Writer *writer, const Statement *statement) {
+    text_indent(writer->out, writer->depth);
+    text_format(writer->out, "%s[", buffer_spelling(writer, statement->buffer));
+    write_expression(writer, statement->index, LEVEL_ANY);
+    text_add_char(writer->out, ']');
+    write_assignment(writer, statement, statement->buffer->element == TYPE_BOOL);
+}
+
+static void write_set(Writer *writer, const Statement *statement) {
+    LocalInfo *local = find_local(&writer->info, statement->local);
+    if (!local->home) {
+        return; // never read
+    }
+    text_indent(writer->out, writer->depth);
+    if (!local->name) { // is_set_first: its declaration
+        local->name = names_take(&writer->names, local->local->name ? local->local->name : "value");
+        text_format(writer->out, "%s ", value_type(local->local->type));
+    }
+    text_add(writer->out, local->name);
+    if (local->local->count > 1) {
+        text_add_char(writer->out, '[');
+        write_expression(writer, statement->index, LEVEL_ANY);
+        text_add_char(writer->out, ']');
+    }
+    write_assignment(writer, statement, false);
+}
+
+static const char *zero_of(ElementType type) {
+    switch (type) {
+    case TYPE_BOOL: return "false";
+    case TYPE_F32: return "0.0f";
+    case TYPE_F64: return "0.0";
+    case TYPE_I32:
+    case TYPE_I64:
+    case ELEMENT_TYPE_COUNT: break;
+    }
+    return "0";
+}
+
+// Declares the locals of this block that the statement is the first to touch, unless it sets them.
+static void declare_locals(Writer *writer, const Block *block, const Statement *statement) {
+    for (int i = 0; i < writer->info.locals.count; i++) {
+        LocalInfo *found = &writer->info.locals.at[i];
+        const Local *local = found->local;
+        bool here = found->home && found->home->block == block && !found->name &&
+                    statement_touches_local(statement, local);
+        if (!here || (statement->kind == STATEMENT_SET && local->count == 1)) {
+            continue;
+        }
+        found->name = names_take(&writer->names, local->name ? local->name : "value");
+        if (local->count > 1) {
+            write_line(writer, "%s %s[%d];", value_type(local->type), found->name, local->count);
+        } else {
+            write_line(writer, "%s %s = %s;", value_type(local->type), found->name,
+                       zero_of(local->type));
+        }
+    }
+}
+
+static void write_statements(Writer *writer, const Block *block);
+
+// The block at one more level, in a scope of names of its own.
+static void write_inner(Writer *writer, const Block *block) {
+    writer->depth++;
+    write_block(writer, block);
+    writer->depth--;
+}
+
+static void write_loop(Writer *writer, const Loop *loop) {
+    names_open_scope(&writer->names);
+    const char *index = names_take(&writer->names, loop->name ? loop->name : "i");
+    text_indent(writer->out, writer->depth);
+    text_format(writer->out, "for (int64_t %s = 0; %s < ", index, index);
+    write_expression(writer, loop->extent, LEVEL_SUM);
+    text_format(writer->out, "; ++%s) {\n", index);
+    info_of(writer, loop->index)->name = index;
+    write_inner(writer, &loop->body);
+    names_close_scope(&writer->names);
+    write_line(writer, "}");
+}
+
+static void write_if(Writer *writer, const Statement *statement) {
+    text_indent(writer->out, writer->depth);
+    text_add(writer->out, "if (");
+    write_expression(writer, statement->condition, LEVEL_ANY);
+    text_add(writer->out, ") {\n");
+    write_inner(writer, &statement->body);
+    if (statement->otherwise.statements.count) {
+        write_line(writer, "} else {");
+        write_inner(writer, &statement->otherwise);
+    }
+    write_line(writer, "}");
+}
+
+static void write_while(Writer *writer, const Statement *statement) {
+    write_line(writer, "for (;;) {");
+    writer->depth++;
+    names_open_scope(&writer->names);
+    write_statements(writer, &statement->body);
+    text_indent(writer->out, writer->depth);
+    text_add(writer->out, "if (!");
+    write_expression(writer, statement->condition, LEVEL_UNARY);
+    text_add(writer->out, ") {\n");
+    writer->depth++;
+    write_line(writer, "break;");
+    writer->depth--;
+    write_line(writer, "}");
+    names_open_scope(&writer->names);
+    write_statements(writer, &statement->otherwise);
+    names_close_scope(&writer->names);
+    names_close_scope(&writer->names);
+    writer->depth--;
+    write_line(writer, "}");
+}
+
+static void write_fail(Writer *writer, const Statement *statement) {
+    const Site *site = &writer->program->sites.at[statement->site];
+    text_indent(writer->out, writer->depth);
+    text_add(writer->out, "if (");
+    write_expression(writer, statement->condition, LEVEL_ANY);
+    text_add(writer->out, ") {\n");
+    writer->depth++;
+    write_line(writer, "return %d; /* %s */", STATUS_FIRST_SITE + statement->site,
+               comment_text(writer->arena, site->message));
+    writer->depth--;
+    write_line(writer, "}");
+}
+
+static const char *expression_text(Writer *writer, const Scalar *scalar) {
+    Text *out = writer->out;
+    Text text = text_new(writer->arena);
+    writer->out = &text;
+    write_expression(writer, scalar, LEVEL_ANY);
+    writer->out = out;
+    return text_string(&text);
+}
+
+static void write_kernel_call(Writer *writer, const Statement *statement) {
+    const Kernel *kernel = statement->kernel;
+    int count = kernel->buffers.count + kernel->argument_count;
+    const char **items = arena_alloc_array(writer->arena, (size_t)count + 1, sizeof *items);
+    for (int i = 0; i < kernel->buffers.count; i++) {
+        items[i] = buffer_spelling(writer, statement->buffers[i]);
+    }
+    for (int i = 0; i < kernel->argument_count; i++) {
+        items[kernel->buffers.count + i] = expression_text(writer, statement->arguments[i]);
+    }
+    const char *name = kernel_spelling(writer, kernel);
+    if (!kernel->fails) {
+        write_list(writer, arena_format(writer->arena, "%s(", name), items, count, ");");
+        return;
+    }
+    write_list(writer, arena_format(writer->arena, "status = %s(", name), items, count, ");");
+    write_line(writer, "if (status != 0) {");
+    write_line(writer, "    return status;");
+    write_line(writer, "}");
+}
+
+static void write_bulk(Writer *writer, const Statement *statement) {
+    const Buffer *target = statement->target;
+    const char *bytes = arena_format(writer->arena, "%lld * sizeof(%s)", (long long)target->count,
+                                     c_element_type(target->element));
+    if (statement->kind == STATEMENT_ZERO) {
+        write_line(writer, "memset(%s, 0, %s);", buffer_spelling(writer, target), bytes);
+    } else {
+        write_line(writer, "memcpy(%s, %s, %s);", buffer_spelling(writer, target),
+                   buffer_spelling(writer, statement->buffer), bytes);
+    }
+}
+
+static void write_effect(Writer *writer, const Statement *statement) {
+    switch (statement->kind) {
+    case STATEMENT_SCALAR: break;
+    case STATEMENT_STORE: write_store(writer, statement); break;
+    case STATEMENT_SET: write_set(writer, statement); break;
+    case STATEMENT_LOOP: write_loop(writer, statement->loop); break;
+    case STATEMENT_IF: write_if(writer, statement); break;
+    case STATEMENT_WHILE: write_while(writer, statement); break;
+    case STATEMENT_PRESENT:
+        write_line(writer, "if (%s != NULL) {", buffer_spelling(writer, statement->buffer));
+        write_inner(writer, &statement->body);
+        write_line(writer, "}");
+        break;
+    case STATEMENT_CALL: write_kernel_call(writer, statement); break;
+    case STATEMENT_FAIL: write_fail(writer, statement); break;
+    case STATEMENT_COPY:
+    case STATEMENT_ZERO: write_bulk(writer, statement); break;
+    }
+}
+
+static void write_statement(Writer *writer, const Statement *statement) {
+    if (statement->kind == STATEMENT_SCALAR) {
+        write_scalar(writer, statement->scalar);
+        return;
+    }
+    const Scalar *operands[3];
+    if (statement->kind == STATEMENT_CALL) {
+        settle(writer, (const Scalar *const *)statement->arguments,
+               statement->kernel->argument_count);
+    } else if (statement->kind != STATEMENT_FAIL) {
+        settle(writer, operands, statement_operands(statement, operands));
+    }
+    write_effect(writer, statement);
+}
+
+static void write_statements(Writer *writer, const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        declare_locals(writer, block, block->statements.at[i]);
+        write_statement(writer, block->statements.at[i]);
+    }
+}
+
+void write_block(Writer *writer, const Block *block) {
+    names_open_scope(&writer->names);
+    write_statements(writer, block);
+    names_close_scope(&writer->names);
+}

@@ -1,0 +1,269 @@
+// Kernels as static functions over restrict pointers, entries as the exported functions that check
+// their pointers, find the temporaries in the workspace and call the kernels.
+#include <string.h>
+
+#include "codegen/emit_c_write.h"
+#include "codegen/product.h"
+
+const char *kernel_spelling(const Writer *writer, const Kernel *kernel) {
+    for (int i = 0; i < writer->program->kernels.count; i++) {
+        if (writer->program->kernels.at[i] == kernel) {
+            return writer->kernel_name[i];
+        }
+    }
+    unreachable("kernel %s is not one of the program's", kernel->name);
+}
+
+static const char *wanted_name(Arena *arena, const Buffer *buffer) {
+    const char *name = buffer->name && buffer->name[0] ? buffer->name : "tensor";
+    if (buffer->kind == BUFFER_FIELD && buffer->group == GROUP_GRADIENTS) {
+        return arena_format(arena, "grad_%s", name);
+    }
+    if (buffer->kind == BUFFER_FIELD && buffer->group == GROUP_SEEDS) {
+        return arena_format(arena, "seed_%s", name);
+    }
+    return name;
+}
+
+static void begin_function(Writer *writer, FunctionInfo info) {
+    writer->info = info;
+    memset(writer->buffer_name, 0, (size_t)writer->buffer_count * sizeof *writer->buffer_name);
+    writer->pending.count = 0;
+    writer->unnamed = 0;
+    writer->depth = 0;
+    names_open_scope(&writer->names);
+}
+
+static void end_function(Writer *writer) {
+    names_close_scope(&writer->names);
+    text_add(writer->out, "}\n\n");
+}
+
+static void write_comment(Writer *writer, const char *comment) {
+    if (comment && comment[0]) {
+        write_line(writer, "/* %s */", comment_text(writer->arena, comment));
+    }
+}
+
+static void mark_unused(Writer *writer, const char *name) {
+    write_line(writer, "(void)%s;", name);
+}
+
+// Names and declarations of a kernel's parameters.
+static const char **kernel_parameters(Writer *writer, const Kernel *kernel) {
+    Arena *arena = writer->arena;
+    size_t count = (size_t)kernel->buffers.count + (size_t)kernel->argument_count;
+    const char **parameters = arena_alloc_array(arena, count + 1, sizeof *parameters);
+    for (int i = 0; i < kernel->buffers.count; i++) {
+        const Buffer *buffer = kernel->buffers.at[i];
+        const char *name = names_take(&writer->names, wanted_name(arena, buffer));
+        writer->buffer_name[buffer->id] = name;
+        parameters[i] =
+            arena_format(arena, "%s%s *TDSL_RESTRICT %s", kernel->written.at[i] ? "" : "const ",
+                         c_element_type(buffer->element), name);
+    }
+    writer->argument_name =
+        arena_alloc_array(arena, (size_t)kernel->argument_count + 1, sizeof *parameters);
+    for (int i = 0; i < kernel->argument_count; i++) {
+        writer->argument_name[i] = names_take(&writer->names, arena_format(arena, "n%d", i));
+        parameters[kernel->buffers.count + i] =
+            arena_format(arena, "int64_t %s", writer->argument_name[i]);
+    }
+    return parameters;
+}
+
+void write_kernel(Writer *writer, const Kernel *kernel, const Range *arguments) {
+    begin_function(writer, analyze_function(writer->arena, &kernel->body, kernel->scalar_count,
+                                            writer->buffer_count, arguments, kernel->argument_count,
+                                            (CallVisitor){NULL, NULL}));
+    write_comment(writer, kernel->comment);
+    const char **parameters = kernel_parameters(writer, kernel);
+    int count = kernel->buffers.count + kernel->argument_count;
+    const char *none = "void";
+    const char *prefix =
+        arena_format(writer->arena, "static %s %s(", kernel->fails ? "int" : "void",
+                     kernel_spelling(writer, kernel));
+    write_list(writer, prefix, count ? parameters : &none, count ? count : 1, ") {");
+    writer->depth = 1;
+    for (int i = 0; i < kernel->buffers.count; i++) {
+        if (!writer->info.buffer_uses[kernel->buffers.at[i]->id]) {
+            mark_unused(writer, writer->buffer_name[kernel->buffers.at[i]->id]);
+        }
+    }
+    for (int i = 0; i < kernel->argument_count; i++) {
+        if (!writer->info.argument_uses[i]) {
+            mark_unused(writer, writer->argument_name[i]);
+        }
+    }
+    write_block(writer, &kernel->body);
+    if (kernel->fails) {
+        write_line(writer, "return 0;");
+    }
+    writer->depth = 0;
+    end_function(writer);
+}
+
+int entry_parameters(Arena *arena, const Program *program, const Entry *entry,
+                     const char *parameters[GROUP_COUNT + 1]) {
+    int count = 0;
+    for (int kind = 0; kind < GROUP_COUNT; kind++) {
+        if (!entry->groups[kind].used) {
+            continue;
+        }
+        const char *name = group_name((GroupKind)kind);
+        parameters[count++] =
+            kind == GROUP_KEY ? arena_format(arena, "const int64_t *%s", name)
+                              : arena_format(arena, "const %s_%s *%s", program->name, name, name);
+    }
+    parameters[count++] = "void *workspace";
+    return count;
+}
+
+// `if (x == NULL || ...) return ...;` over the tests given.
+static void write_null_check(Writer *writer, const char *const *tests, int count) {
+    const char **items = arena_alloc_array(writer->arena, (size_t)count + 1, sizeof *items);
+    for (int i = 0; i < count; i++) {
+        items[i] = arena_format(writer->arena, i ? "|| %s" : "%s", tests[i]);
+    }
+    if (count == 0) {
+        return;
+    }
+    enum { LONGEST_LINE = 90 };
+    size_t column = 0;
+    text_indent(writer->out, writer->depth);
+    text_add(writer->out, "if (");
+    for (int i = 0; i < count; i++) {
+        if (i && column + strlen(items[i]) > LONGEST_LINE) {
+            text_add_char(writer->out, '\n');
+            text_indent(writer->out, writer->depth + 2);
+            column = 0;
+        } else if (i) {
+            text_add_char(writer->out, ' ');
+        }
+        text_add(writer->out, items[i]);
+        column += strlen(items[i]) + 1;
+    }
+    text_add(writer->out, ") {\n");
+    write_line(writer, "    return %d;", STATUS_NULL_POINTER);
+    write_line(writer, "}");
+}
+
+typedef VEC(const char *) Strings;
+
+static void write_pointer_checks(Writer *writer, const Entry *entry) {
+    Arena *arena = writer->arena;
+    Strings groups = {0}, fields = {0};
+    for (int kind = 0; kind < GROUP_COUNT; kind++) {
+        const Group *group = &entry->groups[kind];
+        if (!group->used) {
+            continue;
+        }
+        const char *name = group_name((GroupKind)kind);
+        vec_push(arena, &groups, arena_format(arena, "%s == NULL", name));
+        for (int i = 0; i < group->fields.count && kind != GROUP_KEY; i++) {
+            if (entry_needs_field(entry, (GroupKind)kind, i)) {
+                vec_push(arena, &fields,
+                         arena_format(arena, "%s->%s == NULL", name,
+                                      c_field_name(arena, group->fields.at[i].name)));
+            }
+        }
+    }
+    if (entry->workspace_bytes) {
+        vec_push(arena, &groups, "workspace == NULL");
+        vec_push(arena, &groups,
+                 arena_format(arena, "(uintptr_t)workspace %% %d != 0", WORKSPACE_ALIGNMENT));
+    } else {
+        mark_unused(writer, "workspace");
+    }
+    write_null_check(writer, groups.at, groups.count);
+    write_null_check(writer, fields.at, fields.count);
+}
+
+// A variable for the pointer of a field; a one-element seed that is left out points to a 1.
+static void write_field(Writer *writer, GroupKind kind, int index, const Field *field) {
+    const Buffer *buffer = field->buffer;
+    if (!writer->info.buffer_uses[buffer->id]) {
+        return;
+    }
+    if (kind == GROUP_KEY) {
+        writer->buffer_name[buffer->id] = "key";
+        return;
+    }
+    const char *type = c_element_type(buffer->element);
+    const char *constant = product_field_is_const(writer->program, kind, index) ? "const " : "";
+    const char *pointer = arena_format(writer->arena, "%s->%s", group_name(kind),
+                                       c_field_name(writer->arena, field->name));
+    const char *name = names_take(&writer->names, wanted_name(writer->arena, buffer));
+    if (buffer->default_one) {
+        const char *one = names_take(&writer->names, arena_format(writer->arena, "%s_one", name));
+        write_line(writer, "static const %s %s = 1;", type, one);
+        pointer = arena_format(writer->arena, "%s != NULL ? %s : &%s", pointer, pointer, one);
+        constant = "const ";
+    }
+    write_line(writer, "%s%s *const %s = %s;", constant, type, name, pointer);
+    writer->buffer_name[buffer->id] = name;
+}
+
+static void write_temporaries(Writer *writer) {
+    for (int i = 0; i < writer->program->buffers.count; i++) {
+        const Buffer *buffer = writer->program->buffers.at[i];
+        if (buffer->kind != BUFFER_WORKSPACE || !writer->info.buffer_uses[buffer->id]) {
+            continue;
+        }
+        const char *type = c_element_type(buffer->element);
+        const char *name = names_take(&writer->names, wanted_name(writer->arena, buffer));
+        write_line(writer, "%s *const %s = (%s *)(void *)((unsigned char *)workspace + %zu);", type,
+                   name, type, buffer->offset);
+        writer->buffer_name[buffer->id] = name;
+    }
+}
+
+static bool block_calls_failing_kernel(const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *statement = block->statements.at[i];
+        if ((statement->kind == STATEMENT_CALL && statement->kernel->fails) ||
+            (statement->kind == STATEMENT_LOOP &&
+             block_calls_failing_kernel(&statement->loop->body)) ||
+            block_calls_failing_kernel(&statement->body) ||
+            block_calls_failing_kernel(&statement->otherwise)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void write_entry(Writer *writer, const Entry *entry) {
+    begin_function(writer,
+                   analyze_function(writer->arena, &entry->body, entry->scalar_count,
+                                    writer->buffer_count, NULL, 0, (CallVisitor){NULL, NULL}));
+    const char *parameters[GROUP_COUNT + 1];
+    int count = entry_parameters(writer->arena, writer->program, entry, parameters);
+    for (int kind = 0; kind < GROUP_COUNT; kind++) {
+        names_take(&writer->names, group_name((GroupKind)kind));
+    }
+    names_take(&writer->names, "workspace");
+    names_take(&writer->names, "status");
+    write_comment(writer, entry->comment);
+    write_list(
+        writer,
+        arena_format(writer->arena, "int %s(", entry_symbol(writer->arena, writer->program, entry)),
+        parameters, count, ") {");
+    writer->depth = 1;
+    write_pointer_checks(writer, entry);
+    for (int kind = 0; kind < GROUP_COUNT; kind++) {
+        const Group *group = &entry->groups[kind];
+        for (int i = 0; group->used && i < group->fields.count; i++) {
+            if (group->fields.at[i].buffer) {
+                write_field(writer, (GroupKind)kind, i, &group->fields.at[i]);
+            }
+        }
+    }
+    write_temporaries(writer);
+    if (block_calls_failing_kernel(&entry->body)) {
+        write_line(writer, "int status;");
+    }
+    write_block(writer, &entry->body);
+    write_line(writer, "return 0;");
+    writer->depth = 0;
+    end_function(writer);
+}

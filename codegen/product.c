@@ -1,0 +1,68 @@
+// The public face of a Program: see product.h.
+#include "codegen/product.h"
+
+const Group *product_group(const Program *program, GroupKind kind) {
+    for (int i = 0; i < program->entries.count; i++) {
+        const Group *group = &program->entries.at[i]->groups[kind];
+        if (group->used && group->fields.count) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
+bool product_field_is_const(const Program *program, GroupKind kind, int field) {
+    if (kind != GROUP_INPUTS && kind != GROUP_SEEDS && kind != GROUP_KEY) {
+        return false;
+    }
+    for (int i = 0; i < program->entries.count; i++) {
+        const Group *group = &program->entries.at[i]->groups[kind];
+        if (group->used && field < group->fields.count && group->fields.at[field].buffer &&
+            !group->fields.at[field].buffer->read_only) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool entry_needs_field(const Entry *entry, GroupKind kind, int field) {
+    const Group *group = &entry->groups[kind];
+    if (!group->used || field >= group->fields.count || !group->fields.at[field].buffer) {
+        return false;
+    }
+    const Buffer *buffer = group->fields.at[field].buffer;
+    return !buffer->optional && !buffer->default_one;
+}
+
+size_t product_workspace_bytes(const Program *program) {
+    size_t most = 0;
+    for (int i = 0; i < program->entries.count; i++) {
+        size_t bytes = program->entries.at[i]->workspace_bytes;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+const char *entry_symbol(Arena *arena, const Program *program, const Entry *entry) {
+    return arena_format(arena, "%s_%s", program->name, entry->name);
+}
+
+void print_status(Text *out, const Program *program, int status) {
+    int site = status - STATUS_FIRST_SITE;
+    if (status == STATUS_DONE) {
+        text_add(out, "done");
+    } else if (status == STATUS_NULL_POINTER) {
+        text_add(out, "a required pointer is NULL, or the workspace is not aligned to 64 bytes");
+    } else if (site < 0 || site >= program->sites.count) {
+        text_add(out, "unknown status");
+    } else {
+        const Site *place = &program->sites.at[site];
+        int line = 0, column = 0;
+        if (program->sources && place->span.file >= 0) {
+            source_locate(program->sources, place->span, &line, &column);
+            text_format(out, "%s:%d:%d: ", program->sources->files.at[place->span.file].name, line,
+                        column);
+        }
+        text_add(out, place->message);
+    }
+}

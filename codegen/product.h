@@ -1,0 +1,28 @@
+// What every product of a Program shows to the outside, whoever makes it: names, structs, statuses.
+// The header, the manifest, the C source and the machine code take it from here.
+#ifndef TDSL_CODEGEN_PRODUCT_H
+#define TDSL_CODEGEN_PRODUCT_H
+
+#include "codegen/loops.h"
+
+enum {
+    PRODUCT_ABI_VERSION = 1, // of the calling conventions; NAME_abi_version() returns it
+    WORKSPACE_ALIGNMENT =
+        64, // a workspace that is not aligned so is answered with STATUS_NULL_POINTER
+};
+
+// The fields of the group's struct, or NULL if no entry has such a group.
+const Group *product_group(const Program *program, GroupKind kind);
+// Is the field's pointer one to const? True of inputs, seeds and the key unless an entry writes
+// them.
+bool product_field_is_const(const Program *program, GroupKind kind, int field);
+// Must the caller of this entry give the field's pointer?
+bool entry_needs_field(const Entry *entry, GroupKind kind, int field);
+// The workspace that is enough for all entries.
+size_t product_workspace_bytes(const Program *program);
+// `classifier_forward`
+const char *entry_symbol(Arena *arena, const Program *program, const Entry *entry);
+// What NAME_status_text(status) returns.
+void print_status(Text *out, const Program *program, int status);
+
+#endif
