@@ -74,8 +74,9 @@ static bool has_minus_sign(const unsigned char *text, size_t length) {
 }
 
 static json_t *parse_header(const Where *where, const unsigned char *text, size_t length) {
-    json_error_t error = {.line = -1}; // left as it is when memory runs out
+    json_error_t error;
     json_t *header = json_loadb((const char *)text, length, JSON_REJECT_DUPLICATES, &error);
+    // Without a line it is not about the text: memory has run out.
     if (header == NULL && (error.line < 0 || json_error_code(&error) == json_error_out_of_memory)) {
         fail_memory(where, length);
     } else if (header == NULL) {
