@@ -80,12 +80,8 @@ static void parse_in_c_locale(Reader *reader) {
     freelocale(plain);
 }
 
-AstFile *parse_source(Arena *arena, Diags *diags, int file) {
+Reader *open_reader(Arena *arena, Diags *diags, int file) {
     const Source *source = &diags->sources->files.at[file];
-    AstFile *result = arena_new(arena, AstFile);
-    result->file = file;
-    if (!check_bytes(diags, file, source->text, (int)source->length))
-        return result;
     Reader *reader = arena_new(arena, Reader);
     reader->arena = arena;
     reader->diags = diags;
@@ -94,10 +90,24 @@ AstFile *parse_source(Arena *arena, Diags *diags, int file) {
     reader->text = source->text;
     reader->length = (int)source->length;
     reader->is_line_start = true;
-    reader->result = result;
     reader_open_scanner(reader);
-    parse_in_c_locale(reader);
+    return reader;
+}
+
+void close_reader(Reader *reader) {
     reader_close_scanner(reader);
+}
+
+AstFile *parse_source(Arena *arena, Diags *diags, int file) {
+    const Source *source = &diags->sources->files.at[file];
+    AstFile *result = arena_new(arena, AstFile);
+    result->file = file;
+    if (!check_bytes(diags, file, source->text, (int)source->length))
+        return result;
+    Reader *reader = open_reader(arena, diags, file);
+    reader->result = result;
+    parse_in_c_locale(reader);
+    close_reader(reader);
     if (result->definitions.count == 0 && diags->error_count == reader->errors_before) {
         Diag *diag = error_at(diags, (Span){file, 0, 0}, "there is no model or function here");
         add_hint(diags, diag, "a file holds definitions: model NAME { ... }, fn NAME(x) { ... }");

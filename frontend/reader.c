@@ -180,8 +180,7 @@ static void close_before_definition(Reader *reader, const Token *token) {
 
 // ---- what the grammar sees
 
-// Can a statement not end after this token?
-static bool continues_line(int kind) {
+bool continues_line(int kind) {
     switch (kind) {
     case ',':
     case '=':

@@ -77,6 +77,9 @@ struct Reader {
     AstFile *result;
 };
 
+// A reader at the start of a source, and its end.
+Reader *open_reader(Arena *arena, Diags *diags, int file);
+void close_reader(Reader *reader);
 // One raw token.
 Token reader_raw_token(Reader *reader);
 // The next token of the grammar.
@@ -92,6 +95,8 @@ const Bracket *reader_enclosing(const Reader *reader);
 // Reports the bracket, or one inside it whose indentation is suspect; a note at `found` unless
 // NULL.
 void report_unclosed(Reader *reader, const Bracket *bracket, const Token *found, const char *note);
+// Can a statement not end after this token?
+bool continues_line(int kind);
 bool is_opening_bracket(int kind);
 char closing_bracket(char opener);
 // Reports at the present token; `expected` are the names of the tokens that could have stood there.
