@@ -1,0 +1,20 @@
+// A program whose machine code is in this process, wherever it came from.
+#ifndef TDSL_CODEGEN_LOADED_H
+#define TDSL_CODEGEN_LOADED_H
+
+#include "codegen/compile.h"
+
+// Any entry; converted to its real type before it is called.
+typedef void (*EntryFunction)(void);
+
+struct Loaded {
+    const Program *program;
+    EntryFunction *entries;       // in the order of program->entries
+    void *owner;                  // what keeps the code alive
+    void (*release)(void *owner); // called once by loaded_free
+};
+
+// A Loaded in `arena` without functions yet: its maker fills `entries`, and `owner` and `release`.
+Loaded *loaded_new(Arena *arena, const Program *program);
+
+#endif
