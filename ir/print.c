@@ -165,6 +165,11 @@ static void print_data(Text *out, const TensorData *data, int axis, int64_t *pos
     text_add_char(out, ']');
 }
 
+void print_tensor(Text *out, const TensorData *data) {
+    int64_t position = 0;
+    print_data(out, data, 0, &position);
+}
+
 static void indent(Printer *p, int level) {
     for (int i = 0; i < level; i++) {
         text_add(p->out, "  ");
@@ -205,9 +210,8 @@ static void print_inst(Printer *p, const Inst *inst, int level) {
     text_add(p->out, inst->operand_count ? " " : "");
     print_values(p, inst->operands, inst->operand_count);
     if (inst->op == OP_constant && inst->attr.data) {
-        int64_t position = 0;
         text_add_char(p->out, ' ');
-        print_data(p->out, inst->attr.data, 0, &position);
+        print_tensor(p->out, inst->attr.data);
     }
     print_attribute(p->out, info->attribute, &inst->attr);
     for (int i = 0; i < inst->result_count; i++) {

@@ -13,6 +13,8 @@
 
 void print_function(Text *out, const Function *function);
 void print_module(Text *out, const Module *module);
+// A tensor's values as `constant` writes them: nested lists, exact numbers.
+void print_tensor(Text *out, const TensorData *data);
 // Reads what print_module wrote; spans point into the text. NULL after errors were reported.
 Module *parse_module(Arena *arena, Diags *diags, int file);
 
