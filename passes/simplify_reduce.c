@@ -1,0 +1,104 @@
+// Identities of reductions: over axes of one element, and of repeated values.
+//
+// A sum of n equal numbers is their product with n, which rounds once instead of n times.
+#include "passes/match.h"
+#include "passes/simplify.h"
+
+static bool is_constant_dim(const Dim *dim, int64_t value) {
+    int64_t known;
+    return dim_is_constant(dim, &known) && known == value;
+}
+
+static bool reduces_units(const Inst *inst) {
+    for (int i = 0; i < inst->attr.axes.count; i++) {
+        if (!is_constant_dim(inst->operands[0]->type.dims[inst->attr.axes.at[i]], 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// A reduction over some axes of a broadcast, taken apart.
+typedef struct Repetition {
+    Value *source;
+    const Dim *times; // how often each element of the source is met on the repeated axes
+    int *axes;        // of the source, still to be reduced
+    int axis_count;
+    int *kept; // result axis of each source axis that stays
+    int kept_count;
+} Repetition;
+
+static bool is_reduced(Ints axes, int axis, int *below) {
+    *below = 0;
+    for (int i = 0; i < axes.count; i++) {
+        if (axes.at[i] == axis) {
+            return true;
+        }
+        *below += axes.at[i] < axis;
+    }
+    return false;
+}
+
+// False if nothing that is reduced is repeated.
+static bool take_apart(Builder *b, const Inst *inst, const Inst *broadcast, Repetition *it) {
+    Type source = broadcast->operands[0]->type, wide = broadcast->results[0]->type;
+    Ints map = broadcast->attr.axes, reduced = inst->attr.axes;
+    Arena *arena = b->module->arena;
+    *it = (Repetition){.source = broadcast->operands[0],
+                       .times = dim_constant(b->module->dims, 1),
+                       .axes = arena_array(arena, int, source.rank),
+                       .kept = arena_array(arena, int, source.rank)};
+    bool repeats = false;
+    for (int axis = 0, next = 0; axis < wide.rank; axis++) {
+        int below;
+        bool mapped = next < map.count && map.at[next] == axis;
+        int from = next;
+        next += mapped;
+        if (!is_reduced(reduced, axis, &below)) {
+            if (mapped) {
+                it->kept[it->kept_count++] = axis - below;
+            }
+            continue;
+        }
+        if (mapped) {
+            it->axes[it->axis_count++] = from;
+        }
+        if (!mapped || !dim_equal(source.dims[from], wide.dims[axis])) {
+            it->times = dim_multiply(b->module->dims, it->times, wide.dims[axis]);
+            repeats = true;
+        }
+        if (it->times == NULL) {
+            return false;
+        }
+    }
+    // Of no elements the sum is 0, whatever the source is.
+    return repeats && dim_is_at_least(b->module->dims, it->times, 1);
+}
+
+static Value *reduce_repeated(Builder *b, const Inst *inst) {
+    const Inst *broadcast = defined_by(inst->operands[0], OP_broadcast);
+    Repetition it;
+    if (broadcast == NULL || inst->op == OP_reduce_prod || !take_apart(b, inst, broadcast, &it)) {
+        return NULL;
+    }
+    Value *small = build_reduce(b, inst->op, it.source, it.axes, it.axis_count);
+    if (inst->op == OP_reduce_sum) {
+        Value *times = build_cast(b, build_dim(b, it.times), small->type.element);
+        small = build_mul(b, small, times);
+    }
+    return build_broadcast(b, small, value_shape(inst->results[0]), it.kept);
+}
+
+Value *simplify_reduction(Builder *b, const Inst *inst) {
+    switch ((int)inst->op) {
+    case OP_reduce_sum:
+    case OP_reduce_prod:
+    case OP_reduce_max:
+    case OP_reduce_min: break;
+    default: return NULL;
+    }
+    if (reduces_units(inst)) {
+        return build_reshape(b, inst->operands[0], value_shape(inst->results[0]));
+    }
+    return reduce_repeated(b, inst);
+}
