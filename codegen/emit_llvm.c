@@ -1,0 +1,347 @@
+// The module: constants, kernels, and the statements of their bodies. Entries are in
+// emit_llvm_entry.c, scalars in emit_llvm_scalar.c.
+#include "codegen/emit_llvm.h"
+
+#include <llvm-c/Analysis.h>
+#include <string.h>
+
+LLVMBasicBlockRef new_block(Emitter *emitter, const char *name) {
+    return LLVMAppendBasicBlockInContext(emitter->context, emitter->function, name);
+}
+
+static void add_string_attribute(Emitter *emitter, LLVMValueRef function, const char *key,
+                                 const char *value) {
+    LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
+                            LLVMCreateStringAttribute(emitter->context, key, (unsigned)strlen(key),
+                                                      value, (unsigned)strlen(value)));
+}
+
+static LLVMAttributeRef enum_attribute(Emitter *emitter, const char *name) {
+    return LLVMCreateEnumAttribute(emitter->context,
+                                   LLVMGetEnumAttributeKindForName(name, strlen(name)), 0);
+}
+
+void add_function_attributes(Emitter *emitter, LLVMValueRef function) {
+    add_string_attribute(emitter, function, "target-cpu", emitter->cpu);
+    add_string_attribute(emitter, function, "target-features", emitter->features);
+    if (strstr(emitter->features, "+avx512f") || strstr(emitter->cpu, "x86-64-v4"))
+        add_string_attribute(emitter, function, "prefer-vector-width", "512");
+    LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
+                            enum_attribute(emitter, "nounwind"));
+}
+
+// ---- loops
+
+// Metadata that asks for full unrolling of a loop.
+static LLVMMetadataRef loop_metadata(Emitter *emitter, const Loop *loop) {
+    LLVMContextRef context = emitter->context;
+    const char *hint = loop->kind == LOOP_UNROLL ? "llvm.loop.unroll.full" : NULL;
+    LLVMMetadataRef progress_name =
+        LLVMMDStringInContext2(context, "llvm.loop.mustprogress", strlen("llvm.loop.mustprogress"));
+    LLVMMetadataRef parts[3] = {NULL, LLVMMDNodeInContext2(context, &progress_name, 1), NULL};
+    size_t count = 2;
+    if (hint) {
+        LLVMMetadataRef name = LLVMMDStringInContext2(context, hint, strlen(hint));
+        parts[count++] = LLVMMDNodeInContext2(context, &name, 1);
+    }
+    // A loop's metadata is distinct: its first operand is itself.
+    LLVMMetadataRef placeholder = LLVMTemporaryMDNode(context, NULL, 0);
+    parts[0] = placeholder;
+    LLVMMetadataRef node = LLVMMDNodeInContext2(context, parts, count);
+    LLVMMetadataReplaceAllUsesWith(placeholder, node);
+    return node;
+}
+
+static void emit_loop(Emitter *emitter, const Loop *loop) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMValueRef extent = llvm_scalar(emitter, loop->extent);
+    LLVMValueRef zero = constant_i64(emitter, 0);
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(b);
+    LLVMBasicBlockRef body = new_block(emitter, loop->name ? loop->name : "loop");
+    LLVMBasicBlockRef after = new_block(emitter, "after");
+    LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSGT, extent, zero, ""), body, after);
+    LLVMPositionBuilderAtEnd(b, body);
+    LLVMValueRef index = LLVMBuildPhi(b, emitter->i64, loop->name ? loop->name : "i");
+    emitter->scalars[loop->index->id] = index;
+    emit_llvm_block(emitter, &loop->body);
+    LLVMValueRef next = LLVMBuildNSWAdd(b, index, constant_i64(emitter, 1), "");
+    LLVMValueRef incoming[] = {zero, next};
+    LLVMBasicBlockRef from[] = {before, LLVMGetInsertBlock(b)};
+    LLVMAddIncoming(index, incoming, from, 2);
+    LLVMValueRef again =
+        LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, extent, ""), body, after);
+    LLVMSetMetadata(again, LLVMGetMDKindIDInContext(emitter->context, "llvm.loop", 9),
+                    LLVMMetadataAsValue(emitter->context, loop_metadata(emitter, loop)));
+    LLVMPositionBuilderAtEnd(b, after);
+}
+
+static void emit_while(Emitter *emitter, const Statement *statement) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMBasicBlockRef body = new_block(emitter, "while");
+    LLVMBasicBlockRef again = new_block(emitter, "again");
+    LLVMBasicBlockRef after = new_block(emitter, "after");
+    LLVMBuildBr(b, body);
+    LLVMPositionBuilderAtEnd(b, body);
+    emit_llvm_block(emitter, &statement->body);
+    LLVMBuildCondBr(b, llvm_scalar(emitter, statement->condition), again, after);
+    LLVMPositionBuilderAtEnd(b, again);
+    emit_llvm_block(emitter, &statement->otherwise);
+    LLVMBuildBr(b, body);
+    LLVMPositionBuilderAtEnd(b, after);
+}
+
+static void emit_choice(Emitter *emitter, LLVMValueRef condition, const Block *body,
+                        const Block *otherwise) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMBasicBlockRef then = new_block(emitter, "then");
+    LLVMBasicBlockRef other = new_block(emitter, "else");
+    LLVMBasicBlockRef after = new_block(emitter, "after");
+    LLVMBuildCondBr(b, condition, then, other);
+    LLVMPositionBuilderAtEnd(b, then);
+    emit_llvm_block(emitter, body);
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, other);
+    if (otherwise)
+        emit_llvm_block(emitter, otherwise);
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, after);
+}
+
+// ---- failures and calls
+
+// If `condition` holds, the function returns `status`.
+static void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef status) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMBasicBlockRef fail = new_block(emitter, "fail");
+    LLVMBasicBlockRef go_on = new_block(emitter, "go_on");
+    LLVMBuildCondBr(b, condition, fail, go_on);
+    LLVMPositionBuilderAtEnd(b, fail);
+    LLVMBuildRet(b, status);
+    LLVMPositionBuilderAtEnd(b, go_on);
+}
+
+static LLVMValueRef kernel_function(const Emitter *emitter, const Kernel *kernel) {
+    for (int i = 0; i < emitter->kernels.count; i++)
+        if (emitter->kernels.at[i] == kernel)
+            return emitter->kernel_functions.at[i];
+    unreachable("the kernel %s is not in the program", kernel->name);
+}
+
+static void emit_call(Emitter *emitter, const Statement *statement) {
+    const Kernel *kernel = statement->kernel;
+    LLVMValueRef function = kernel_function(emitter, kernel);
+    int count = kernel->buffers.count + kernel->argument_count;
+    LLVMValueRef *arguments = arena_array(emitter->arena, LLVMValueRef, count + 1);
+    for (int i = 0; i < kernel->buffers.count; i++)
+        arguments[i] = emitter->buffers[statement->buffers[i]->id];
+    for (int i = 0; i < kernel->argument_count; i++)
+        arguments[kernel->buffers.count + i] = llvm_scalar(emitter, statement->arguments[i]);
+    LLVMValueRef status = LLVMBuildCall2(emitter->builder, LLVMGlobalGetValueType(function),
+                                         function, arguments, (unsigned)count, "");
+    if (!kernel->fails)
+        return;
+    LLVMValueRef failed = LLVMBuildICmp(emitter->builder, LLVMIntNE, status,
+                                        LLVMConstInt(emitter->i32, STATUS_DONE, 0), "");
+    emit_return_if(emitter, failed, status);
+}
+
+// ---- statements
+
+static size_t buffer_bytes(const Buffer *buffer) {
+    return (size_t)buffer->count * element_bytes(buffer->element);
+}
+
+static void emit_statement(Emitter *emitter, const Statement *statement) {
+    LLVMBuilderRef b = emitter->builder;
+    switch (statement->kind) {
+    case STATEMENT_SCALAR: emit_llvm_scalar(emitter, statement->scalar); return;
+    case STATEMENT_STORE:
+        emit_llvm_store(
+            emitter, statement->buffer->element, emitter->buffers[statement->buffer->id],
+            llvm_scalar(emitter, statement->index), llvm_scalar(emitter, statement->value));
+        return;
+    case STATEMENT_SET:
+        emit_llvm_store(emitter, statement->local->type, emitter->locals[statement->local->id],
+                        llvm_scalar(emitter, statement->index),
+                        llvm_scalar(emitter, statement->value));
+        return;
+    case STATEMENT_LOOP: emit_loop(emitter, statement->loop); return;
+    case STATEMENT_WHILE: emit_while(emitter, statement); return;
+    case STATEMENT_IF:
+        emit_choice(emitter, llvm_scalar(emitter, statement->condition), &statement->body,
+                    &statement->otherwise);
+        return;
+    case STATEMENT_PRESENT: {
+        LLVMValueRef pointer = emitter->buffers[statement->buffer->id];
+        emit_choice(emitter, LLVMBuildIsNotNull(b, pointer, ""), &statement->body, NULL);
+        return;
+    }
+    case STATEMENT_CALL: emit_call(emitter, statement); return;
+    case STATEMENT_FAIL:
+        check(emitter->returns_status, "a failure in a kernel that cannot fail");
+        emit_return_if(emitter, llvm_scalar(emitter, statement->condition),
+                       LLVMConstInt(emitter->i32,
+                                    (unsigned long long)(STATUS_FIRST_SITE + statement->site), 0));
+        return;
+    case STATEMENT_COPY:
+        LLVMBuildMemCpy(b, emitter->buffers[statement->target->id], 1,
+                        emitter->buffers[statement->buffer->id], 1,
+                        constant_i64(emitter, (int64_t)buffer_bytes(statement->buffer)));
+        return;
+    case STATEMENT_ZERO:
+        LLVMBuildMemSet(b, emitter->buffers[statement->target->id], LLVMConstInt(emitter->i8, 0, 0),
+                        constant_i64(emitter, (int64_t)buffer_bytes(statement->target)), 1);
+        return;
+    }
+    unreachable("statement kind %d", (int)statement->kind);
+}
+
+void emit_llvm_block(Emitter *emitter, const Block *block) {
+    for (int i = 0; i < block->statements.count; i++)
+        emit_statement(emitter, block->statements.at[i]);
+}
+
+// ---- kernels
+
+static LLVMValueRef declare_kernel(Emitter *emitter, const Kernel *kernel) {
+    int count = kernel->buffers.count + kernel->argument_count;
+    LLVMTypeRef *types = arena_array(emitter->arena, LLVMTypeRef, count + 1);
+    for (int i = 0; i < count; i++)
+        types[i] = i < kernel->buffers.count ? emitter->pointer : emitter->i64;
+    LLVMTypeRef type = LLVMFunctionType(kernel->fails ? emitter->i32 : emitter->nothing, types,
+                                        (unsigned)count, 0);
+    const char *name = arena_format(emitter->arena, "%s.%s", emitter->program->name, kernel->name);
+    LLVMValueRef function = LLVMAddFunction(emitter->module, name, type);
+    LLVMSetLinkage(function, LLVMInternalLinkage);
+    add_function_attributes(emitter, function);
+    for (int i = 0; i < kernel->buffers.count; i++) {
+        LLVMAddAttributeAtIndex(function, (unsigned)i + 1, enum_attribute(emitter, "noalias"));
+        if (!kernel->written.at[i])
+            LLVMAddAttributeAtIndex(function, (unsigned)i + 1, enum_attribute(emitter, "readonly"));
+    }
+    return function;
+}
+
+static void emit_locals(Emitter *emitter, Local *const *locals, int count) {
+    int limit = 0;
+    for (int i = 0; i < count; i++)
+        if (locals[i]->id >= limit)
+            limit = locals[i]->id + 1;
+    emitter->locals = arena_array(emitter->arena, LLVMValueRef, limit + 1);
+    for (int i = 0; i < count; i++) {
+        LLVMTypeRef element = llvm_storage_type(emitter, locals[i]->type);
+        LLVMTypeRef type = LLVMArrayType2(element, (uint64_t)locals[i]->count);
+        emitter->locals[locals[i]->id] =
+            LLVMBuildAlloca(emitter->builder, type, locals[i]->name ? locals[i]->name : "");
+        LLVMSetAlignment(emitter->locals[locals[i]->id], locals[i]->count > 1 ? 64 : 8);
+    }
+}
+
+void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_count,
+                         Local *const *locals, int local_count) {
+    emitter->function = function;
+    emitter->scalars = arena_array(emitter->arena, LLVMValueRef, scalar_count + 1);
+    LLVMPositionBuilderAtEnd(emitter->builder, new_block(emitter, "entry"));
+    emit_locals(emitter, locals, local_count);
+}
+
+static void emit_kernel(Emitter *emitter, const Kernel *kernel, LLVMValueRef function) {
+    emitter->is_entry = false;
+    emitter->returns_status = kernel->fails;
+    begin_llvm_function(emitter, function, kernel->scalar_count, kernel->locals.at,
+                        kernel->locals.count);
+    for (int i = 0; i < kernel->buffers.count; i++)
+        emitter->buffers[kernel->buffers.at[i]->id] = LLVMGetParam(function, (unsigned)i);
+    emitter->arguments = arena_array(emitter->arena, LLVMValueRef, kernel->argument_count + 1);
+    for (int i = 0; i < kernel->argument_count; i++)
+        emitter->arguments[i] = LLVMGetParam(function, (unsigned)(kernel->buffers.count + i));
+    emit_llvm_block(emitter, &kernel->body);
+    if (kernel->fails)
+        LLVMBuildRet(emitter->builder, LLVMConstInt(emitter->i32, STATUS_DONE, 0));
+    else
+        LLVMBuildRetVoid(emitter->builder);
+}
+
+// ---- the module
+
+static void emit_constant(Emitter *emitter, const Buffer *buffer) {
+    size_t bytes = buffer_bytes(buffer);
+    LLVMValueRef data = LLVMConstStringInContext2(emitter->context, buffer->data, bytes, 1);
+    const char *name = arena_format(emitter->arena, "%s.constant", emitter->program->name);
+    LLVMValueRef global = LLVMAddGlobal(emitter->module, LLVMTypeOf(data), name);
+    LLVMSetInitializer(global, data);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetAlignment(global, 64);
+    emitter->constants[buffer->id] = global;
+}
+
+static void emit_program(Emitter *emitter) {
+    const Program *program = emitter->program;
+    for (int i = 0; i < program->buffers.count; i++)
+        if (program->buffers.at[i]->kind == BUFFER_CONSTANT)
+            emit_constant(emitter, program->buffers.at[i]);
+    for (int i = 0; i < program->kernels.count; i++) {
+        vec_push(emitter->arena, &emitter->kernels, program->kernels.at[i]);
+        vec_push(emitter->arena, &emitter->kernel_functions,
+                 declare_kernel(emitter, program->kernels.at[i]));
+    }
+    for (int i = 0; i < program->kernels.count; i++)
+        emit_kernel(emitter, program->kernels.at[i], emitter->kernel_functions.at[i]);
+    emit_llvm_entries(emitter);
+}
+
+static int buffer_limit(const Program *program) {
+    int limit = 0;
+    for (int i = 0; i < program->buffers.count; i++)
+        if (program->buffers.at[i]->id >= limit)
+            limit = program->buffers.at[i]->id + 1;
+    return limit;
+}
+
+static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *program) {
+    Emitter emitter = {.arena = arena, .context = context, .program = program};
+    emitter.module = LLVMModuleCreateWithNameInContext(program->name, context);
+    emitter.builder = LLVMCreateBuilderInContext(context);
+    emitter.pointer = LLVMPointerTypeInContext(context, 0);
+    emitter.i1 = LLVMInt1TypeInContext(context);
+    emitter.i8 = LLVMInt8TypeInContext(context);
+    emitter.i32 = LLVMInt32TypeInContext(context);
+    emitter.i64 = LLVMInt64TypeInContext(context);
+    emitter.f32 = LLVMFloatTypeInContext(context);
+    emitter.f64 = LLVMDoubleTypeInContext(context);
+    emitter.nothing = LLVMVoidTypeInContext(context);
+    int limit = buffer_limit(program);
+    emitter.constants = arena_array(arena, LLVMValueRef, limit + 1);
+    emitter.buffers = arena_array(arena, LLVMValueRef, limit + 1);
+    return emitter;
+}
+
+LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
+                               const Program *program, const char **error) {
+    Emitter emitter = new_emitter(arena, context, program);
+    char *triple = LLVMGetTargetMachineTriple(machine);
+    char *cpu = LLVMGetTargetMachineCPU(machine);
+    char *features = LLVMGetTargetMachineFeatureString(machine);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetTarget(emitter.module, triple);
+    LLVMSetModuleDataLayout(emitter.module, layout);
+    LLVMDisposeTargetData(layout);
+    emitter.cpu = arena_copy_string(arena, cpu);
+    emitter.features = arena_copy_string(arena, features);
+    LLVMDisposeMessage(triple);
+    LLVMDisposeMessage(cpu);
+    LLVMDisposeMessage(features);
+    emit_program(&emitter);
+    LLVMDisposeBuilder(emitter.builder);
+    char *message = NULL;
+    if (!LLVMVerifyModule(emitter.module, LLVMReturnStatusAction, &message)) {
+        LLVMDisposeMessage(message);
+        return emitter.module;
+    }
+    *error =
+        arena_format(arena, "internal error: LLVM rejects the code that was made: %s", message);
+    LLVMDisposeMessage(message);
+    LLVMDisposeModule(emitter.module);
+    return NULL;
+}

@@ -1,0 +1,58 @@
+// The LLVM emitter: prints a Program as an LLVM module. Private to codegen; only emit_llvm*.c,
+// target.c and jit.c include llvm-c.
+#ifndef TDSL_CODEGEN_EMIT_LLVM_H
+#define TDSL_CODEGEN_EMIT_LLVM_H
+
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
+
+#include "codegen/compile.h"
+
+// State while one function is written. Pointers that depend on the function are indexed by id.
+typedef struct Emitter {
+    Arena *arena;
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    const Program *program;
+    const char *cpu, *features; // attributes of every function
+    LLVMTypeRef pointer, i1, i8, i32, i64, f32, f64, nothing;
+    LLVMValueRef *constants; // by buffer id: read-only data
+    VEC(const Kernel *) kernels;
+    VEC(LLVMValueRef) kernel_functions;
+    // The function being written.
+    LLVMValueRef function;
+    bool is_entry;
+    bool returns_status;
+    LLVMValueRef *scalars; // by scalar id
+    LLVMValueRef *locals;  // by local id
+    LLVMValueRef *buffers; // by buffer id: pointers
+    LLVMValueRef *arguments;
+} Emitter;
+
+LLVMTypeRef llvm_type(const Emitter *emitter, ElementType element);         // of values: bool is i1
+LLVMTypeRef llvm_storage_type(const Emitter *emitter, ElementType element); // in memory: bool is i8
+// The value of a scalar: constants, indices and arguments at once, others as they were computed.
+LLVMValueRef llvm_scalar(Emitter *emitter, const Scalar *scalar);
+// Writes the instruction of a STATEMENT_SCALAR.
+void emit_llvm_scalar(Emitter *emitter, const Scalar *scalar);
+void emit_llvm_block(Emitter *emitter, const Block *block);
+void emit_llvm_store(Emitter *emitter, ElementType element, LLVMValueRef base, LLVMValueRef index,
+                     LLVMValueRef value);
+LLVMValueRef call_intrinsic(Emitter *emitter, const char *name, LLVMTypeRef overload,
+                            LLVMValueRef *arguments, int count);
+// Starts writing `function`: its entry block, its locals, room for its scalars.
+void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_count,
+                         Local *const *locals, int local_count);
+void add_function_attributes(Emitter *emitter, LLVMValueRef function);
+LLVMBasicBlockRef new_block(Emitter *emitter, const char *name);
+LLVMValueRef constant_i64(const Emitter *emitter, int64_t value);
+// Entries with their checks, and the small functions that every product exports.
+void emit_llvm_entries(Emitter *emitter);
+
+// The module of a program: triple and data layout set, verified, not optimised. NULL and *error on
+// failure. The caller disposes of it.
+LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
+                               const Program *program, const char **error);
+
+#endif

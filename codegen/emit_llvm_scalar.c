@@ -1,0 +1,255 @@
+// Scalars of the loop form as LLVM instructions, one for one.
+#include <string.h>
+
+#include "codegen/emit_llvm.h"
+
+LLVMTypeRef llvm_type(const Emitter *emitter, ElementType element) {
+    switch (element) {
+    case TYPE_BOOL: return emitter->i1;
+    case TYPE_I32: return emitter->i32;
+    case TYPE_I64: return emitter->i64;
+    case TYPE_F32: return emitter->f32;
+    case TYPE_F64: return emitter->f64;
+    case ELEMENT_TYPE_COUNT: break;
+    }
+    unreachable("element type %d", (int)element);
+}
+
+LLVMTypeRef llvm_storage_type(const Emitter *emitter, ElementType element) {
+    return element == TYPE_BOOL ? emitter->i8 : llvm_type(emitter, element);
+}
+
+LLVMValueRef constant_i64(const Emitter *emitter, int64_t value) {
+    return LLVMConstInt(emitter->i64, (unsigned long long)value, 1);
+}
+
+LLVMValueRef call_intrinsic(Emitter *emitter, const char *name, LLVMTypeRef overload,
+                            LLVMValueRef *arguments, int count) {
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    check(id != 0, "LLVM has no intrinsic %s", name);
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(emitter->module, id, &overload, 1);
+    LLVMTypeRef type = LLVMIntrinsicGetType(emitter->context, id, &overload, 1);
+    return LLVMBuildCall2(emitter->builder, type, function, arguments, (unsigned)count, "");
+}
+
+static LLVMValueRef constant_value(const Emitter *emitter, const Scalar *scalar) {
+    LLVMTypeRef type = llvm_type(emitter, scalar->type);
+    if (element_is_real(scalar->type))
+        return LLVMConstReal(type,
+                             scalar->type == TYPE_F32 ? (double)(float)scalar->real : scalar->real);
+    return LLVMConstInt(type, (unsigned long long)scalar->integer, 1);
+}
+
+LLVMValueRef llvm_scalar(Emitter *emitter, const Scalar *scalar) {
+    if (scalar->op == SCALAR_CONSTANT)
+        return constant_value(emitter, scalar);
+    if (scalar->op == SCALAR_ARGUMENT)
+        return emitter->arguments[scalar->integer];
+    LLVMValueRef value = emitter->scalars[scalar->id];
+    check(value != NULL, "scalar %d is used before it is computed", scalar->id);
+    return value;
+}
+
+static LLVMValueRef element_pointer(Emitter *emitter, ElementType element, LLVMValueRef base,
+                                    LLVMValueRef index) {
+    return LLVMBuildInBoundsGEP2(emitter->builder, llvm_storage_type(emitter, element), base,
+                                 &index, 1, "");
+}
+
+static LLVMValueRef load(Emitter *emitter, ElementType element, LLVMValueRef base,
+                         LLVMValueRef index) {
+    LLVMValueRef place = element_pointer(emitter, element, base, index);
+    LLVMValueRef value =
+        LLVMBuildLoad2(emitter->builder, llvm_storage_type(emitter, element), place, "");
+    if (element != TYPE_BOOL)
+        return value;
+    return LLVMBuildICmp(emitter->builder, LLVMIntNE, value, LLVMConstInt(emitter->i8, 0, 0), "");
+}
+
+void emit_llvm_store(Emitter *emitter, ElementType element, LLVMValueRef base, LLVMValueRef index,
+                     LLVMValueRef value) {
+    if (element == TYPE_BOOL)
+        value = LLVMBuildZExt(emitter->builder, value, emitter->i8, "");
+    LLVMBuildStore(emitter->builder, value, element_pointer(emitter, element, base, index));
+}
+
+// ---- casts
+
+// Towards zero; 0 where the result does not fit and at NaN. The bounds are the reals next to the
+// first values that do not fit, so the comparisons are exact; the conversion's own result is used
+// only where it is defined.
+static LLVMValueRef real_to_integer(Emitter *emitter, LLVMValueRef x, ElementType from,
+                                    ElementType to) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMTypeRef real = llvm_type(emitter, from), integer = llvm_type(emitter, to);
+    double above = to == TYPE_I32 ? 0x1p31 : 0x1p63;
+    bool exact = to == TYPE_I32 && from == TYPE_F64; // -2^31 - 0.5 is -2^31 towards zero
+    LLVMValueRef high = LLVMBuildFCmp(b, LLVMRealOLT, x, LLVMConstReal(real, above), "");
+    LLVMValueRef low = exact ? LLVMBuildFCmp(b, LLVMRealOGT, x, LLVMConstReal(real, -above - 1), "")
+                             : LLVMBuildFCmp(b, LLVMRealOGE, x, LLVMConstReal(real, -above), "");
+    LLVMValueRef converted = LLVMBuildFPToSI(b, x, integer, "");
+    return LLVMBuildSelect(b, LLVMBuildAnd(b, high, low, ""), converted,
+                           LLVMConstInt(integer, 0, 0), "");
+}
+
+static LLVMValueRef cast(Emitter *emitter, LLVMValueRef x, ElementType from, ElementType to) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMTypeRef type = llvm_type(emitter, to);
+    if (from == to)
+        return x;
+    if (element_is_real(from) && element_is_real(to))
+        return LLVMBuildFPCast(b, x, type, "");
+    if (element_is_real(from))
+        return real_to_integer(emitter, x, from, to);
+    if (element_is_real(to))
+        return from == TYPE_BOOL ? LLVMBuildUIToFP(b, x, type, "")
+                                 : LLVMBuildSIToFP(b, x, type, "");
+    return LLVMBuildIntCast2(b, x, type, from != TYPE_BOOL, "");
+}
+
+// ---- operators
+
+// A rounded-once product and sum is allowed; nothing else may be rearranged.
+static LLVMValueRef contractible(LLVMValueRef value) {
+    if (LLVMCanValueUseFastMathFlags(value))
+        LLVMSetFastMathFlags(value, LLVMFastMathAllowContract);
+    return value;
+}
+
+static LLVMValueRef arithmetic(Emitter *emitter, ScalarOp op, bool real, LLVMValueRef x,
+                               LLVMValueRef y) {
+    LLVMBuilderRef b = emitter->builder;
+    switch (op) {
+    case SCALAR_ADD:
+        return real ? contractible(LLVMBuildFAdd(b, x, y, "")) : LLVMBuildAdd(b, x, y, "");
+    case SCALAR_SUB:
+        return real ? contractible(LLVMBuildFSub(b, x, y, "")) : LLVMBuildSub(b, x, y, "");
+    case SCALAR_MUL:
+        return real ? contractible(LLVMBuildFMul(b, x, y, "")) : LLVMBuildMul(b, x, y, "");
+    case SCALAR_DIV: return real ? LLVMBuildFDiv(b, x, y, "") : LLVMBuildUDiv(b, x, y, "");
+    case SCALAR_REMAINDER: return LLVMBuildURem(b, x, y, "");
+    case SCALAR_AND: return LLVMBuildAnd(b, x, y, "");
+    case SCALAR_OR: return LLVMBuildOr(b, x, y, "");
+    case SCALAR_XOR: return LLVMBuildXor(b, x, y, "");
+    case SCALAR_SHIFT_LEFT: return LLVMBuildShl(b, x, y, "");
+    case SCALAR_SHIFT_RIGHT: return LLVMBuildAShr(b, x, y, "");
+    case SCALAR_SHIFT_LOGICAL: return LLVMBuildLShr(b, x, y, "");
+    default: unreachable("scalar operator %d is not arithmetic", (int)op);
+    }
+}
+
+static LLVMValueRef compare(Emitter *emitter, const Scalar *scalar, LLVMValueRef x,
+                            LLVMValueRef y) {
+    static const LLVMRealPredicate reals[] = {LLVMRealOEQ, LLVMRealUNE, LLVMRealOLT,
+                                              LLVMRealOLE, LLVMRealOGT, LLVMRealOGE};
+    static const LLVMIntPredicate integers[] = {LLVMIntEQ,  LLVMIntNE,  LLVMIntSLT,
+                                                LLVMIntSLE, LLVMIntSGT, LLVMIntSGE};
+    static const LLVMIntPredicate bools[] = {LLVMIntEQ,  LLVMIntNE,  LLVMIntULT,
+                                             LLVMIntULE, LLVMIntUGT, LLVMIntUGE};
+    int which = (int)scalar->op - (int)SCALAR_EQ;
+    ElementType type = scalar->args[0]->type;
+    if (element_is_real(type))
+        return LLVMBuildFCmp(emitter->builder, reals[which], x, y, "");
+    return LLVMBuildICmp(emitter->builder, type == TYPE_BOOL ? bools[which] : integers[which], x, y,
+                         "");
+}
+
+static LLVMValueRef absolute(Emitter *emitter, LLVMValueRef x, bool real, LLVMTypeRef type) {
+    LLVMValueRef arguments[] = {x, LLVMConstInt(emitter->i1, 0, 0)};
+    return real ? call_intrinsic(emitter, "llvm.fabs", type, arguments, 1)
+                : call_intrinsic(emitter, "llvm.abs", type, arguments, 2);
+}
+
+// A function of libm: pure, as nobody reads errno.
+static LLVMValueRef call_libm(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments) {
+    LLVMTypeRef type = llvm_type(emitter, scalar->type);
+    LLVMTypeRef types[3] = {type, type, type};
+    LLVMTypeRef signature = LLVMFunctionType(type, types, (unsigned)scalar->arg_count, 0);
+    const char *name =
+        arena_format(emitter->arena, "%s%s", scalar->name, scalar->type == TYPE_F32 ? "f" : "");
+    LLVMValueRef function = LLVMGetNamedFunction(emitter->module, name);
+    if (function == NULL) {
+        static const char *const pure[] = {"nounwind", "willreturn", "nosync", "nofree", "memory"};
+        function = LLVMAddFunction(emitter->module, name, signature);
+        for (size_t i = 0; i < sizeof pure / sizeof *pure; i++)
+            LLVMAddAttributeAtIndex(
+                function, LLVMAttributeFunctionIndex,
+                LLVMCreateEnumAttribute(emitter->context,
+                                        LLVMGetEnumAttributeKindForName(pure[i], strlen(pure[i])),
+                                        0));
+    }
+    return LLVMBuildCall2(emitter->builder, signature, function, arguments,
+                          (unsigned)scalar->arg_count, "");
+}
+
+static const char *rounding_intrinsic(ScalarOp op) {
+    switch (op) {
+    case SCALAR_SQRT: return "llvm.sqrt";
+    case SCALAR_FLOOR: return "llvm.floor";
+    case SCALAR_CEIL: return "llvm.ceil";
+    case SCALAR_TRUNC: return "llvm.trunc";
+    case SCALAR_ROUND: return "llvm.roundeven";
+    case SCALAR_COPYSIGN: return "llvm.copysign";
+    case SCALAR_FMA: return "llvm.fmuladd";
+    default: return NULL;
+    }
+}
+
+static LLVMValueRef compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *args) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMTypeRef type = llvm_type(emitter, scalar->type);
+    bool real = element_is_real(scalar->type);
+    switch (scalar->op) {
+    case SCALAR_LOAD:
+        return load(emitter, scalar->type, emitter->buffers[scalar->buffer->id], args[0]);
+    case SCALAR_LOCAL:
+        return load(emitter, scalar->type, emitter->locals[scalar->local->id], args[0]);
+    case SCALAR_NEG: return real ? LLVMBuildFNeg(b, args[0], "") : LLVMBuildNeg(b, args[0], "");
+    case SCALAR_ABS: return absolute(emitter, args[0], real, type);
+    case SCALAR_FMA:
+        if (!real)
+            return LLVMBuildAdd(b, LLVMBuildMul(b, args[0], args[1], ""), args[2], "");
+        return call_intrinsic(emitter, "llvm.fmuladd", type, args, 3);
+    case SCALAR_COPYSIGN:
+    case SCALAR_SQRT:
+    case SCALAR_FLOOR:
+    case SCALAR_CEIL:
+    case SCALAR_TRUNC:
+    case SCALAR_ROUND:
+        return call_intrinsic(emitter, rounding_intrinsic(scalar->op), type, args,
+                              scalar->arg_count);
+    case SCALAR_EQ:
+    case SCALAR_NE:
+    case SCALAR_LT:
+    case SCALAR_LE:
+    case SCALAR_GT:
+    case SCALAR_GE: return compare(emitter, scalar, args[0], args[1]);
+    case SCALAR_NOT: return LLVMBuildNot(b, args[0], "");
+    case SCALAR_SELECT: return LLVMBuildSelect(b, args[0], args[1], args[2], "");
+    case SCALAR_CAST: return cast(emitter, args[0], scalar->args[0]->type, scalar->type);
+    case SCALAR_BITS: return LLVMBuildBitCast(b, args[0], type, "");
+    case SCALAR_LIBM: return call_libm(emitter, scalar, args);
+    case SCALAR_CONSTANT:
+    case SCALAR_INDEX:
+    case SCALAR_ARGUMENT: return llvm_scalar(emitter, scalar);
+    case SCALAR_ADD:
+    case SCALAR_SUB:
+    case SCALAR_MUL:
+    case SCALAR_DIV:
+    case SCALAR_REMAINDER:
+    case SCALAR_AND:
+    case SCALAR_OR:
+    case SCALAR_XOR:
+    case SCALAR_SHIFT_LEFT:
+    case SCALAR_SHIFT_RIGHT:
+    case SCALAR_SHIFT_LOGICAL: return arithmetic(emitter, scalar->op, real, args[0], args[1]);
+    }
+    unreachable("scalar operator %d", (int)scalar->op);
+}
+
+void emit_llvm_scalar(Emitter *emitter, const Scalar *scalar) {
+    LLVMValueRef args[3] = {NULL, NULL, NULL};
+    for (int i = 0; i < scalar->arg_count; i++)
+        args[i] = llvm_scalar(emitter, scalar->args[i]);
+    emitter->scalars[scalar->id] = compute(emitter, scalar, args);
+}
