@@ -143,17 +143,30 @@ static Token end_token(Span span) {
     return (Token){.kind = TOKEN_END, .span = span};
 }
 
-// `fn f`, `model m` or `optimizer o` at the very start of a line: nothing else looks so.
+static int skip_blanks(const char *text, int at) {
+    while (text[at] == ' ' || text[at] == '\t')
+        at++;
+    return at;
+}
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+// `fn f(`, `model m {` or `optimizer o(` at the very start of a line: nothing else looks so.
 static bool starts_definition(const Reader *reader, const Token *token) {
     if (!token->starts_line || token->indent != 0)
         return false;
     if (token->kind != TOKEN_FN && token->kind != TOKEN_MODEL && token->kind != TOKEN_OPTIMIZER)
         return false;
-    int at = token->span.end;
-    while (reader->text[at] == ' ' || reader->text[at] == '\t')
+    int at = skip_blanks(reader->text, token->span.end);
+    int name = at;
+    while (is_letter(reader->text[at]) || (reader->text[at] >= '0' && reader->text[at] <= '9'))
         at++;
-    char c = reader->text[at];
-    return at > token->span.end && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_');
+    if (name == token->span.end || at == name)
+        return false;
+    char c = reader->text[skip_blanks(reader->text, at)];
+    return c == '(' || c == '<' || (c == '{' && token->kind == TOKEN_MODEL);
 }
 
 // A definition starts inside of brackets: they were forgotten. Closes them for the grammar.
