@@ -1,6 +1,6 @@
-// Reads a .tir file. A good one is printed back byte for byte and is sound for the verifier. A bad one
-// has `// error: TEXT` at the end of a line: the parser or the verifier refuses it with a message that
-// contains TEXT; the parser also with that line.
+// Reads a .tir file. A good one is printed back byte for byte and is sound for the verifier. A bad
+// one has `// error: TEXT` at the end of a line: the parser or the verifier refuses it with a
+// message that contains TEXT; the parser also with that line.
 #include <stdio.h>
 #include <string.h>
 
