@@ -145,7 +145,7 @@ static Expr *new_expr(Reader *reader, ExprKind kind, Span span) {
 static Expr *finish_expr(Reader *reader, Expr *expr, int depth) {
     if (depth + 1 > AST_DEPTH_MAX) {
         report_depth(reader, expr->span);
-        return make_error(reader, expr->span);
+        return make_ast_error(reader, expr->span);
     }
     expr->depth = depth + 1;
     return expr;
@@ -164,7 +164,7 @@ static Stmt *finish_stmt(Reader *reader, Stmt *stmt, int depth) {
     if (depth + 1 > AST_DEPTH_MAX) {
         report_depth(reader, stmt->span);
         Stmt *error = new_stmt(reader, STMT_EXPRESSION, stmt->span);
-        error->as.expression = make_error(reader, stmt->span);
+        error->as.expression = make_ast_error(reader, stmt->span);
         error->depth = 2;
         return error;
     }
@@ -174,49 +174,49 @@ static Stmt *finish_stmt(Reader *reader, Stmt *stmt, int depth) {
 
 // ---- expressions
 
-Expr *make_error(Reader *reader, Span span) {
+Expr *make_ast_error(Reader *reader, Span span) {
     return new_expr(reader, EXPR_ERROR, span);
 }
 
-Expr *make_integer(Reader *reader, Span span, int64_t value) {
+Expr *make_ast_integer(Reader *reader, Span span, int64_t value) {
     Expr *expr = new_expr(reader, EXPR_INTEGER, span);
     expr->as.integer = value;
     return expr;
 }
 
-Expr *make_real(Reader *reader, Span span, double value) {
+Expr *make_ast_real(Reader *reader, Span span, double value) {
     Expr *expr = new_expr(reader, EXPR_REAL, span);
     expr->as.real = value;
     return expr;
 }
 
-Expr *make_string(Reader *reader, Span span, const char *value) {
+Expr *make_ast_string(Reader *reader, Span span, const char *value) {
     Expr *expr = new_expr(reader, EXPR_STRING, span);
     expr->as.string = value;
     return expr;
 }
 
-Expr *make_bool(Reader *reader, Span span, bool value) {
+Expr *make_ast_bool(Reader *reader, Span span, bool value) {
     Expr *expr = new_expr(reader, EXPR_BOOL, span);
     expr->as.boolean = value;
     return expr;
 }
 
-Expr *make_none(Reader *reader, Span span) {
+Expr *make_ast_none(Reader *reader, Span span) {
     return new_expr(reader, EXPR_NONE, span);
 }
 
-Expr *make_ellipsis(Reader *reader, Span span) {
+Expr *make_ast_ellipsis(Reader *reader, Span span) {
     return new_expr(reader, EXPR_ELLIPSIS, span);
 }
 
-Expr *make_name(Reader *reader, AstName name) {
+Expr *make_ast_name(Reader *reader, AstName name) {
     Expr *expr = new_expr(reader, EXPR_NAME, name.span);
     expr->as.name = name.text;
     return expr;
 }
 
-Expr *make_list(Reader *reader, Span span, const ExprList *items) {
+Expr *make_ast_list(Reader *reader, Span span, const ExprList *items) {
     Expr *expr = new_expr(reader, EXPR_LIST, span);
     expr->as.list = *items;
     int depth = 0;
@@ -233,7 +233,7 @@ static void refuse_not_operand(Reader *reader, const Expr *operand) {
     add_hint(reader->diags, diag, "write (not ...)");
 }
 
-Expr *make_unary(Reader *reader, Span span, UnaryOp op, Expr *operand) {
+Expr *make_ast_unary(Reader *reader, Span span, UnaryOp op, Expr *operand) {
     if (op != UNARY_NOT)
         refuse_not_operand(reader, operand);
     Expr *expr = new_expr(reader, EXPR_UNARY, span);
@@ -247,7 +247,7 @@ static bool is_open_comparison(const Expr *expr) {
            binary_op_is_comparison(expr->as.binary.op);
 }
 
-Expr *make_binary(Reader *reader, BinaryOp op, Span op_span, Expr *left, Expr *right) {
+Expr *make_ast_binary(Reader *reader, BinaryOp op, Span op_span, Expr *left, Expr *right) {
     if (binary_op_is_comparison(op) && is_open_comparison(left)) {
         Diag *diag = error_at(reader->diags, op_span, "comparisons do not chain");
         add_hint(reader->diags, diag, "write a < b and b < c, or put parentheses around one");
@@ -264,7 +264,7 @@ Expr *make_binary(Reader *reader, BinaryOp op, Span op_span, Expr *left, Expr *r
     return finish_expr(reader, expr, depth);
 }
 
-Expr *make_conditional(Reader *reader, Expr *condition, Expr *then, Expr *otherwise) {
+Expr *make_ast_conditional(Reader *reader, Expr *condition, Expr *then, Expr *otherwise) {
     Span span = span_join(condition->span, otherwise->span);
     Expr *expr = new_expr(reader, EXPR_CONDITIONAL, span);
     expr->as.conditional.condition = condition;
@@ -276,7 +276,7 @@ Expr *make_conditional(Reader *reader, Expr *condition, Expr *then, Expr *otherw
     return finish_expr(reader, expr, depth);
 }
 
-Expr *make_call(Reader *reader, Span span, Expr *callee, const ArgumentList *arguments) {
+Expr *make_ast_call(Reader *reader, Span span, Expr *callee, const ArgumentList *arguments) {
     bool is_method = callee->kind == EXPR_ATTRIBUTE && !callee->is_parenthesized;
     Expr *expr = new_expr(reader, is_method ? EXPR_METHOD : EXPR_CALL, span);
     if (is_method) {
@@ -292,14 +292,14 @@ Expr *make_call(Reader *reader, Span span, Expr *callee, const ArgumentList *arg
     return finish_expr(reader, expr, depth);
 }
 
-Expr *make_attribute(Reader *reader, Span span, Expr *object, AstName name) {
+Expr *make_ast_attribute(Reader *reader, Span span, Expr *object, AstName name) {
     Expr *expr = new_expr(reader, EXPR_ATTRIBUTE, span);
     expr->as.attribute.object = object;
     expr->as.attribute.name = name;
     return finish_expr(reader, expr, object->depth);
 }
 
-Expr *make_index(Reader *reader, Span span, Expr *object, const SubscriptList *subscripts) {
+Expr *make_ast_index(Reader *reader, Span span, Expr *object, const SubscriptList *subscripts) {
     Expr *expr = new_expr(reader, EXPR_INDEX, span);
     expr->as.index.object = object;
     expr->as.index.subscripts = *subscripts;
@@ -308,8 +308,8 @@ Expr *make_index(Reader *reader, Span span, Expr *object, const SubscriptList *s
     return finish_expr(reader, expr, depth);
 }
 
-Expr *make_comprehension(Reader *reader, Span span, const BinderList *binders, Expr *condition,
-                         Expr *body) {
+Expr *make_ast_comprehension(Reader *reader, Span span, const BinderList *binders, Expr *condition,
+                             Expr *body) {
     Expr *expr = new_expr(reader, EXPR_COMPREHENSION, span);
     expr->as.comprehension.binders = *binders;
     expr->as.comprehension.condition = condition;
@@ -321,7 +321,7 @@ Expr *make_comprehension(Reader *reader, Span span, const BinderList *binders, E
     return finish_expr(reader, expr, depth);
 }
 
-Expr *make_tensor(Expr *comprehension, Span span) {
+Expr *make_ast_tensor(Expr *comprehension, Span span) {
     comprehension->span = span;
     if (comprehension->kind == EXPR_COMPREHENSION)
         comprehension->as.comprehension.builds_tensor = true;
@@ -335,7 +335,7 @@ static void deepen_parameters(int *depth, const ParameterList *parameters) {
     }
 }
 
-Expr *make_function(Reader *reader, Span span, AstFunction *function) {
+Expr *make_ast_function(Reader *reader, Span span, AstFunction *function) {
     Expr *expr = new_expr(reader, EXPR_FUNCTION, span);
     expr->as.function = function;
     int depth = 0;
@@ -352,7 +352,7 @@ Expr *parenthesize(Expr *expr, Span span) {
     return expr;
 }
 
-TypeExpr *make_type(Reader *reader, Span span, AstName element, const ExprList *dims) {
+TypeExpr *make_ast_type(Reader *reader, Span span, AstName element, const ExprList *dims) {
     TypeExpr *type = arena_new(reader->arena, TypeExpr);
     type->span = span;
     type->element = element;
@@ -364,7 +364,7 @@ TypeExpr *make_type(Reader *reader, Span span, AstName element, const ExprList *
 
 // ---- statements
 
-AstBlock *make_block(Reader *reader, Span span, const StmtList *statements) {
+AstBlock *make_ast_block(Reader *reader, Span span, const StmtList *statements) {
     AstBlock *block = arena_new(reader->arena, AstBlock);
     block->span = span;
     block->statements = *statements;
@@ -374,16 +374,16 @@ AstBlock *make_block(Reader *reader, Span span, const StmtList *statements) {
     return block;
 }
 
-AstBlock *make_return_block(Reader *reader, Expr *value) {
+AstBlock *make_ast_return_block(Reader *reader, Expr *value) {
     ExprList values = {0};
     StmtList statements = {0};
     vec_push(reader->arena, &values, value);
-    vec_push(reader->arena, &statements, make_return(reader, value->span, &values));
-    return make_block(reader, value->span, &statements);
+    vec_push(reader->arena, &statements, make_ast_return(reader, value->span, &values));
+    return make_ast_block(reader, value->span, &statements);
 }
 
-Stmt *make_leaf(Reader *reader, StmtKind kind, Span span, AstName name, TypeExpr *type,
-                bool is_marked, Expr *value) {
+Stmt *make_ast_leaf(Reader *reader, StmtKind kind, Span span, AstName name, TypeExpr *type,
+                    bool is_marked, Expr *value) {
     Stmt *stmt = new_stmt(reader, kind, span);
     stmt->as.leaf.name = name;
     stmt->as.leaf.type = type;
@@ -396,7 +396,7 @@ Stmt *make_leaf(Reader *reader, StmtKind kind, Span span, AstName name, TypeExpr
     return finish_stmt(reader, stmt, depth);
 }
 
-Stmt *make_output(Reader *reader, Span span, const OutputItemList *items) {
+Stmt *make_ast_output(Reader *reader, Span span, const OutputItemList *items) {
     Stmt *stmt = new_stmt(reader, STMT_OUTPUT, span);
     stmt->as.output = *items;
     int depth = 0;
@@ -406,7 +406,7 @@ Stmt *make_output(Reader *reader, Span span, const OutputItemList *items) {
 }
 
 // The place that an expression left of `=` names; an error if it names none.
-static Target make_target(Reader *reader, const Expr *expr) {
+static Target read_target(Reader *reader, const Expr *expr) {
     Target target = {.span = expr->span, .name = {"_", expr->span}};
     const Expr *object = expr->kind == EXPR_INDEX ? expr->as.index.object : expr;
     if (expr->is_parenthesized || object->is_parenthesized || object->kind != EXPR_NAME) {
@@ -431,8 +431,8 @@ static Target make_target(Reader *reader, const Expr *expr) {
     return target;
 }
 
-Stmt *make_assign(Reader *reader, Span span, const ExprList *targets, TypeExpr *type,
-                  const ExprList *values) {
+Stmt *make_ast_assign(Reader *reader, Span span, const ExprList *targets, TypeExpr *type,
+                      const ExprList *values) {
     Stmt *stmt = new_stmt(reader, STMT_ASSIGN, span);
     stmt->as.assign.type = type;
     stmt->as.assign.values = *values;
@@ -441,7 +441,7 @@ Stmt *make_assign(Reader *reader, Span span, const ExprList *targets, TypeExpr *
     deepen_exprs(&depth, values);
     deepen_type(&depth, type);
     for (int i = 0; i < targets->count; i++) {
-        Target target = make_target(reader, targets->at[i]);
+        Target target = read_target(reader, targets->at[i]);
         vec_push(reader->arena, &stmt->as.assign.targets, target);
     }
     if (values->count != 1 && values->count != targets->count)
@@ -452,11 +452,11 @@ Stmt *make_assign(Reader *reader, Span span, const ExprList *targets, TypeExpr *
     return finish_stmt(reader, stmt, depth);
 }
 
-Stmt *make_compound_assign(Reader *reader, Span span, Expr *target, BinaryOp op, Expr *value) {
+Stmt *make_ast_compound_assign(Reader *reader, Span span, Expr *target, BinaryOp op, Expr *value) {
     Stmt *stmt = new_stmt(reader, STMT_ASSIGN, span);
     stmt->as.assign.is_compound = true;
     stmt->as.assign.op = op;
-    Target place = make_target(reader, target);
+    Target place = read_target(reader, target);
     vec_push(reader->arena, &stmt->as.assign.targets, place);
     vec_push(reader->arena, &stmt->as.assign.values, value);
     int depth = value->depth;
@@ -464,7 +464,7 @@ Stmt *make_compound_assign(Reader *reader, Span span, Expr *target, BinaryOp op,
     return finish_stmt(reader, stmt, depth);
 }
 
-Stmt *make_return(Reader *reader, Span span, const ExprList *values) {
+Stmt *make_ast_return(Reader *reader, Span span, const ExprList *values) {
     Stmt *stmt = new_stmt(reader, STMT_RETURN, span);
     stmt->as.returned = *values;
     int depth = 0;
@@ -472,7 +472,7 @@ Stmt *make_return(Reader *reader, Span span, const ExprList *values) {
     return finish_stmt(reader, stmt, depth);
 }
 
-Stmt *make_for(Reader *reader, Span span, const Binder *binder, AstBlock *body) {
+Stmt *make_ast_for(Reader *reader, Span span, const Binder *binder, AstBlock *body) {
     Stmt *stmt = new_stmt(reader, STMT_FOR, span);
     stmt->as.loop.binder = *binder;
     stmt->as.loop.body = body;
@@ -481,7 +481,7 @@ Stmt *make_for(Reader *reader, Span span, const Binder *binder, AstBlock *body) 
     return finish_stmt(reader, stmt, depth);
 }
 
-Stmt *make_while(Reader *reader, Span span, Expr *condition, Expr *limit, AstBlock *body) {
+Stmt *make_ast_while(Reader *reader, Span span, Expr *condition, Expr *limit, AstBlock *body) {
     Stmt *stmt = new_stmt(reader, STMT_WHILE, span);
     stmt->as.while_loop.condition = condition;
     stmt->as.while_loop.limit = limit;
@@ -492,7 +492,7 @@ Stmt *make_while(Reader *reader, Span span, Expr *condition, Expr *limit, AstBlo
     return finish_stmt(reader, stmt, depth);
 }
 
-Stmt *make_if(Reader *reader, Span span, Expr *condition, AstBlock *body) {
+Stmt *make_ast_if(Reader *reader, Span span, Expr *condition, AstBlock *body) {
     Stmt *stmt = new_stmt(reader, STMT_IF, span);
     add_branch(reader, stmt, condition, body);
     return stmt;
@@ -512,13 +512,13 @@ Stmt *finish_if(Reader *reader, Stmt *branch, AstBlock *otherwise) {
     return finish_stmt(reader, branch, branch->depth - 1);
 }
 
-Stmt *make_body(Reader *reader, StmtKind kind, Span span, AstBlock *body) {
+Stmt *make_ast_body(Reader *reader, StmtKind kind, Span span, AstBlock *body) {
     Stmt *stmt = new_stmt(reader, kind, span);
     stmt->as.body = body;
     return finish_stmt(reader, stmt, body->depth);
 }
 
-Stmt *make_expression(Reader *reader, Span span, const ExprList *expressions) {
+Stmt *make_ast_expression(Reader *reader, Span span, const ExprList *expressions) {
     Stmt *stmt = new_stmt(reader, STMT_EXPRESSION, span);
     stmt->as.expression = expressions->at[0];
     if (expressions->count > 1) {

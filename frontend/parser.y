@@ -1,6 +1,6 @@
-/* The grammar of tdsl; docs/grammar.md shows it to people. It knows one separator of statements, END,
-   which the reader makes from newlines and `;` (reader.h). Words that only mean something at one place
-   (input, state, step ...) are ordinary names everywhere else. */
+/* The grammar of tdsl; docs/grammar.md shows it to people. It knows one separator of statements,
+   END, which the reader makes from newlines and `;` (reader.h). Words that only mean something at
+   one place (input, state, step ...) are ordinary names everywhere else. */
 %require "3.8"
 %define api.pure full
 %define api.prefix {syntax_}
@@ -157,7 +157,7 @@ function:
 | signature '=' expr {
     $$ = $1;
     $$->is_expression = true;
-    $$->body = make_return_block(reader, $3);
+    $$->body = make_ast_return_block(reader, $3);
   }
 | function DERIVATIVE parameters block {
     $$ = $1;
@@ -228,9 +228,9 @@ types:
 ;
 
 type:
-  name { $$ = make_type(reader, @$, $1, NULL); }
-| name '[' ']' { $$ = make_type(reader, @$, $1, LIST(ExprList)); }
-| name '[' dims comma ']' { $$ = make_type(reader, @$, $1, $3); }
+  name { $$ = make_ast_type(reader, @$, $1, NULL); }
+| name '[' ']' { $$ = make_ast_type(reader, @$, $1, LIST(ExprList)); }
+| name '[' dims comma ']' { $$ = make_ast_type(reader, @$, $1, $3); }
 ;
 
 dims:
@@ -240,10 +240,10 @@ dims:
 
 dim:
   expr
-| ELLIPSIS { $$ = make_ellipsis(reader, @1); }
+| ELLIPSIS { $$ = make_ast_ellipsis(reader, @1); }
 ;
 
-block: '{' statements '}' { $$ = make_block(reader, @$, $2); };
+block: '{' statements '}' { $$ = make_ast_block(reader, @$, $2); };
 
 statements:
   %empty { $$ = LIST(StmtList); }
@@ -252,46 +252,46 @@ statements:
 ;
 
 statement:
-  INPUT name default { $$ = make_leaf(reader, STMT_INPUT, @$, $2, NULL, false, $3); }
+  INPUT name default { $$ = make_ast_leaf(reader, STMT_INPUT, @$, $2, NULL, false, $3); }
 | INPUT name ':' type requires_grad default {
-    $$ = make_leaf(reader, STMT_INPUT, @$, $2, $4, $5, $6);
+    $$ = make_ast_leaf(reader, STMT_INPUT, @$, $2, $4, $5, $6);
   }
 | INPUT REQUIRES_GRAD name annotation default {
-    $$ = make_leaf(reader, STMT_INPUT, @$, $3, $4, true, $5);
+    $$ = make_ast_leaf(reader, STMT_INPUT, @$, $3, $4, true, $5);
   }
-| PARAM name default { $$ = make_leaf(reader, STMT_PARAM, @$, $2, NULL, false, $3); }
+| PARAM name default { $$ = make_ast_leaf(reader, STMT_PARAM, @$, $2, NULL, false, $3); }
 | PARAM name ':' type frozen default {
-    $$ = make_leaf(reader, STMT_PARAM, @$, $2, $4, $5, $6);
+    $$ = make_ast_leaf(reader, STMT_PARAM, @$, $2, $4, $5, $6);
   }
 | PARAM FROZEN name annotation default {
-    $$ = make_leaf(reader, STMT_PARAM, @$, $3, $4, true, $5);
+    $$ = make_ast_leaf(reader, STMT_PARAM, @$, $3, $4, true, $5);
   }
 | STATE name annotation default {
-    $$ = make_leaf(reader, STMT_STATE, @$, $2, $3, false, $4);
+    $$ = make_ast_leaf(reader, STMT_STATE, @$, $2, $3, false, $4);
   }
-| OUTPUT outputs { $$ = make_output(reader, @$, $2); }
-| values { $$ = make_expression(reader, @$, $1); }
-| values '=' values { $$ = make_assign(reader, @$, $1, NULL, $3); }
+| OUTPUT outputs { $$ = make_ast_output(reader, @$, $2); }
+| values { $$ = make_ast_expression(reader, @$, $1); }
+| values '=' values { $$ = make_ast_assign(reader, @$, $1, NULL, $3); }
 | expr ':' type '=' expr {
     ExprList *targets = LIST(ExprList), *values = LIST(ExprList);
     PUSH(targets, $1);
     PUSH(values, $5);
-    $$ = make_assign(reader, @$, targets, $3, values);
+    $$ = make_ast_assign(reader, @$, targets, $3, values);
   }
-| expr compound expr { $$ = make_compound_assign(reader, @$, $1, $2, $3); }
-| RETURN { $$ = make_return(reader, @$, LIST(ExprList)); }
-| RETURN values { $$ = make_return(reader, @$, $2); }
-| FOR binder block { $$ = make_for(reader, @$, &$2, $3); }
-| WHILE expr block { $$ = make_while(reader, @$, $2, NULL, $3); }
-| WHILE expr LIMIT expr block { $$ = make_while(reader, @$, $2, $4, $5); }
+| expr compound expr { $$ = make_ast_compound_assign(reader, @$, $1, $2, $3); }
+| RETURN { $$ = make_ast_return(reader, @$, LIST(ExprList)); }
+| RETURN values { $$ = make_ast_return(reader, @$, $2); }
+| FOR binder block { $$ = make_ast_for(reader, @$, &$2, $3); }
+| WHILE expr block { $$ = make_ast_while(reader, @$, $2, NULL, $3); }
+| WHILE expr LIMIT expr block { $$ = make_ast_while(reader, @$, $2, $4, $5); }
 | branch { $$ = finish_if(reader, $1, NULL); }
 | branch ELSE block { $1->span = @$; $$ = finish_if(reader, $1, $3); }
-| NO_GRAD block { $$ = make_body(reader, STMT_NO_GRAD, @$, $2); }
-| CHECKPOINT block { $$ = make_body(reader, STMT_CHECKPOINT, @$, $2); }
+| NO_GRAD block { $$ = make_ast_body(reader, STMT_NO_GRAD, @$, $2); }
+| CHECKPOINT block { $$ = make_ast_body(reader, STMT_CHECKPOINT, @$, $2); }
 ;
 
 branch:
-  IF expr block { $$ = make_if(reader, @$, $2, $3); }
+  IF expr block { $$ = make_ast_if(reader, @$, $2, $3); }
 | branch ELSE IF expr block { $$ = $1; $$->span = @$; add_branch(reader, $$, $4, $5); }
 ;
 
@@ -343,60 +343,60 @@ values:
 
 expr:
   postfix
-| '-' expr %prec UNARY { $$ = make_unary(reader, @$, UNARY_NEGATE, $2); }
-| '+' expr %prec UNARY { $$ = make_unary(reader, @$, UNARY_PLUS, $2); }
-| NOT expr { $$ = make_unary(reader, @$, UNARY_NOT, $2); }
-| expr POWER expr { $$ = make_binary(reader, BINARY_POWER, @2, $1, $3); }
-| expr '*' expr { $$ = make_binary(reader, BINARY_MULTIPLY, @2, $1, $3); }
-| expr '/' expr { $$ = make_binary(reader, BINARY_DIVIDE, @2, $1, $3); }
-| expr FLOOR_DIVIDE expr { $$ = make_binary(reader, BINARY_FLOOR_DIVIDE, @2, $1, $3); }
-| expr '%' expr { $$ = make_binary(reader, BINARY_REMAINDER, @2, $1, $3); }
-| expr '@' expr { $$ = make_binary(reader, BINARY_MATMUL, @2, $1, $3); }
-| expr '+' expr { $$ = make_binary(reader, BINARY_ADD, @2, $1, $3); }
-| expr '-' expr { $$ = make_binary(reader, BINARY_SUBTRACT, @2, $1, $3); }
-| expr EQUAL expr { $$ = make_binary(reader, BINARY_EQUAL, @2, $1, $3); }
-| expr NOT_EQUAL expr { $$ = make_binary(reader, BINARY_NOT_EQUAL, @2, $1, $3); }
-| expr '<' expr { $$ = make_binary(reader, BINARY_LESS, @2, $1, $3); }
-| expr LESS_EQUAL expr { $$ = make_binary(reader, BINARY_LESS_EQUAL, @2, $1, $3); }
-| expr '>' expr { $$ = make_binary(reader, BINARY_GREATER, @2, $1, $3); }
-| expr GREATER_EQUAL expr { $$ = make_binary(reader, BINARY_GREATER_EQUAL, @2, $1, $3); }
-| expr AND expr { $$ = make_binary(reader, BINARY_AND, @2, $1, $3); }
-| expr OR expr { $$ = make_binary(reader, BINARY_OR, @2, $1, $3); }
-| expr '?' expr ':' expr { $$ = make_conditional(reader, $1, $3, $5); }
+| '-' expr %prec UNARY { $$ = make_ast_unary(reader, @$, UNARY_NEGATE, $2); }
+| '+' expr %prec UNARY { $$ = make_ast_unary(reader, @$, UNARY_PLUS, $2); }
+| NOT expr { $$ = make_ast_unary(reader, @$, UNARY_NOT, $2); }
+| expr POWER expr { $$ = make_ast_binary(reader, BINARY_POWER, @2, $1, $3); }
+| expr '*' expr { $$ = make_ast_binary(reader, BINARY_MULTIPLY, @2, $1, $3); }
+| expr '/' expr { $$ = make_ast_binary(reader, BINARY_DIVIDE, @2, $1, $3); }
+| expr FLOOR_DIVIDE expr { $$ = make_ast_binary(reader, BINARY_FLOOR_DIVIDE, @2, $1, $3); }
+| expr '%' expr { $$ = make_ast_binary(reader, BINARY_REMAINDER, @2, $1, $3); }
+| expr '@' expr { $$ = make_ast_binary(reader, BINARY_MATMUL, @2, $1, $3); }
+| expr '+' expr { $$ = make_ast_binary(reader, BINARY_ADD, @2, $1, $3); }
+| expr '-' expr { $$ = make_ast_binary(reader, BINARY_SUBTRACT, @2, $1, $3); }
+| expr EQUAL expr { $$ = make_ast_binary(reader, BINARY_EQUAL, @2, $1, $3); }
+| expr NOT_EQUAL expr { $$ = make_ast_binary(reader, BINARY_NOT_EQUAL, @2, $1, $3); }
+| expr '<' expr { $$ = make_ast_binary(reader, BINARY_LESS, @2, $1, $3); }
+| expr LESS_EQUAL expr { $$ = make_ast_binary(reader, BINARY_LESS_EQUAL, @2, $1, $3); }
+| expr '>' expr { $$ = make_ast_binary(reader, BINARY_GREATER, @2, $1, $3); }
+| expr GREATER_EQUAL expr { $$ = make_ast_binary(reader, BINARY_GREATER_EQUAL, @2, $1, $3); }
+| expr AND expr { $$ = make_ast_binary(reader, BINARY_AND, @2, $1, $3); }
+| expr OR expr { $$ = make_ast_binary(reader, BINARY_OR, @2, $1, $3); }
+| expr '?' expr ':' expr { $$ = make_ast_conditional(reader, $1, $3, $5); }
 | FN parameters '=' expr %prec FUNCTION {
     AstFunction *function = new_function(reader, @$, (AstName){NULL, @1});
     function->parameters = *$2;
     function->is_expression = true;
-    function->body = make_return_block(reader, $4);
-    $$ = make_function(reader, @$, function);
+    function->body = make_ast_return_block(reader, $4);
+    $$ = make_ast_function(reader, @$, function);
   }
 | FN parameters results block {
     AstFunction *function = new_function(reader, @$, (AstName){NULL, @1});
     function->parameters = *$2;
     function->results = *$3;
     function->body = $4;
-    $$ = make_function(reader, @$, function);
+    $$ = make_ast_function(reader, @$, function);
   }
 ;
 
 postfix:
   atom
-| postfix '(' arguments ')' { $$ = make_call(reader, @$, $1, $3); }
-| postfix '[' subscripts comma ']' { $$ = make_index(reader, @$, $1, $3); }
-| postfix '.' name { $$ = make_attribute(reader, @$, $1, $3); }
+| postfix '(' arguments ')' { $$ = make_ast_call(reader, @$, $1, $3); }
+| postfix '[' subscripts comma ']' { $$ = make_ast_index(reader, @$, $1, $3); }
+| postfix '.' name { $$ = make_ast_attribute(reader, @$, $1, $3); }
 ;
 
 atom:
-  name { $$ = make_name(reader, $1); }
-| INTEGER { $$ = make_integer(reader, @1, $1); }
-| REAL { $$ = make_real(reader, @1, $1); }
-| STRING { $$ = make_string(reader, @1, $1); }
-| TRUE { $$ = make_bool(reader, @1, true); }
-| FALSE { $$ = make_bool(reader, @1, false); }
-| NONE { $$ = make_none(reader, @1); }
+  name { $$ = make_ast_name(reader, $1); }
+| INTEGER { $$ = make_ast_integer(reader, @1, $1); }
+| REAL { $$ = make_ast_real(reader, @1, $1); }
+| STRING { $$ = make_ast_string(reader, @1, $1); }
+| TRUE { $$ = make_ast_bool(reader, @1, true); }
+| FALSE { $$ = make_ast_bool(reader, @1, false); }
+| NONE { $$ = make_ast_none(reader, @1); }
 | '(' expr ')' { $$ = parenthesize($2, @$); }
-| '[' items ']' { $$ = make_list(reader, @$, $2); }
-| '[' comprehension ']' { $$ = make_tensor($2, @$); }
+| '[' items ']' { $$ = make_ast_list(reader, @$, $2); }
+| '[' comprehension ']' { $$ = make_ast_tensor($2, @$); }
 ;
 
 items:
@@ -405,8 +405,8 @@ items:
 ;
 
 comprehension:
-  FOR binders ':' expr { $$ = make_comprehension(reader, @$, $2, NULL, $4); }
-| FOR binders IF expr ':' expr { $$ = make_comprehension(reader, @$, $2, $4, $6); }
+  FOR binders ':' expr { $$ = make_ast_comprehension(reader, @$, $2, NULL, $4); }
+| FOR binders IF expr ':' expr { $$ = make_ast_comprehension(reader, @$, $2, $4, $6); }
 ;
 
 arguments:
