@@ -6,6 +6,7 @@
 #include "ir/edit.h"
 #include "ir/evaluate.h"
 #include "library/session.h"
+#include "passes/activity.h"
 #include "passes/differentiate.h"
 #include "passes/pipeline.h"
 
@@ -182,32 +183,29 @@ static void report_cuts(TdslSession *session, const Function *forward, int outpu
         add_hint(&session->diags, diag, "differentiate another output with --seed NAME=VALUE");
 }
 
-static bool any_reached(const bool *reached, int count) {
-    for (int i = 0; i < count; i++)
-        if (reached[i])
-            return true;
-    return false;
+// True if some leaf that requires a gradient reaches the output.
+static bool output_is_reached(const Function *forward, int output) {
+    Arena scratch = {0};
+    Marks marks = marks_new(&scratch, forward);
+    mark_value(&marks, forward->body->yields.at[output], REACHING);
+    spread_backward(&marks, forward, REACHING);
+    bool reached = false;
+    for (int i = 0; i < forward->body->parameters.count; i++)
+        reached |= forward->parameters[i].requires_grad &&
+                   is_marked(&marks, forward->body->parameters.at[i], REACHING);
+    arena_free(&scratch);
+    return reached;
 }
 
-// True if some leaf that requires a gradient reaches each single output.
+// Every output that is differentiated must be reached; the message says what cuts the paths.
 static bool outputs_are_reached(TdslSession *session, const Function *forward,
                                 const Resolved *resolved) {
     bool good = true;
-    int *all = arena_array(&session->arena, int, forward->body->parameters.count + 1);
-    int count = 0;
-    for (int i = 0; i < forward->body->parameters.count; i++)
-        if (forward->parameters[i].requires_grad)
-            all[count++] = i;
-    bool *reached = arena_array(&session->arena, bool, count + 1);
-    for (int i = 0; i < resolved->output_count; i++) {
-        GradientRequest one = {&resolved->outputs[i], &resolved->seeded[i], 1, all, count};
-        if (count > 0)
-            differentiate_reverse(forward->module, forward, &one, reached);
-        if (!any_reached(reached, count)) {
+    for (int i = 0; i < resolved->output_count; i++)
+        if (!output_is_reached(forward, resolved->outputs[i])) {
             report_cuts(session, forward, resolved->outputs[i]);
             good = false;
         }
-    }
     return good;
 }
 

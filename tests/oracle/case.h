@@ -17,8 +17,8 @@ typedef struct CaseTensor {
     int64_t shape[CASE_MAX_RANK];
     int64_t count;
     bool requires_grad;
-    bool is_none;     // grad NAME none
-    double *reals;    // of real dtypes
+    bool is_none;      // grad NAME none
+    double *reals;     // of real dtypes
     int64_t *integers; // of the others
 } CaseTensor;
 
@@ -54,8 +54,8 @@ bool element_of(const char *dtype, TdslElement *element);
 const CaseTensor *find_tensor(const CaseTensor *tensors, int count, const char *name);
 
 // The case as statements of a model, every name prefixed with `prefix`: declarations of its leaves,
-// its computation, and `output` lines. `form` is 0, 1, ...: the forms in which arguments may be passed
-// (by name, by place). NULL if there is no such form.
+// its computation, and `output` lines. `form` is 0, 1, ...: the forms in which arguments may be
+// passed (by name, by place). NULL if there is no such form.
 const char *case_statements(Arena *arena, const Case *test, const char *prefix, int form);
 
 #endif

@@ -12,10 +12,8 @@
 static const struct {
     const char *oracle, *language;
 } renamed[] = {
-    {"bce", "binary_cross_entropy"},
-    {"bce_with_logits", "binary_cross_entropy_with_logits"},
-    {"pad_constant", "pad"},
-    {"constant_pad_nd", "pad"},
+    {"bce", "binary_cross_entropy"}, {"bce_with_logits", "binary_cross_entropy_with_logits"},
+    {"pad_constant", "pad"},         {"constant_pad_nd", "pad"},
     {"pad_reflect", "pad"},
 };
 
@@ -244,7 +242,8 @@ static void write_random(Writer *writer) {
     const char *returned = test->expressions.at[count - 1] + strlen("return ");
     for (int i = 0; i < test->outputs.count; i++) {
         text_format(&writer->text, "    output %s%s = ", writer->prefix, test->outputs.at[i].name);
-        write_random_names(writer, arena_copy_text(writer->arena, returned, strcspn(returned, ",")));
+        write_random_names(writer,
+                           arena_copy_text(writer->arena, returned, strcspn(returned, ",")));
         text_add_char(&writer->text, '\n');
         returned += strcspn(returned, ",");
         returned += strspn(returned, ", ");

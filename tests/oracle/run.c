@@ -1,10 +1,11 @@
 // Runs the oracle's cases on one engine: values, gradients, null gradients, refusals.
 //
-//   run --engine jit|c|eval --claimed FILE --differences FILE ORACLE_FILE ...   [--only OP] [--verbose]
+//   run --engine jit|c|eval --claimed FILE --differences FILE ORACLE_FILE ...   [--only OP]
+//   [--verbose]
 //
-// Every case is type-checked alone; those that PyTorch refuses must be refused. The others are computed
-// in batches, many cases in one model. Prints operators claimed, cases run, skipped by rule, listed
-// differences; fails on an unlisted mismatch, and on a listed difference that agrees.
+// Every case is type-checked alone; those that PyTorch refuses must be refused. The others are
+// computed in batches, many cases in one model. Prints operators claimed, cases run, skipped by
+// rule, listed differences; fails on an unlisted mismatch, and on a listed difference that agrees.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,9 +93,10 @@ static bool try_statements(Run *run, const char *statements, const char **messag
     return good;
 }
 
-// Finds a form that type-checks. A case that PyTorch refuses may also be refused when it runs, for its
-// data; then the statements are kept and *message stays NULL.
-static const char *check_case(Run *run, const Case *test, const char *prefix, const char **message) {
+// Finds a form that type-checks. A case that PyTorch refuses may also be refused when it runs, for
+// its data; then the statements are kept and *message stays NULL.
+static const char *check_case(Run *run, const Case *test, const char *prefix,
+                              const char **message) {
     *message = NULL;
     for (int form = 0;; form++) {
         const char *why;
@@ -223,7 +225,8 @@ static bool batch_open(Batch *batch) {
         text_add(&program, batch->items[i].statements);
     text_add(&program, "}\n");
     batch->session = tdsl_open(&batch->run->options);
-    return tdsl_load_text(batch->session, "batch", text_string(&program), program.length) == TDSL_OK;
+    return tdsl_load_text(batch->session, "batch", text_string(&program), program.length) ==
+           TDSL_OK;
 }
 
 static bool batch_compile(Batch *batch) {
@@ -311,7 +314,8 @@ static void run_batch(Run *run, Item *items, int count) {
     bool good = batch_open(&batch) && batch_compile(&batch);
     if (good) {
         batch_bind(&batch);
-        good = tdsl_call(batch.function, batch.argument_data, batch.result_data, &failure) == TDSL_OK;
+        good =
+            tdsl_call(batch.function, batch.argument_data, batch.result_data, &failure) == TDSL_OK;
     }
     if (!good && count > 1) {
         tdsl_close(batch.session);
@@ -324,8 +328,7 @@ static void run_batch(Run *run, Item *items, int count) {
         if (items[i].test->error)
             mismatch = good ? "PyTorch refuses it, tdsl computes" : NULL;
         else if (!good)
-            mismatch = failure ? failure
-                               : first_line(&run->arena, tdsl_messages(batch.session));
+            mismatch = failure ? failure : first_line(&run->arena, tdsl_messages(batch.session));
         else
             mismatch = compare_item(&batch, &items[i]);
         run->compared++;
@@ -411,11 +414,12 @@ int main(int count, char **arguments) {
         return 2;
     }
     run_all(&run, &cases);
-    printf("operators claimed %d, cases run %d (computed %d, refused %d), skipped: operators not "
-           "claimed %d, element types %d, elements whose output is NaN %lld; listed differences %d; "
-           "failed %d\n",
-           run.claimed.list.count, run.cases, run.compared, run.refused, run.skipped_operator,
-           run.skipped_type, (long long)run.skipped_elements, run.listed, run.failed);
+    printf(
+        "operators claimed %d, cases run %d (computed %d, refused %d), skipped: operators not "
+        "claimed %d, element types %d, elements whose output is NaN %lld; listed differences %d; "
+        "failed %d\n",
+        run.claimed.list.count, run.cases, run.compared, run.refused, run.skipped_operator,
+        run.skipped_type, (long long)run.skipped_elements, run.listed, run.failed);
     bool bad = run.failed > 0 || run.agreeing > 0 || run.cases == 0;
     arena_free(&run.arena);
     return bad;
