@@ -51,6 +51,9 @@ bool link_shared(Arena *arena, Bytes object, const char *path, const char **erro
 // Writes a static archive with the object at `path` (ar).
 bool link_archive(Arena *arena, Bytes object, const char *path, const char **error);
 
+// Of LLVM: "19.1.7".
+const char *llvm_version(void);
+
 // Width and number of this machine's vector registers, for LowerOptions.
 void target_vector_shape(const TargetMachine *target, int *vector_bytes, int *vector_registers);
 

@@ -3,6 +3,7 @@
 #include "codegen/emit_llvm.h"
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/DebugInfo.h>
 #include <string.h>
 
 LLVMBasicBlockRef new_block(Emitter *emitter, const char *name) {
@@ -28,6 +29,13 @@ void add_function_attributes(Emitter *emitter, LLVMValueRef function) {
         add_string_attribute(emitter, function, "prefer-vector-width", "512");
     LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
                             enum_attribute(emitter, "nounwind"));
+}
+
+LLVMValueRef llvm_buffer(const Emitter *emitter, const Buffer *buffer) {
+    LLVMValueRef pointer = emitter->buffers[buffer->id];
+    check(pointer != NULL, "the buffer %s is used where it is unknown",
+          buffer->name ? buffer->name : "");
+    return pointer;
 }
 
 // ---- loops
@@ -109,8 +117,7 @@ static void emit_choice(Emitter *emitter, LLVMValueRef condition, const Block *b
 
 // ---- failures and calls
 
-// If `condition` holds, the function returns `status`.
-static void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef status) {
+void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef status) {
     LLVMBuilderRef b = emitter->builder;
     LLVMBasicBlockRef fail = new_block(emitter, "fail");
     LLVMBasicBlockRef go_on = new_block(emitter, "go_on");
@@ -133,7 +140,7 @@ static void emit_call(Emitter *emitter, const Statement *statement) {
     int count = kernel->buffers.count + kernel->argument_count;
     LLVMValueRef *arguments = arena_array(emitter->arena, LLVMValueRef, count + 1);
     for (int i = 0; i < kernel->buffers.count; i++)
-        arguments[i] = emitter->buffers[statement->buffers[i]->id];
+        arguments[i] = llvm_buffer(emitter, statement->buffers[i]);
     for (int i = 0; i < kernel->argument_count; i++)
         arguments[kernel->buffers.count + i] = llvm_scalar(emitter, statement->arguments[i]);
     LLVMValueRef status = LLVMBuildCall2(emitter->builder, LLVMGlobalGetValueType(function),
@@ -157,7 +164,7 @@ static void emit_statement(Emitter *emitter, const Statement *statement) {
     case STATEMENT_SCALAR: emit_llvm_scalar(emitter, statement->scalar); return;
     case STATEMENT_STORE:
         emit_llvm_store(
-            emitter, statement->buffer->element, emitter->buffers[statement->buffer->id],
+            emitter, statement->buffer->element, llvm_buffer(emitter, statement->buffer),
             llvm_scalar(emitter, statement->index), llvm_scalar(emitter, statement->value));
         return;
     case STATEMENT_SET:
@@ -172,7 +179,7 @@ static void emit_statement(Emitter *emitter, const Statement *statement) {
                     &statement->otherwise);
         return;
     case STATEMENT_PRESENT: {
-        LLVMValueRef pointer = emitter->buffers[statement->buffer->id];
+        LLVMValueRef pointer = llvm_buffer(emitter, statement->buffer);
         emit_choice(emitter, LLVMBuildIsNotNull(b, pointer, ""), &statement->body, NULL);
         return;
     }
@@ -184,12 +191,12 @@ static void emit_statement(Emitter *emitter, const Statement *statement) {
                                     (unsigned long long)(STATUS_FIRST_SITE + statement->site), 0));
         return;
     case STATEMENT_COPY:
-        LLVMBuildMemCpy(b, emitter->buffers[statement->target->id], 1,
-                        emitter->buffers[statement->buffer->id], 1,
+        LLVMBuildMemCpy(b, llvm_buffer(emitter, statement->target), 1,
+                        llvm_buffer(emitter, statement->buffer), 1,
                         constant_i64(emitter, (int64_t)buffer_bytes(statement->buffer)));
         return;
     case STATEMENT_ZERO:
-        LLVMBuildMemSet(b, emitter->buffers[statement->target->id], LLVMConstInt(emitter->i8, 0, 0),
+        LLVMBuildMemSet(b, llvm_buffer(emitter, statement->target), LLVMConstInt(emitter->i8, 0, 0),
                         constant_i64(emitter, (int64_t)buffer_bytes(statement->target)), 1);
         return;
     }
@@ -241,12 +248,13 @@ void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_cou
                          Local *const *locals, int local_count) {
     emitter->function = function;
     emitter->scalars = arena_array(emitter->arena, LLVMValueRef, scalar_count + 1);
+    memcpy(emitter->buffers, emitter->constants,
+           (size_t)emitter->buffer_limit * sizeof *emitter->buffers);
     LLVMPositionBuilderAtEnd(emitter->builder, new_block(emitter, "entry"));
     emit_locals(emitter, locals, local_count);
 }
 
 static void emit_kernel(Emitter *emitter, const Kernel *kernel, LLVMValueRef function) {
-    emitter->is_entry = false;
     emitter->returns_status = kernel->fails;
     begin_llvm_function(emitter, function, kernel->scalar_count, kernel->locals.at,
                         kernel->locals.count);
@@ -311,9 +319,9 @@ static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *
     emitter.f32 = LLVMFloatTypeInContext(context);
     emitter.f64 = LLVMDoubleTypeInContext(context);
     emitter.nothing = LLVMVoidTypeInContext(context);
-    int limit = buffer_limit(program);
-    emitter.constants = arena_array(arena, LLVMValueRef, limit + 1);
-    emitter.buffers = arena_array(arena, LLVMValueRef, limit + 1);
+    emitter.buffer_limit = buffer_limit(program);
+    emitter.constants = arena_array(arena, LLVMValueRef, emitter.buffer_limit + 1);
+    emitter.buffers = arena_array(arena, LLVMValueRef, emitter.buffer_limit + 1);
     return emitter;
 }
 
@@ -326,6 +334,7 @@ LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetM
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
     LLVMSetTarget(emitter.module, triple);
     LLVMSetModuleDataLayout(emitter.module, layout);
+    emitter.size = LLVMIntPtrTypeInContext(context, layout);
     LLVMDisposeTargetData(layout);
     emitter.cpu = arena_copy_string(arena, cpu);
     emitter.features = arena_copy_string(arena, features);

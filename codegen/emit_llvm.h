@@ -17,12 +17,13 @@ typedef struct Emitter {
     const Program *program;
     const char *cpu, *features; // attributes of every function
     LLVMTypeRef pointer, i1, i8, i32, i64, f32, f64, nothing;
+    LLVMTypeRef size;        // size_t of the target
+    int buffer_limit;        // ids of buffers are below this
     LLVMValueRef *constants; // by buffer id: read-only data
     VEC(const Kernel *) kernels;
     VEC(LLVMValueRef) kernel_functions;
     // The function being written.
     LLVMValueRef function;
-    bool is_entry;
     bool returns_status;
     LLVMValueRef *scalars; // by scalar id
     LLVMValueRef *locals;  // by local id
@@ -32,6 +33,8 @@ typedef struct Emitter {
 
 LLVMTypeRef llvm_type(const Emitter *emitter, ElementType element);         // of values: bool is i1
 LLVMTypeRef llvm_storage_type(const Emitter *emitter, ElementType element); // in memory: bool is i8
+// The pointer of a buffer in the function being written.
+LLVMValueRef llvm_buffer(const Emitter *emitter, const Buffer *buffer);
 // The value of a scalar: constants, indices and arguments at once, others as they were computed.
 LLVMValueRef llvm_scalar(Emitter *emitter, const Scalar *scalar);
 // Writes the instruction of a STATEMENT_SCALAR.
@@ -46,9 +49,19 @@ void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_cou
                          Local *const *locals, int local_count);
 void add_function_attributes(Emitter *emitter, LLVMValueRef function);
 LLVMBasicBlockRef new_block(Emitter *emitter, const char *name);
+// If `condition` holds, the function returns `status`; else it goes on.
+void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef status);
 LLVMValueRef constant_i64(const Emitter *emitter, int64_t value);
 // Entries with their checks, and the small functions that every product exports.
 void emit_llvm_entries(Emitter *emitter);
+
+// Makes LLVM know the machine that this process runs on.
+void register_native_target(void);
+// The machine that `options` name; the caller disposes of it. NULL and *error if there is none.
+LLVMTargetMachineRef make_target_machine(Arena *arena, const CompileOptions *options,
+                                         const char **error);
+// A message of LLVM as text of the arena; the message is disposed of.
+const char *take_message(Arena *arena, char *message);
 
 // The module of a program: triple and data layout set, verified, not optimised. NULL and *error on
 // failure. The caller disposes of it.

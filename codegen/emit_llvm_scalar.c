@@ -188,7 +188,7 @@ static const char *rounding_intrinsic(ScalarOp op) {
     case SCALAR_FLOOR: return "llvm.floor";
     case SCALAR_CEIL: return "llvm.ceil";
     case SCALAR_TRUNC: return "llvm.trunc";
-    case SCALAR_ROUND: return "llvm.roundeven";
+    case SCALAR_ROUND: return "llvm.rint";
     case SCALAR_COPYSIGN: return "llvm.copysign";
     case SCALAR_FMA: return "llvm.fmuladd";
     default: return NULL;
@@ -201,7 +201,7 @@ static LLVMValueRef compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef
     bool real = element_is_real(scalar->type);
     switch (scalar->op) {
     case SCALAR_LOAD:
-        return load(emitter, scalar->type, emitter->buffers[scalar->buffer->id], args[0]);
+        return load(emitter, scalar->type, llvm_buffer(emitter, scalar->buffer), args[0]);
     case SCALAR_LOCAL:
         return load(emitter, scalar->type, emitter->locals[scalar->local->id], args[0]);
     case SCALAR_NEG: return real ? LLVMBuildFNeg(b, args[0], "") : LLVMBuildNeg(b, args[0], "");

@@ -1,0 +1,216 @@
+// The exported functions of a module: entries, which check their pointers, find the fields and the
+// temporaries and run their body, and the small functions that tell sizes and statuses. Names,
+// checks and statuses are those of the generated header, as in the C product.
+#include <string.h>
+
+#include "codegen/emit_llvm.h"
+#include "codegen/product.h"
+
+static LLVMValueRef add_exported_function(Emitter *emitter, const char *name, LLVMTypeRef type) {
+    LLVMValueRef function = LLVMAddFunction(emitter->module, name, type);
+    add_function_attributes(emitter, function);
+    return function;
+}
+
+// ---- entries
+
+// The parameters of an entry, and what was loaded from the structs.
+typedef struct EntryPointers {
+    LLVMValueRef groups[GROUP_COUNT]; // NULL: not used
+    LLVMValueRef workspace;
+} EntryPointers;
+
+static LLVMValueRef declare_entry(Emitter *emitter, const Entry *entry, EntryPointers *pointers) {
+    LLVMTypeRef types[GROUP_COUNT + 1];
+    int count = 0;
+    for (int kind = 0; kind < GROUP_COUNT; kind++)
+        if (entry->groups[kind].used)
+            types[count++] = emitter->pointer;
+    types[count++] = emitter->pointer;
+    LLVMTypeRef type = LLVMFunctionType(emitter->i32, types, (unsigned)count, 0);
+    LLVMValueRef function =
+        add_exported_function(emitter, entry_symbol(emitter->arena, emitter->program, entry), type);
+    unsigned parameter = 0;
+    for (int kind = 0; kind < GROUP_COUNT; kind++)
+        pointers->groups[kind] =
+            entry->groups[kind].used ? LLVMGetParam(function, parameter++) : NULL;
+    pointers->workspace = LLVMGetParam(function, parameter);
+    return function;
+}
+
+// `failed or condition`, where `failed` may be NULL at first.
+static LLVMValueRef any_of(Emitter *emitter, LLVMValueRef failed, LLVMValueRef condition) {
+    return failed ? LLVMBuildOr(emitter->builder, failed, condition, "") : condition;
+}
+
+static void return_null_pointer_if(Emitter *emitter, LLVMValueRef failed) {
+    if (failed)
+        emit_return_if(emitter, failed, LLVMConstInt(emitter->i32, STATUS_NULL_POINTER, 0));
+}
+
+static LLVMValueRef workspace_is_bad(Emitter *emitter, LLVMValueRef workspace) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMValueRef address = LLVMBuildPtrToInt(b, workspace, emitter->size, "");
+    LLVMValueRef low =
+        LLVMBuildAnd(b, address, LLVMConstInt(emitter->size, WORKSPACE_ALIGNMENT - 1, 0), "");
+    LLVMValueRef crooked = LLVMBuildICmp(b, LLVMIntNE, low, LLVMConstInt(emitter->size, 0, 0), "");
+    return LLVMBuildOr(b, LLVMBuildIsNull(b, workspace, ""), crooked, "");
+}
+
+static void check_groups(Emitter *emitter, const Entry *entry, const EntryPointers *pointers) {
+    LLVMValueRef failed = NULL;
+    for (int kind = 0; kind < GROUP_COUNT; kind++)
+        if (pointers->groups[kind])
+            failed = any_of(emitter, failed,
+                            LLVMBuildIsNull(emitter->builder, pointers->groups[kind], ""));
+    if (entry->workspace_bytes)
+        failed = any_of(emitter, failed, workspace_is_bad(emitter, pointers->workspace));
+    return_null_pointer_if(emitter, failed);
+}
+
+static LLVMValueRef load_field(Emitter *emitter, LLVMValueRef group, int field) {
+    LLVMValueRef index = constant_i64(emitter, field);
+    LLVMValueRef place =
+        LLVMBuildInBoundsGEP2(emitter->builder, emitter->pointer, group, &index, 1, "");
+    return LLVMBuildLoad2(emitter->builder, emitter->pointer, place, "");
+}
+
+// Loads the pointers of the fields that this entry uses and checks those that must be there.
+static void load_fields(Emitter *emitter, const Entry *entry, const EntryPointers *pointers) {
+    LLVMValueRef failed = NULL;
+    for (int kind = 0; kind < GROUP_COUNT; kind++) {
+        const Group *group = &entry->groups[kind];
+        for (int i = 0; pointers->groups[kind] && i < group->fields.count; i++) {
+            const Buffer *buffer = group->fields.at[i].buffer;
+            if (buffer == NULL)
+                continue;
+            if (kind == GROUP_KEY) {
+                emitter->buffers[buffer->id] = pointers->groups[kind];
+                continue;
+            }
+            LLVMValueRef pointer = load_field(emitter, pointers->groups[kind], i);
+            emitter->buffers[buffer->id] = pointer;
+            if (entry_needs_field(entry, (GroupKind)kind, i))
+                failed = any_of(emitter, failed, LLVMBuildIsNull(emitter->builder, pointer, ""));
+        }
+    }
+    return_null_pointer_if(emitter, failed);
+}
+
+static LLVMValueRef constant_one(Emitter *emitter, ElementType element) {
+    LLVMTypeRef type = llvm_storage_type(emitter, element);
+    LLVMValueRef one = element_is_real(element) ? LLVMConstReal(type, 1) : LLVMConstInt(type, 1, 0);
+    LLVMValueRef global = LLVMAddGlobal(
+        emitter->module, type, arena_format(emitter->arena, "%s.one", emitter->program->name));
+    LLVMSetInitializer(global, one);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    return global;
+}
+
+// A one-element seed that is left out points to a 1.
+static void default_fields(Emitter *emitter, const Entry *entry) {
+    for (int kind = 0; kind < GROUP_COUNT; kind++) {
+        const Group *group = &entry->groups[kind];
+        for (int i = 0; group->used && i < group->fields.count; i++) {
+            const Buffer *buffer = group->fields.at[i].buffer;
+            if (buffer == NULL || !buffer->default_one)
+                continue;
+            LLVMValueRef pointer = emitter->buffers[buffer->id];
+            emitter->buffers[buffer->id] =
+                LLVMBuildSelect(emitter->builder, LLVMBuildIsNull(emitter->builder, pointer, ""),
+                                constant_one(emitter, buffer->element), pointer, "");
+        }
+    }
+}
+
+// Without any bytes of workspace its pointer may be NULL: then only empty buffers are here, or
+// those of other entries.
+static void place_temporaries(Emitter *emitter, LLVMValueRef workspace) {
+    const Program *program = emitter->program;
+    for (int i = 0; i < program->buffers.count; i++) {
+        const Buffer *buffer = program->buffers.at[i];
+        if (buffer->kind != BUFFER_WORKSPACE)
+            continue;
+        LLVMValueRef offset = constant_i64(emitter, (int64_t)buffer->offset);
+        emitter->buffers[buffer->id] =
+            LLVMBuildGEP2(emitter->builder, emitter->i8, workspace, &offset, 1, "");
+    }
+}
+
+static void emit_entry(Emitter *emitter, const Entry *entry) {
+    EntryPointers pointers;
+    LLVMValueRef function = declare_entry(emitter, entry, &pointers);
+    emitter->returns_status = true;
+    emitter->arguments = NULL;
+    begin_llvm_function(emitter, function, entry->scalar_count, entry->locals.at,
+                        entry->locals.count);
+    check_groups(emitter, entry, &pointers);
+    load_fields(emitter, entry, &pointers);
+    default_fields(emitter, entry);
+    place_temporaries(emitter, pointers.workspace);
+    emit_llvm_block(emitter, &entry->body);
+    LLVMBuildRet(emitter->builder, LLVMConstInt(emitter->i32, STATUS_DONE, 0));
+}
+
+// ---- the functions that every product has
+
+static void emit_constant_function(Emitter *emitter, const char *name, LLVMTypeRef type,
+                                   size_t value) {
+    LLVMValueRef function =
+        add_exported_function(emitter, name, LLVMFunctionType(type, NULL, 0, 0));
+    begin_llvm_function(emitter, function, 0, NULL, 0);
+    LLVMBuildRet(emitter->builder, LLVMConstInt(type, value, 0));
+}
+
+static LLVMValueRef status_string(Emitter *emitter, int status) {
+    Text message = text_new(emitter->arena);
+    print_status(&message, emitter->program, status);
+    LLVMValueRef data = LLVMConstStringInContext2(emitter->context, text_string(&message),
+                                                  strlen(text_string(&message)), 0);
+    LLVMValueRef global =
+        LLVMAddGlobal(emitter->module, LLVMTypeOf(data),
+                      arena_format(emitter->arena, "%s.status", emitter->program->name));
+    LLVMSetInitializer(global, data);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    return global;
+}
+
+static void emit_status_function(Emitter *emitter) {
+    LLVMBuilderRef b = emitter->builder;
+    int known = STATUS_FIRST_SITE + emitter->program->sites.count;
+    LLVMValueRef function = add_exported_function(
+        emitter, arena_format(emitter->arena, "%s_status_text", emitter->program->name),
+        LLVMFunctionType(emitter->pointer, &emitter->i32, 1, 0));
+    begin_llvm_function(emitter, function, 0, NULL, 0);
+    LLVMBasicBlockRef unknown = new_block(emitter, "unknown");
+    LLVMValueRef choice = LLVMBuildSwitch(b, LLVMGetParam(function, 0), unknown, (unsigned)known);
+    for (int status = 0; status < known; status++) {
+        LLVMBasicBlockRef block = new_block(emitter, "status");
+        LLVMAddCase(choice, LLVMConstInt(emitter->i32, (unsigned long long)status, 0), block);
+        LLVMPositionBuilderAtEnd(b, block);
+        LLVMBuildRet(b, status_string(emitter, status));
+    }
+    LLVMPositionBuilderAtEnd(b, unknown);
+    LLVMBuildRet(b, status_string(emitter, -1));
+}
+
+void emit_llvm_entries(Emitter *emitter) {
+    const Program *program = emitter->program;
+    for (int i = 0; i < program->entries.count; i++) {
+        const Entry *entry = program->entries.at[i];
+        emit_entry(emitter, entry);
+        emit_constant_function(emitter,
+                               arena_format(emitter->arena, "%s_workspace_bytes",
+                                            entry_symbol(emitter->arena, program, entry)),
+                               emitter->size, entry->workspace_bytes);
+    }
+    emit_constant_function(emitter,
+                           arena_format(emitter->arena, "%s_workspace_bytes", program->name),
+                           emitter->size, product_workspace_bytes(program));
+    emit_constant_function(emitter, arena_format(emitter->arena, "%s_abi_version", program->name),
+                           emitter->i32, PRODUCT_ABI_VERSION);
+    emit_status_function(emitter);
+}

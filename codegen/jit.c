@@ -1,0 +1,78 @@
+// Machine code in this process: an object that compile_object made is linked by LLJIT. Functions of
+// libm come from this process. LLJIT compiles nothing here, so the same bytes serve files and
+// memory.
+#include <llvm-c/Error.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Orc.h>
+#include <string.h>
+
+#include "codegen/emit_llvm.h"
+#include "codegen/loaded.h"
+#include "codegen/product.h"
+
+// False and *error if LLVM reports a failure.
+static bool succeeded(Arena *arena, LLVMErrorRef failure, const char **error) {
+    if (failure == LLVMErrorSuccess)
+        return true;
+    char *message = LLVMGetErrorMessage(failure);
+    *error = arena_format(arena, "cannot load the compiled program: %s", message);
+    LLVMDisposeErrorMessage(message);
+    return false;
+}
+
+// Failures reach us as results too; LLVM would print them on stderr besides.
+static void drop_report(void *data, LLVMErrorRef failure) {
+    LLVMConsumeError(failure);
+}
+
+static bool add_process_symbols(Arena *arena, LLVMOrcLLJITRef jit, const char **error) {
+    LLVMOrcDefinitionGeneratorRef generator = NULL;
+    if (!succeeded(arena,
+                   LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
+                       &generator, LLVMOrcLLJITGetGlobalPrefix(jit), NULL, NULL),
+                   error))
+        return false;
+    LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(jit), generator);
+    return true;
+}
+
+static bool add_object(Arena *arena, LLVMOrcLLJITRef jit, Bytes object, const char **error) {
+    LLVMMemoryBufferRef buffer =
+        LLVMCreateMemoryBufferWithMemoryRangeCopy((const char *)object.at, object.count, "program");
+    return succeeded(
+        arena, LLVMOrcLLJITAddObjectFile(jit, LLVMOrcLLJITGetMainJITDylib(jit), buffer), error);
+}
+
+static bool find_entries(Arena *arena, Loaded *loaded, LLVMOrcLLJITRef jit, const char **error) {
+    const Program *program = loaded->program;
+    for (int i = 0; i < program->entries.count; i++) {
+        LLVMOrcExecutorAddress address = 0;
+        const char *name = entry_symbol(arena, program, program->entries.at[i]);
+        if (!succeeded(arena, LLVMOrcLLJITLookup(jit, &address, name), error))
+            return false;
+        uintptr_t place = (uintptr_t)address;
+        memcpy(&loaded->entries[i], &place, sizeof place);
+    }
+    return true;
+}
+
+static void dispose_jit(void *jit) {
+    LLVMConsumeError(LLVMOrcDisposeLLJIT(jit));
+}
+
+Loaded *load_object(const Program *program, Bytes object, const char **error, Arena *arena) {
+    register_native_target();
+    LLVMOrcLLJITRef jit = NULL;
+    if (!succeeded(arena, LLVMOrcCreateLLJIT(&jit, NULL), error))
+        return NULL;
+    LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(jit), drop_report,
+                                            NULL);
+    Loaded *loaded = loaded_new(arena, program);
+    loaded->owner = jit;
+    loaded->release = dispose_jit;
+    if (add_process_symbols(arena, jit, error) && add_object(arena, jit, object, error) &&
+        find_entries(arena, loaded, jit, error))
+        return loaded;
+    loaded_free(loaded);
+    return NULL;
+}

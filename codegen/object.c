@@ -1,0 +1,137 @@
+// A Program through LLVM: module, passes, and an object, assembly or IR text in memory. Each call
+// has a context and a target machine of its own, so threads may compile at once.
+#include <llvm-c/Error.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <string.h>
+
+#include "codegen/emit_llvm.h"
+
+// What a compilation holds of LLVM's, and what LLVM complained about.
+typedef struct Compilation {
+    Arena *arena;
+    LLVMContextRef context;
+    LLVMTargetMachineRef machine;
+    LLVMModuleRef module;
+    const char *complaint;
+} Compilation;
+
+// Errors are kept for the caller; warnings and remarks are nobody's business here.
+static void note_diagnostic(LLVMDiagnosticInfoRef diagnostic, void *data) {
+    Compilation *compilation = data;
+    if (LLVMGetDiagInfoSeverity(diagnostic) == LLVMDSError && compilation->complaint == NULL)
+        compilation->complaint =
+            take_message(compilation->arena, LLVMGetDiagInfoDescription(diagnostic));
+}
+
+static void end_compilation(Compilation *compilation) {
+    if (compilation->module)
+        LLVMDisposeModule(compilation->module);
+    if (compilation->machine)
+        LLVMDisposeTargetMachine(compilation->machine);
+    if (compilation->context)
+        LLVMContextDispose(compilation->context);
+}
+
+static const char *pipeline_of(int level) {
+    switch (level) {
+    case 0: return "default<O0>";
+    case 1: return "default<O1>";
+    case 2: return "default<O2>";
+    default: return "default<O3>";
+    }
+}
+
+static bool run_passes(Compilation *compilation, int level, const char **error) {
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMPassBuilderOptionsSetLoopVectorization(options, level >= 2);
+    LLVMPassBuilderOptionsSetSLPVectorization(options, level >= 2);
+    LLVMErrorRef failure =
+        LLVMRunPasses(compilation->module, pipeline_of(level), compilation->machine, options);
+    LLVMDisposePassBuilderOptions(options);
+    if (failure == LLVMErrorSuccess)
+        return true;
+    char *message = LLVMGetErrorMessage(failure);
+    *error = arena_format(compilation->arena, "internal error: LLVM's passes failed: %s", message);
+    LLVMDisposeErrorMessage(message);
+    return false;
+}
+
+// The optimised module. On failure everything is disposed of again.
+static bool begin_compilation(Compilation *compilation, Arena *arena, const Program *program,
+                              const CompileOptions *options, const char **error) {
+    *compilation = (Compilation){.arena = arena};
+    compilation->machine = make_target_machine(arena, options, error);
+    if (compilation->machine == NULL)
+        return false;
+    compilation->context = LLVMContextCreate();
+    LLVMContextSetDiagnosticHandler(compilation->context, note_diagnostic, compilation);
+    compilation->module =
+        emit_llvm_module(arena, compilation->context, compilation->machine, program, error);
+    if (compilation->module && run_passes(compilation, options->level, error))
+        return true;
+    end_compilation(compilation);
+    return false;
+}
+
+// The module's code as an object or as assembly. NULL and *error on failure.
+static LLVMMemoryBufferRef emit_code(Compilation *compilation, LLVMCodeGenFileType kind,
+                                     const char **error) {
+    char *message = NULL;
+    LLVMMemoryBufferRef buffer = NULL;
+    bool failed = LLVMTargetMachineEmitToMemoryBuffer(compilation->machine, compilation->module,
+                                                      kind, &message, &buffer);
+    if (failed) {
+        *error = arena_format(compilation->arena, "LLVM cannot make the code: %s",
+                              take_message(compilation->arena, message));
+        return NULL;
+    }
+    if (compilation->complaint) {
+        *error = arena_format(compilation->arena, "LLVM cannot make the code: %s",
+                              compilation->complaint);
+        LLVMDisposeMemoryBuffer(buffer);
+        return NULL;
+    }
+    return buffer;
+}
+
+static bool compile_code(Arena *arena, const Program *program, const CompileOptions *options,
+                         LLVMCodeGenFileType kind, Bytes *code, const char **error) {
+    Compilation compilation;
+    if (!begin_compilation(&compilation, arena, program, options, error))
+        return false;
+    LLVMMemoryBufferRef buffer = emit_code(&compilation, kind, error);
+    if (buffer) {
+        code->count = LLVMGetBufferSize(buffer);
+        code->at =
+            (const unsigned char *)arena_copy_text(arena, LLVMGetBufferStart(buffer), code->count);
+        LLVMDisposeMemoryBuffer(buffer);
+    }
+    end_compilation(&compilation);
+    return buffer != NULL;
+}
+
+bool compile_object(Arena *arena, const Program *program, const CompileOptions *options,
+                    Bytes *object, const char **error) {
+    return compile_code(arena, program, options, LLVMObjectFile, object, error);
+}
+
+bool compile_assembly(Arena *arena, const Program *program, const CompileOptions *options,
+                      Text *out, const char **error) {
+    Bytes code;
+    if (!compile_code(arena, program, options, LLVMAssemblyFile, &code, error))
+        return false;
+    text_add_bytes(out, (const char *)code.at, code.count);
+    return true;
+}
+
+bool compile_llvm_text(Arena *arena, const Program *program, const CompileOptions *options,
+                       Text *out, const char **error) {
+    Compilation compilation;
+    if (!begin_compilation(&compilation, arena, program, options, error))
+        return false;
+    char *text = LLVMPrintModuleToString(compilation.module);
+    text_add(out, text);
+    LLVMDisposeMessage(text);
+    end_compilation(&compilation);
+    return true;
+}
