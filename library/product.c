@@ -234,3 +234,7 @@ const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradien
                             : emit_code(session, stage, request, &out);
     return good ? text_string(&out) : NULL;
 }
+
+const char *tdsl_llvm_version(void) {
+    return llvm_version();
+}
