@@ -147,8 +147,10 @@ static void fill_reversed_side(Reverse *reverse, const Inst *branch, int side, R
                    get_bar(reverse, branch->results[i]));
     }
     reverse_region(reverse, &b, last);
+    b.span = branch->span;
     for (int i = 0; i < captures->count; i++) {
-        vec_push(reverse->module->arena, &reversed->yields, get_bar(reverse, captures->at[i]));
+        vec_push(reverse->module->arena, &reversed->yields,
+                 bar_or_zeros(reverse, &b, captures->at[i]));
     }
     drop_unused(reverse->scratch, reversed);
 }
@@ -163,7 +165,7 @@ void reverse_branch(Reverse *reverse, Builder *b, Inst *branch) {
     }
     Value **before = arena_array(reverse->scratch, Value *, captures.count);
     for (int i = 0; i < captures.count; i++) {
-        before[i] = bar_or_zeros(reverse, b, captures.at[i]);
+        before[i] = get_bar(reverse, captures.at[i]);
     }
     Inst *reversed = build_branch(b, branch->operands[0]);
     for (int side = 0; side < 2; side++) {

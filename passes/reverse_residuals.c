@@ -8,6 +8,9 @@
 //            saved anyway: computed again from those;
 //   saved    everything else: stacked by the primal loop, one row an iteration, and read back.
 //
+// A carried value is what the iteration before has yielded: where that is saved, it is read one row
+// earlier, and the first one is the initial value.
+//
 // Loops inside of loops compose: the stacks of an inner loop are values of the outer one's body.
 #include "passes/reverse.h"
 
@@ -152,14 +155,22 @@ static void find_derived(Residuals *it) {
     }
 }
 
-// The stack of a value: one that the loop makes anyway, or a new one.
-static Value *stack_of(Residuals *it, Value *value) {
+// The stack of a value that the loop makes already, or NULL.
+static Value *find_stack(const Residuals *it, const Value *value) {
     for (int i = it->loop->attr.carried; i < it->body->yields.count; i++) {
         if (it->body->yields.at[i] == value) {
             return it->loop->results[i];
         }
     }
-    Value *stack = loop_add_stack(it->loop, value);
+    return NULL;
+}
+
+static Value *stack_of(Residuals *it, Value *value) {
+    Value *stack = find_stack(it, value);
+    if (stack) {
+        return stack;
+    }
+    stack = loop_add_stack(it->loop, value);
     if (value->name) {
         stack->name = arena_format(value->region->function->module->arena, "%s_saved", value->name);
     }
@@ -172,11 +183,38 @@ static void save(Residuals *it, Builder *b, Value *value) {
     value_map_set(&it->there, value, row);
 }
 
+// A carried value from the stack of what is carried on.
+static Value *read_previous(Residuals *it, Builder *b, const Value *parameter, Value *stack) {
+    Value *zero = build_scalar_integer(b, TYPE_I64, 0);
+    Value *first = build_eq(b, it->index, zero);
+    Value *before = build_sub(b, it->index, build_scalar_integer(b, TYPE_I64, 1));
+    Value *row = build_row(b, stack, build_select(b, first, zero, before));
+    return build_select(b, first, it->loop->operands[parameter->index - 1], row);
+}
+
+// Parameters come before instructions: what is carried on is stacked now if it will be saved.
+static void save_parameter(Residuals *it, Builder *b, Value *parameter) {
+    Value *next = it->body->yields.at[parameter->index - 1];
+    int state = is_residual(it, next) ? it->state[next->id] : 0;
+    bool will_be_saved = next->definition && (state & NEEDED) && !(state & DERIVED);
+    Value *stack = find_stack(it, parameter);
+    if (stack == NULL && is_residual(it, next)) {
+        stack = will_be_saved ? stack_of(it, next) : find_stack(it, next);
+        if (stack) {
+            Value *value = read_previous(it, b, parameter, stack);
+            value->name = parameter->name;
+            value_map_set(&it->there, parameter, value);
+            return;
+        }
+    }
+    save(it, b, parameter);
+}
+
 static void provide_all(Residuals *it, Builder *b) {
     for (int i = 1; i < it->body->parameters.count; i++) {
         Value *parameter = it->body->parameters.at[i];
         if (it->state[parameter->id] & NEEDED) {
-            save(it, b, parameter);
+            save_parameter(it, b, parameter);
         }
     }
     for_each_inst(inst, it->body) {

@@ -21,7 +21,7 @@ static bool reduces_units(const Inst *inst) {
 // A reduction over some axes of a broadcast, taken apart.
 typedef struct Repetition {
     Value *source;
-    const Dim *times; // how often each element of the source is met on the repeated axes
+    const Dim *times; // how often each element of the source is met on the reduced axes
     int *axes;        // of the source, still to be reduced
     int axis_count;
     int *kept; // result axis of each source axis that stays
@@ -39,7 +39,7 @@ static bool is_reduced(Ints axes, int axis, int *below) {
     return false;
 }
 
-// False if nothing that is reduced is repeated.
+// False if that cannot be done, or of no elements: their sum is 0, whatever the source is.
 static bool take_apart(Builder *b, const Inst *inst, const Inst *broadcast, Repetition *it) {
     Type source = broadcast->operands[0]->type, wide = broadcast->results[0]->type;
     Ints map = broadcast->attr.axes, reduced = inst->attr.axes;
@@ -48,7 +48,6 @@ static bool take_apart(Builder *b, const Inst *inst, const Inst *broadcast, Repe
                        .times = dim_constant(b->module->dims, 1),
                        .axes = arena_array(arena, int, source.rank),
                        .kept = arena_array(arena, int, source.rank)};
-    bool repeats = false;
     for (int axis = 0, next = 0; axis < wide.rank; axis++) {
         int below;
         bool mapped = next < map.count && map.at[next] == axis;
@@ -65,26 +64,36 @@ static bool take_apart(Builder *b, const Inst *inst, const Inst *broadcast, Repe
         }
         if (!mapped || !dim_equal(source.dims[from], wide.dims[axis])) {
             it->times = dim_multiply(b->module->dims, it->times, wide.dims[axis]);
-            repeats = true;
         }
         if (it->times == NULL) {
             return false;
         }
     }
-    // Of no elements the sum is 0, whatever the source is.
-    return repeats && dim_is_at_least(b->module->dims, it->times, 1);
+    return dim_is_at_least(b->module->dims, it->times, 1);
 }
 
+static Value *number_of(Builder *b, const Dim *dim, ElementType element) {
+    int64_t value;
+    if (dim_is_constant(dim, &value) && (value <= INT32_MAX || element != TYPE_I32)) {
+        return build_scalar(b, element, (double)value);
+    }
+    return build_cast(b, build_dim(b, dim), element);
+}
+
+// Reduces what is repeated before it is repeated.
 static Value *reduce_repeated(Builder *b, const Inst *inst) {
     const Inst *broadcast = defined_by(inst->operands[0], OP_broadcast);
     Repetition it;
-    if (broadcast == NULL || inst->op == OP_reduce_prod || !take_apart(b, inst, broadcast, &it)) {
+    if (broadcast == NULL || !take_apart(b, inst, broadcast, &it)) {
+        return NULL;
+    }
+    bool once = is_constant_dim(it.times, 1);
+    if (inst->op == OP_reduce_prod && !once) {
         return NULL;
     }
     Value *small = build_reduce(b, inst->op, it.source, it.axes, it.axis_count);
-    if (inst->op == OP_reduce_sum) {
-        Value *times = build_cast(b, build_dim(b, it.times), small->type.element);
-        small = build_mul(b, small, times);
+    if (inst->op == OP_reduce_sum && !once) {
+        small = build_mul(b, small, number_of(b, it.times, small->type.element));
     }
     return build_broadcast(b, small, value_shape(inst->results[0]), it.kept);
 }
