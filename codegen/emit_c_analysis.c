@@ -8,7 +8,7 @@
 #include "codegen/emit_c_range.h"
 
 // Operators in one expression: a line or so of C.
-enum { LONGEST_EXPRESSION = 14, LONGEST_INDEX = 9 };
+enum { LONGEST_EXPRESSION = 20, LONGEST_INDEX = 9 };
 
 typedef struct Walk {
     FunctionInfo *info;
@@ -163,6 +163,34 @@ static void count_call(Walk *walk, const Statement *statement) {
     }
 }
 
+// What holds after `if (condition) return`: the comparisons with numbers in it are false. Only
+// values of the same block are narrowed: the statement may not be reached where others are used.
+static void narrow_ranges(FunctionInfo *info, const Frame *frame, const Scalar *condition) {
+    if (condition->op == SCALAR_OR && condition->type == TYPE_BOOL) {
+        narrow_ranges(info, frame, condition->args[0]);
+        narrow_ranges(info, frame, condition->args[1]);
+        return;
+    }
+    if (condition->arg_count != 2 || !element_is_integer(condition->args[0]->type)) {
+        return;
+    }
+    ScalarInfo *value = info_of(info, condition->args[0]);
+    Range bound = info_of(info, condition->args[1])->range;
+    if (value->home != frame->block || bound.low != bound.high) {
+        return;
+    }
+    Range range = value->range;
+    if (condition->op == SCALAR_LT && bound.low > range.low) {
+        range.low = bound.low;
+    } else if (condition->op == SCALAR_GE && bound.low <= range.high && bound.low > INT64_MIN) {
+        range.high = bound.low - 1;
+    }
+    // An empty range, or one of a single value, is left alone: the value is still computed.
+    if (range.low < range.high) {
+        value->range = range;
+    }
+}
+
 static void count_statement(Walk *walk, const Frame *frame, const Statement *statement) {
     const Scalar *operands[3];
     int count = statement_operands(statement, operands);
@@ -185,7 +213,7 @@ static void count_statement(Walk *walk, const Frame *frame, const Statement *sta
         count_inner(walk, frame, &statement->body, false);
         break;
     case STATEMENT_CALL: count_call(walk, statement); break;
-    case STATEMENT_FAIL: break;
+    case STATEMENT_FAIL: narrow_ranges(walk->info, frame, statement->condition); break;
     case STATEMENT_COPY: uses[statement->buffer->id]++; // fall through
     case STATEMENT_ZERO: uses[statement->target->id]++; break;
     }
