@@ -64,11 +64,13 @@ bool c_name_is_reserved(const char *name) {
     if (bsearch(name, reserved_words, count, sizeof *reserved_words, compare_words)) {
         return true;
     }
-    // The compiler's own names, types (int32_t), and limits (INT32_MAX, FLT_MIN, SEEK_SET, M_PI).
+    // The compilers' own names, types (int32_t), limits (INT32_MAX, FLT_MIN, SEEK_SET, M_PI), and
+    // the emitted macros.
     return (name[0] == '_' && (name[1] == '_' || isupper((unsigned char)name[1]))) ||
            ends_with(name, "_t") || ends_with(name, "_MAX") || ends_with(name, "_MIN") ||
            strncmp(name, "M_", 2) == 0 || strncmp(name, "FP_", 3) == 0 ||
-           strncmp(name, "SEEK_", 5) == 0 || strncmp(name, "SIG_", 4) == 0;
+           strncmp(name, "SEEK_", 5) == 0 || strncmp(name, "SIG_", 4) == 0 ||
+           strncmp(name, "TDSL_", 5) == 0;
 }
 
 // Only what may stand in an identifier.
