@@ -34,7 +34,6 @@ typedef struct AstName {
     const char *text; // NULL: no name
     Span span;
 } AstName;
-typedef VEC(AstName) NameList;
 
 // ---- expressions
 
