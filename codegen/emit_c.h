@@ -5,7 +5,7 @@
 #include "codegen/loops.h"
 
 typedef struct ProductOptions {
-    const char *header_name; // what the .c includes: "classifier.h"
+    const char *header_name;  // what the .c includes: "classifier.h"
     const char *library_name; // for comments
 } ProductOptions;
 
