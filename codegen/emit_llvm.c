@@ -169,7 +169,7 @@ static void emit_statement(Emitter *emitter, const Statement *statement) {
         return;
     case STATEMENT_SET:
         emit_llvm_store(emitter, statement->local->type, emitter->locals[statement->local->id],
-                        llvm_scalar(emitter, statement->index),
+                        statement->index ? llvm_scalar(emitter, statement->index) : NULL,
                         llvm_scalar(emitter, statement->value));
         return;
     case STATEMENT_LOOP: emit_loop(emitter, statement->loop); return;

@@ -50,8 +50,11 @@ LLVMValueRef llvm_scalar(Emitter *emitter, const Scalar *scalar) {
     return value;
 }
 
+// The place of an element; without an index the first.
 static LLVMValueRef element_pointer(Emitter *emitter, ElementType element, LLVMValueRef base,
                                     LLVMValueRef index) {
+    if (index == NULL)
+        return base;
     return LLVMBuildInBoundsGEP2(emitter->builder, llvm_storage_type(emitter, element), base,
                                  &index, 1, "");
 }
@@ -97,6 +100,10 @@ static LLVMValueRef cast(Emitter *emitter, LLVMValueRef x, ElementType from, Ele
     LLVMTypeRef type = llvm_type(emitter, to);
     if (from == to)
         return x;
+    if (to == TYPE_BOOL)
+        return element_is_real(from)
+                   ? LLVMBuildFCmp(b, LLVMRealUNE, x, LLVMConstNull(LLVMTypeOf(x)), "")
+                   : LLVMBuildIsNotNull(b, x, "");
     if (element_is_real(from) && element_is_real(to))
         return LLVMBuildFPCast(b, x, type, "");
     if (element_is_real(from))
