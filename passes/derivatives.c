@@ -3,6 +3,7 @@
 #include "passes/derivatives.h"
 
 #include "passes/derivative_rules.h"
+#include "passes/match.h"
 
 // The tangent of an operator that is linear in its operands: itself, on the tangents. Of contract,
 // which is linear in each operand alone, one term for each.
@@ -65,4 +66,24 @@ Value *tangent_or_zeros(Builder *b, Value *tangent, const Value *operand) {
 
 Value *add_maybe(Builder *b, Value *x, Value *y) {
     return x == NULL ? y : y == NULL ? x : build_add(b, x, y);
+}
+
+Value *build_times_partial(Builder *b, Value *value, Value *partial) {
+    if (is_number(partial, 1)) {
+        return value;
+    }
+    if (is_number(partial, -1)) {
+        return build_neg(b, value);
+    }
+    if (is_number(value, 1) && shape_equal(value->type, partial->type)) {
+        return partial;
+    }
+    const Inst *division = defined_by(partial, OP_div);
+    if (division && is_number(division->operands[0], 1)) {
+        return build_div(b, value, division->operands[1]);
+    }
+    if (division && is_number(division->operands[0], -1)) {
+        return build_neg(b, build_div(b, value, division->operands[1]));
+    }
+    return build_mul(b, value, partial);
 }

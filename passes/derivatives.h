@@ -28,4 +28,7 @@ typedef struct DerivativeRule {
 
 const DerivativeRule *derivative_rule(Op op);
 
+// value * partial, written as simply as can be: a division where the partial is a reciprocal.
+Value *build_times_partial(Builder *b, Value *value, Value *partial);
+
 #endif

@@ -92,7 +92,7 @@ PARTIALS(copysign) {
 // Powers, exponentials, logarithms
 
 PARTIALS(sqrt) {
-    d[0] = build_div(b, scalar_like(b, R, 0.5), R);
+    d[0] = reciprocal(b, times(b, R, 2));
 }
 
 PARTIALS(cbrt) {
@@ -146,7 +146,7 @@ PARTIALS(asin) {
 }
 
 PARTIALS(acos) {
-    d[0] = build_neg(b, reciprocal(b, build_sqrt(b, one_minus_square(b, X))));
+    d[0] = build_div(b, scalar_like(b, R, -1), build_sqrt(b, one_minus_square(b, X)));
 }
 
 PARTIALS(atan) {

@@ -117,9 +117,9 @@ static Value *products_of_others(Builder *b, Value *x) {
     return flip_rows(b, reversed);
 }
 
-// d product / d element, for reduce_prod over any axes: these are brought to the front and made
-// one.
-static Value *partial_of_product(Builder *b, const Inst *inst) {
+// The products of the other elements, for reduce_prod over any axes: these are brought to the front
+// and made one.
+static Value *others_of_product(Builder *b, const Inst *inst) {
     Arena *arena = b->module->arena;
     DimTable *table = b->module->dims;
     Type x = X->type;
@@ -147,6 +147,22 @@ static Value *partial_of_product(Builder *b, const Inst *inst) {
     Value *front = build_transpose(b, X, order);
     Value *others = products_of_others(b, build_reshape(b, front, (Dims){merged, 1 + kept}));
     return build_transpose(b, build_reshape(b, others, value_shape(front)), inverse);
+}
+
+// d product / d element. At an element that is NaN or infinite it is NaN (x - x is zero everywhere
+// else), unless some element is zero: PyTorch divides the product by the element where no zero
+// forbids.
+static Value *partial_of_product(Builder *b, const Inst *inst) {
+    int rank = X->type.rank;
+    int *all = arena_array(b->module->arena, int, rank);
+    for (int axis = 0; axis < rank; axis++) {
+        all[axis] = axis;
+    }
+    Value *zero = scalar_like(b, X, 0);
+    Value *zeros = build_cast(b, build_eq(b, X, zero), X->type.element);
+    Value *any = build_gt(b, build_reduce(b, OP_reduce_sum, zeros, all, rank), zero);
+    Value *blemish = build_select(b, any, zero, build_sub(b, X, X));
+    return build_add(b, others_of_product(b, inst), blemish);
 }
 
 ADJOINT(reduce_prod) {

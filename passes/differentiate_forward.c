@@ -41,14 +41,10 @@ static Value *tangent_or_zeros(const Forward *forward, Builder *b, const Value *
 }
 
 static Value *add_product(Builder *b, Value *sum, Value *partial, Value *tangent) {
-    Value *product;
-    if (is_number(partial, 1)) {
-        product = tangent;
-    } else if (is_number(partial, -1)) {
-        return sum ? build_sub(b, sum, tangent) : build_neg(b, tangent);
-    } else {
-        product = build_mul(b, partial, tangent);
+    if (sum && is_number(partial, -1)) {
+        return build_sub(b, sum, tangent);
     }
+    Value *product = build_times_partial(b, tangent, partial);
     return sum ? build_add(b, sum, product) : product;
 }
 

@@ -65,19 +65,6 @@ void add_to_bar(Reverse *reverse, Builder *b, Value *value, Value *contribution)
     set_bar(reverse, value, bar ? add_bars(b, bar, contribution) : contribution);
 }
 
-static Value *times_partial(Builder *b, Value *bar, Value *partial) {
-    if (is_number(partial, 1)) {
-        return bar;
-    }
-    if (is_number(partial, -1)) {
-        return build_neg(b, bar);
-    }
-    if (is_number(bar, 1) && shape_equal(bar->type, partial->type)) {
-        return partial;
-    }
-    return build_mul(b, bar, partial);
-}
-
 static void name_bar(const Reverse *reverse, Value *bar, const Value *value) {
     if (value->name && bar->name == NULL && bar->definition && bar->id > value->id) {
         bar->name = arena_format(reverse->module->arena, "d_%s", value->name);
@@ -101,7 +88,7 @@ static void reverse_plain(Reverse *reverse, Builder *b, Inst *inst) {
     for (int i = 0; i < inst->operand_count; i++) {
         bool flows = shares[i] && is_active(&reverse->marks, inst->operands[i]);
         if (flows && info->derivative == DERIVATIVE_partials) {
-            shares[i] = times_partial(b, bar, shares[i]);
+            shares[i] = build_times_partial(b, bar, shares[i]);
         }
         add_to_bar(reverse, b, inst->operands[i], flows ? shares[i] : NULL);
     }
