@@ -1,5 +1,10 @@
-# The script behind tdsl_embed: writes a C array with the bytes of INPUT.
-file(READ ${INPUT} HEX HEX)
+# The script behind tdsl_embed: writes a C array with the bytes of INPUTS (separated by `|`).
+string(REPLACE "|" ";" FILES "${INPUTS}")
+set(HEX "")
+foreach(FILE ${FILES})
+  file(READ ${FILE} PART HEX)
+  string(APPEND HEX "${PART}")
+endforeach()
 string(LENGTH "${HEX}" LENGTH)
 math(EXPR LENGTH "${LENGTH} / 2")
 string(REGEX REPLACE "(..)" "0x\\1," BYTES "${HEX}")
