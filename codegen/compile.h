@@ -35,7 +35,7 @@ typedef struct Loaded Loaded;
 // an array of pointers (the struct of the header), and the workspace. They are called through
 // loaded_call.
 typedef struct CallArguments {
-    void **groups[GROUP_COUNT]; // NULL for groups that are not used
+    void **groups[GROUP_COUNT]; // NULL for groups that are not used; GROUP_KEY: the key's own address
     void *workspace;            // 64-byte aligned
 } CallArguments;
 

@@ -1,8 +1,9 @@
-// Shared objects from an object in memory. Everything is made in a private folder beside the
-// result, and the result is renamed into place: whatever goes wrong, an older file there stays as
-// it was.
+// Shared objects and archives from an object in memory. Everything is made in a private folder
+// beside the result, and the result is renamed into place: whatever goes wrong, an older file there
+// stays as it was.
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -90,7 +91,28 @@ static bool run_linker(Arena *arena, const LinkFiles *files, const char **error)
     return result == RUN_DONE;
 }
 
-bool link_shared(Arena *arena, Bytes object, const char *path, const char **error) {
+// ar makes the index that linkers want; LLVM's does where there is no other.
+static bool run_archiver(Arena *arena, const LinkFiles *files, const char **error) {
+    const char *chosen = getenv("AR");
+    const char *archivers[] = {chosen && chosen[0] ? chosen : "ar", "llvm-ar-19", "llvm-ar"};
+    RunResult result = RUN_NOT_FOUND;
+    for (size_t i = 0; i < sizeof archivers / sizeof *archivers && result == RUN_NOT_FOUND; i++) {
+        const char *words[] = {archivers[i], "rcs", files->result, files->object, NULL};
+        const char *problem = NULL;
+        result = run_program(arena, words, files->log, &problem);
+        if (result == RUN_FAILED || (result == RUN_NOT_FOUND && i == 0)) {
+            *error = arena_format(arena, "making an archive failed: %s", problem);
+        }
+    }
+    if (result == RUN_DONE) {
+        *error = NULL;
+    }
+    return result == RUN_DONE;
+}
+
+// Makes the result by `make` in a private folder beside `path`, and renames it into place.
+static bool make_in_place(Arena *arena, Bytes object, const char *path, const char **error,
+                          bool (*make)(Arena *, const LinkFiles *, const char **)) {
     if (!may_replace(arena, path, error)) {
         return false;
     }
@@ -100,15 +122,23 @@ bool link_shared(Arena *arena, Bytes object, const char *path, const char **erro
     }
     LinkFiles files = {
         .object = arena_format(arena, "%s/model.o", folder),
-        .result = arena_format(arena, "%s/model.so", folder),
+        .result = arena_format(arena, "%s/result", folder),
         .log = arena_format(arena, "%s/log", folder),
     };
     bool good = write_new_file(arena, files.object, object.at, object.count, error) &&
-                run_linker(arena, &files, error);
+                make(arena, &files, error);
     if (good && rename(files.result, path) != 0) {
         *error = arena_format(arena, "cannot write %s: %s", path, strerror(errno));
         good = false;
     }
     remove_private_folder(folder);
     return good;
+}
+
+bool link_shared(Arena *arena, Bytes object, const char *path, const char **error) {
+    return make_in_place(arena, object, path, error, run_linker);
+}
+
+bool link_archive(Arena *arena, Bytes object, const char *path, const char **error) {
+    return make_in_place(arena, object, path, error, run_archiver);
 }

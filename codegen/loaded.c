@@ -53,12 +53,9 @@ int loaded_call(const Loaded *loaded, const Entry *entry, const CallArguments *a
     void *pointers[GROUP_COUNT + 1];
     int count = 0;
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
-        if (!entry->groups[kind].used) {
-            continue;
+        if (entry->groups[kind].used) {
+            pointers[count++] = arguments->groups[kind];
         }
-        void **group = arguments->groups[kind];
-        // The key is one number: its array holds one pointer, and that is the parameter.
-        pointers[count++] = kind == GROUP_KEY && group ? group[0] : (void *)group;
     }
     pointers[count++] = arguments->workspace;
     return call_entry(function, pointers, count);

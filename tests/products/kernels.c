@@ -238,11 +238,11 @@ static void test_gradient(void) {
 static void check_gather(const Program *program, const Loaded *loaded) {
     int64_t where[3] = {2, 0, 4}, key = 1000;
     int64_t y[3] = {0};
-    void *inputs[] = {where}, *outputs[] = {y}, *keys[] = {&key};
+    void *inputs[] = {where}, *outputs[] = {y};
     CallArguments arguments = {0};
     arguments.groups[GROUP_INPUTS] = inputs;
     arguments.groups[GROUP_OUTPUTS] = outputs;
-    arguments.groups[GROUP_KEY] = keys;
+    arguments.groups[GROUP_KEY] = (void **)(void *)&key;
     const Entry *entry = program->entries.at[0];
     EXPECT(loaded_call(loaded, entry, &arguments) == STATUS_DONE);
     EXPECT(y[0] == INT64_MAX && y[1] == INT64_MIN && y[2] == 1000 - 5);

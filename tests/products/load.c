@@ -123,6 +123,26 @@ static off_t size_of(const char *path) {
     return stat(path, &status) == 0 ? status.st_size : -1;
 }
 
+// An archive links into a program, which then runs.
+static void test_archive(Arena *arena, const char *folder, Bytes object) {
+    const char *error = NULL;
+    unsetenv("CC");
+    const char *archive = arena_format(arena, "%s/libtwo.a", folder);
+    EXPECT(link_archive(arena, object, archive, &error));
+    EXPECT(link_archive(arena, object, archive, &error));
+    static const char text[] = "double two_root(double x);\n"
+                               "int main(void) { return two_root(27.0) > 2.999 ? 0 : 1; }\n";
+    const char *source = arena_format(arena, "%s/main.c", folder);
+    const char *program = arena_format(arena, "%s/main", folder);
+    EXPECT(write_new_file(arena, source, text, sizeof text - 1, &error));
+    const char *words[] = {"cc", source, archive, "-o", program, "-lm", NULL};
+    const char *log = arena_format(arena, "%s/log", folder);
+    EXPECT(run_program(arena, words, log, &error) == RUN_DONE);
+    const char *run[] = {program, NULL};
+    EXPECT(run_program(arena, run, log, &error) == RUN_DONE);
+    EXPECT(!link_archive(arena, object, "/dev/null", &error) && error);
+}
+
 static void test_link(Arena *arena, const char *folder) {
     unsetenv("CC");
     Bytes object = make_object(arena, folder), garbage = {(const unsigned char *)"garbage", 7};
@@ -150,6 +170,8 @@ static void test_link(Arena *arena, const char *folder) {
     } else {
         expect_link_fails(arena, object, path, "needs a C compiler or lld");
     }
+    test_archive(arena, folder, object);
+    setenv("CC", "no-such-compiler", 1);
     setenv("PATH", "/nowhere", 1);
     expect_link_fails(arena, object, path, "needs a C compiler or lld");
     EXPECT(size_of(path) == size);
