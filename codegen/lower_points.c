@@ -1,0 +1,423 @@
+// Kernels of point-by-point nodes: loops over the shape, the members at each point, their stores.
+#include "codegen/lower_points.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "ir/base/source.h"
+
+// --- Kernels
+// ---------------------------------------------------------------------------------------
+
+static const char *base_name(const Node *node, const Value *value, const Lowering *l) {
+    if (value != NULL && value->name != NULL && node == NULL) {
+        return value->name;
+    }
+    for (int i = node == NULL ? -1 : node->members.count - 1; i >= 0; i--) {
+        const Value *member = node->members.at[i];
+        const ValueState *state = state_of(l, member);
+        for (int j = 0; j < state->destinations.count; j++) {
+            if (state->destinations.at[j].buffer->name != NULL) {
+                return state->destinations.at[j].buffer->name;
+            }
+        }
+        if (member->name != NULL) {
+            return member->name;
+        }
+    }
+    if (node != NULL && node->members.count > 0) {
+        return op_info(node->members.at[node->members.count - 1]->definition->op)->name;
+    }
+    return value != NULL && value->definition != NULL ? op_info(value->definition->op)->name
+                                                      : "copy";
+}
+
+static bool name_is_taken(const Program *program, const char *name) {
+    for (int i = 0; i < program->kernels.count; i++) {
+        if (strcmp(program->kernels.at[i]->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Words of C and C++ that no function may be named.
+static const char *const reserved[] = {
+    "and",       "and_eq",    "asm",       "auto",      "bitand",   "bitor",    "bool",
+    "break",     "case",      "catch",     "char",      "class",    "compl",    "concept",
+    "const",     "consteval", "constexpr", "constinit", "continue", "co_await", "co_return",
+    "co_yield",  "decltype",  "default",   "delete",    "do",       "double",   "else",
+    "enum",      "explicit",  "export",    "extern",    "false",    "float",    "for",
+    "friend",    "goto",      "if",        "inline",    "int",      "long",     "mutable",
+    "namespace", "new",       "noexcept",  "not",       "not_eq",   "nullptr",  "operator",
+    "or",        "or_eq",     "private",   "protected", "public",   "register", "requires",
+    "restrict",  "return",    "short",     "signed",    "sizeof",   "static",   "struct",
+    "switch",    "template",  "this",      "throw",     "true",     "try",      "typedef",
+    "typename",  "union",     "unsigned",  "using",     "virtual",  "void",     "volatile",
+    "wchar_t",   "while",     "xor",       "xor_eq",    "main",
+};
+
+static const char *kernel_name(Program *program, const char *base, const char *suffix) {
+    Text text = text_new(program->arena);
+    if (!isalpha((unsigned char)base[0])) {
+        text_add(&text, "k_");
+    }
+    for (const char *c = base; *c != 0; c++) {
+        text_add_char(&text, isalnum((unsigned char)*c) ? *c : '_');
+    }
+    text_add(&text, suffix);
+    const char *name = text_string(&text);
+    bool taken = name_is_taken(program, name);
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+        taken = taken || strcmp(reserved[i], name) == 0;
+    }
+    if (!taken) {
+        return name;
+    }
+    for (int number = 2;; number++) {
+        const char *numbered = arena_format(program->arena, "%s_%d", name, number);
+        if (!name_is_taken(program, numbered)) {
+            return numbered;
+        }
+    }
+}
+
+static const char *kernel_comment(const Lowering *l, Span span, const char *what, Type type) {
+    Text text = text_new(l->arena);
+    const Sources *sources = l->program->sources;
+    if (sources != NULL && span.file >= 0 && span.file < sources->files.count) {
+        int line, column, length;
+        source_locate(sources, span, &line, &column);
+        const char *bytes = source_line(sources, span.file, line, &length);
+        while (length > 0 && isspace((unsigned char)*bytes)) {
+            bytes++;
+            length--;
+        }
+        text_format(&text, "line %d: ", line);
+        for (int i = 0; i < length && i < 100; i++) {
+            text_add_char(&text, isprint((unsigned char)bytes[i]) ? bytes[i] : '?');
+        }
+        text_add(&text, ", ");
+    } else {
+        text_format(&text, "%s, ", what);
+    }
+    type_print(&text, type);
+    return text_string(&text);
+}
+
+static void start_kernel(KernelLowering *k, Lowering *l, const Node *node, Arena *arena) {
+    *k = (KernelLowering){.lowering = l, .node = node};
+    kernel_begin(&k->build, arena, arena_new(arena, Kernel));
+}
+
+void begin_kernel(KernelLowering *k, Lowering *l, const Node *node, const Value *named_for,
+                  const char *suffix) {
+    start_kernel(k, l, node, l->arena);
+    const char *base = base_name(node, named_for, l);
+    const Value *shown = node != NULL && node->members.count > 0
+                             ? node->members.at[node->members.count - 1]
+                             : named_for;
+    Kernel *kernel = k->build.kernel;
+    kernel->name = kernel_name(l->program, base, suffix);
+    kernel->span = shown->definition != NULL ? shown->definition->span : no_span;
+    kernel->comment = kernel_comment(l, kernel->span, base, shown->type);
+}
+
+void begin_probe(KernelLowering *k, Lowering *l, const Node *node) {
+    start_kernel(k, l, node, l->scratch);
+    k->probe = true;
+}
+
+void end_kernel(KernelLowering *k) {
+    Lowering *l = k->lowering;
+    Kernel *kernel = k->build.kernel;
+    for (int i = 0; i < k->bad.count; i++) {
+        Scalar *flag = scalar_local(&k->build, k->bad.at[i].flag, scalar_position(&k->build, 0));
+        add_fail(&k->build, flag, k->bad.at[i].site);
+    }
+    kernel->argument_count = k->arguments.count;
+    Scalar **arguments = arena_array(l->arena, Scalar *, k->arguments.count);
+    for (int i = 0; i < k->arguments.count; i++) {
+        arguments[i] = state_of(l, k->arguments.at[i])->entry_scalar;
+        check(arguments[i] != NULL, "a loop's index is used outside of it");
+    }
+    kernel_end(&k->build);
+    if (kernel->body.statements.count == 0) {
+        return;
+    }
+    vec_push(l->arena, &l->program->kernels, kernel);
+    add_entry_statement(l, (Statement){.kind = STATEMENT_CALL,
+                                       .kernel = kernel,
+                                       .buffers = kernel->buffers.at,
+                                       .arguments = arguments});
+}
+
+// --- Loop nests
+// --------------------------------------------------------------------------------------
+
+// An axis that is used in other ways than to address memory cannot be joined with another.
+static bool is_addressing(const Scalar *x) {
+    switch (x->op) {
+    case SCALAR_ADD:
+    case SCALAR_SUB:
+    case SCALAR_MUL:
+    case SCALAR_DIV:
+    case SCALAR_REMAINDER: return x->type == TYPE_I64;
+    case SCALAR_LOAD: return true;
+    default: return false;
+    }
+}
+
+typedef struct AccessSearch {
+    Scalar *const *index;
+    const int64_t *sizes;
+    int count;
+    Access *access;
+} AccessSearch;
+
+static void judge_position(const AccessSearch *search, const Scalar *position) {
+    int64_t coefficient[MOST_LOOPS];
+    for (int axis = 0; axis < search->count; axis++) {
+        int64_t whole;
+        bool is_linear = scalar_is_linear(position, search->index[axis], true, &whole);
+        search->access->score[axis] += !is_linear ? 0 : whole == 1 ? 2 : whole == 0 ? 1 : 0;
+        if (!scalar_is_linear(position, search->index[axis], false, &coefficient[axis])) {
+            search->access->joins[axis] = false;
+            if (axis > 0) {
+                search->access->joins[axis - 1] = false;
+            }
+        } else if (axis > 0 && search->sizes[axis] > 1 && search->sizes[axis - 1] > 1 &&
+                   coefficient[axis - 1] != coefficient[axis] * search->sizes[axis]) {
+            search->access->joins[axis - 1] = false;
+        }
+    }
+}
+
+static void forbid_joins(const AccessSearch *search, const Scalar *x) {
+    for (int axis = 0; axis < search->count; axis++) {
+        if (search->index[axis]->op == SCALAR_INDEX &&
+            scalar_mentions(x, search->index[axis], false)) {
+            search->access->joins[axis] = false;
+            if (axis > 0) {
+                search->access->joins[axis - 1] = false;
+            }
+        }
+    }
+}
+
+static void judge_scalar(const AccessSearch *search, const Scalar *x) {
+    if (x->op == SCALAR_LOAD) {
+        judge_position(search, x->args[0]);
+    } else if (!is_addressing(x)) {
+        for (int i = 0; i < x->arg_count; i++) {
+            if (x->args[i]->type == TYPE_I64 && x->op != SCALAR_LOCAL) {
+                forbid_joins(search, x->args[i]);
+            }
+        }
+    }
+}
+
+static void judge_block(const AccessSearch *search, const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        if (s->kind == STATEMENT_SCALAR) {
+            judge_scalar(search, s->scalar);
+        } else if (s->kind == STATEMENT_STORE || s->kind == STATEMENT_SET) {
+            if (s->kind == STATEMENT_STORE) {
+                judge_position(search, s->index);
+            }
+            if (s->value->type == TYPE_I64) {
+                forbid_joins(search, s->value);
+            }
+        } else if (s->kind == STATEMENT_LOOP) {
+            judge_block(search, &s->loop->body);
+        }
+        judge_block(search, &s->body);
+        judge_block(search, &s->otherwise);
+    }
+}
+
+void find_accesses(const KernelLowering *k, Scalar *const *index, const int64_t *sizes, int count,
+                   Access *access) {
+    *access = (Access){0};
+    for (int axis = 0; axis + 1 < count; axis++) {
+        access->joins[axis] = true;
+    }
+    judge_block(&(AccessSearch){index, sizes, count, access}, &k->build.kernel->body);
+}
+
+LoopNest make_nest(const int64_t *sizes, int count, const bool *joins) {
+    LoopNest nest = {.axis_count = count};
+    check(count < MOST_LOOPS, "a loop nest over %d axes", count);
+    for (int axis = 0; axis < count; axis++) {
+        nest.sizes[axis] = sizes[axis];
+        if (axis > 0 && joins[axis - 1]) {
+            LoopAxis *last = &nest.loops[nest.loop_count - 1];
+            last->count++;
+            last->extent *= sizes[axis];
+        } else {
+            nest.loops[nest.loop_count++] =
+                (LoopAxis){.first = axis, .count = 1, .extent = sizes[axis]};
+        }
+    }
+    return nest;
+}
+
+void fill_index(KernelLowering *k, const LoopNest *nest, int loop, Scalar *position,
+                Scalar **index) {
+    const LoopAxis *axes = &nest->loops[loop];
+    KernelBuilder *b = &k->build;
+    for (int axis = axes->first + axes->count - 1; axis > axes->first; axis--) {
+        Scalar *size = scalar_position(b, nest->sizes[axis]);
+        index[axis] = scalar_binary(b, SCALAR_REMAINDER, position, size);
+        position = scalar_binary(b, SCALAR_DIV, position, size);
+    }
+    index[axes->first] = position;
+}
+
+const char *loop_name(const KernelLowering *k) {
+    static const char *const names[] = {"i", "j", "k", "l", "m", "n"};
+    int depth = 0;
+    for (int i = 0; i < k->build.scopes.count; i++) {
+        depth += k->build.scopes.at[i].statement != NULL;
+    }
+    return depth < 6 ? names[depth] : arena_format(k->build.arena, "i%d", depth);
+}
+
+void open_nest(KernelLowering *k, const LoopNest *nest, int first, int last, LoopKind innermost,
+               Scalar **index) {
+    for (int loop = first; loop < last; loop++) {
+        LoopKind kind = loop == last - 1 ? innermost : LOOP_SERIAL;
+        Scalar *position = begin_loop(&k->build, kind, nest->loops[loop].extent, loop_name(k));
+        fill_index(k, nest, loop, position, index);
+    }
+}
+
+void close_loops(KernelLowering *k, int count) {
+    for (int i = 0; i < count; i++) {
+        end_scope(&k->build);
+    }
+}
+
+// --- Nodes
+// -------------------------------------------------------------------------------------------
+
+// All members at one point; what they store is stored after all are computed, so that a member may
+// replace what another one reads.
+static void emit_members(KernelLowering *k, const Node *node, Scalar *const *index) {
+    Scalar **results = arena_array(&k->build.scratch, Scalar *, node->members.count);
+    for (int i = 0; i < node->members.count; i++) {
+        const Value *member = node->members.at[i];
+        if (is_reduction(member->definition->op)) {
+            results[i] = reduce_at_point(k, member, index);
+            remember_element(k, member, index, results[i]);
+        } else {
+            results[i] = element(k, member, index);
+        }
+    }
+    Scalar *position = flat_position(k, node->shape, index);
+    for (int i = 0; i < node->members.count; i++) {
+        const ValueState *state = state_of(k->lowering, node->members.at[i]);
+        if (!k->probe) {
+            store_member(k, node->members.at[i], position, results[i]);
+        } else if (state->stored || state->destinations.count > 0) {
+            Buffer *stand_in = arena_new(k->build.arena, Buffer);
+            *stand_in = (Buffer){.element = node->members.at[i]->type.element};
+            add_store(&k->build, stand_in, position, results[i]);
+        }
+    }
+}
+
+static bool has_long_reduction(const Node *node) {
+    for (int i = 0; i < node->members.count; i++) {
+        const Value *member = node->members.at[i];
+        if (is_reduction(member->definition->op) && !is_small_reduction(member)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Which neighbouring axes of the node's shape can be one loop.
+static void probe_joins(Lowering *l, const Node *node, Access *access) {
+    KernelLowering k;
+    begin_probe(&k, l, node);
+    int64_t *sizes = type_sizes(l->scratch, node->shape);
+    bool none[MOST_LOOPS] = {false};
+    LoopNest nest = make_nest(sizes, node->shape.rank, none);
+    Scalar **index = new_index(&k, node->shape.rank);
+    open_nest(&k, &nest, 0, nest.loop_count, LOOP_SERIAL, index);
+    emit_members(&k, node, index);
+    close_loops(&k, nest.loop_count);
+    find_accesses(&k, index, sizes, node->shape.rank, access);
+    kernel_end(&k.build);
+}
+
+void lower_points(Lowering *l, Node *node) {
+    if (type_elements(node->shape) == 0) {
+        return;
+    }
+    KernelLowering k;
+    if (node->has_reduction && node->by_columns) {
+        begin_kernel(&k, l, node, NULL, "");
+        lower_columns(&k, node);
+        end_kernel(&k);
+        return;
+    }
+    Access access = {0};
+    if (node->shape.rank > 1) {
+        probe_joins(l, node, &access);
+    }
+    int64_t *sizes = type_sizes(l->scratch, node->shape);
+    LoopNest nest = make_nest(sizes, node->shape.rank, access.joins);
+    begin_kernel(&k, l, node, NULL, "");
+    Scalar **index = new_index(&k, node->shape.rank);
+    LoopKind innermost = has_long_reduction(node) ? LOOP_SERIAL : LOOP_VECTOR;
+    open_nest(&k, &nest, 0, nest.loop_count, innermost, index);
+    emit_members(&k, node, index);
+    close_loops(&k, nest.loop_count);
+    end_kernel(&k);
+}
+
+void lower_copy(Lowering *l, const Value *value, Destination to) {
+    int64_t count = type_elements(value->type);
+    if (count == 0) {
+        return;
+    }
+    const ValueState *state = state_of(l, value);
+    Block *before = l->block;
+    if (to.buffer->optional) {
+        before = begin_entry_present(l, to.buffer);
+    }
+    if (state->buffer != NULL && state->row == NULL && to.row == NULL && !to.accumulate) {
+        add_entry_statement(
+            l, (Statement){.kind = STATEMENT_COPY, .buffer = state->buffer, .target = to.buffer});
+        l->block = before;
+        return;
+    }
+    KernelLowering k;
+    begin_kernel(&k, l, NULL, value, "_copy");
+    Scalar *at = begin_loop(&k.build, LOOP_VECTOR, count, "i");
+    Scalar **index = new_index(&k, value->type.rank);
+    unflatten(&k, value->type, at, index);
+    Scalar *scalar = element(&k, value, index);
+    Scalar *position = row_position(&k, to.row, to.row_elements, at);
+    if (to.accumulate) {
+        Scalar *sum = scalar_load_now(&k.build, to.buffer, position);
+        scalar = scalar_binary(&k.build, SCALAR_ADD, sum, scalar);
+    }
+    add_store(&k.build, to.buffer, position, scalar);
+    end_scope(&k.build);
+    end_kernel(&k);
+    l->block = before;
+}
+
+void lower_destinations(Lowering *l, const Value *value) {
+    const ValueState *state = state_of(l, value);
+    for (int i = 0; i < state->destinations.count; i++) {
+        const Destination *to = &state->destinations.at[i];
+        if (to->buffer != state->buffer || to->row != state->row) {
+            lower_copy(l, value, *to);
+        }
+    }
+}
