@@ -8,7 +8,7 @@
 #include "codegen/emit_c_range.h"
 
 // Operators in one expression: a line or so of C.
-enum { LONGEST_EXPRESSION = 20, LONGEST_INDEX = 9 };
+enum { LONGEST_EXPRESSION = 26, LONGEST_INDEX = 9 };
 
 typedef struct Walk {
     FunctionInfo *info;
@@ -107,6 +107,34 @@ int statement_operands(const Statement *statement, const Scalar **operands) {
     return count;
 }
 
+// The part of `range` that `value` can have where `condition` is `holds`: from comparisons with
+// numbers in it. An empty part gives the whole range: the value is computed all the same.
+static Range narrow(const FunctionInfo *info, const Scalar *condition, bool holds,
+                    const Scalar *value, Range range) {
+    ScalarOp both = holds ? SCALAR_AND : SCALAR_OR;
+    if (condition->op == SCALAR_NOT) {
+        return narrow(info, condition->args[0], !holds, value, range);
+    }
+    if (condition->op == both && condition->type == TYPE_BOOL) {
+        range = narrow(info, condition->args[0], holds, value, range);
+        return narrow(info, condition->args[1], holds, value, range);
+    }
+    if (condition->arg_count != 2 || condition->args[0] != value) {
+        return range;
+    }
+    Range bound = info_of(info, condition->args[1])->range, part = range;
+    bool less = condition->op == SCALAR_LT, not_less = condition->op == SCALAR_GE;
+    if (bound.low != bound.high || !(less || not_less)) {
+        return range;
+    }
+    if (less == holds && bound.low > INT64_MIN) {
+        part.high = bound.low - 1 < range.high ? bound.low - 1 : range.high;
+    } else if (less != holds) {
+        part.low = bound.low > range.low ? bound.low : range.low;
+    }
+    return part.low <= part.high ? part : range;
+}
+
 static void count_scalar(Walk *walk, const Frame *frame, const Scalar *scalar) {
     FunctionInfo *info = walk->info;
     ScalarInfo *known = info_of(info, scalar);
@@ -114,6 +142,10 @@ static void count_scalar(Walk *walk, const Frame *frame, const Scalar *scalar) {
     for (int i = 0; i < scalar->arg_count; i++) {
         count_use(info, scalar->args[i]);
         operands[i] = info_of(info, scalar->args[i])->range;
+    }
+    if (scalar->op == SCALAR_SELECT && element_is_integer(scalar->type)) {
+        operands[1] = narrow(info, scalar->args[0], true, scalar->args[1], operands[1]);
+        operands[2] = narrow(info, scalar->args[0], false, scalar->args[2], operands[2]);
     }
     known->scalar = scalar;
     known->home = frame->block;
@@ -163,31 +195,15 @@ static void count_call(Walk *walk, const Statement *statement) {
     }
 }
 
-// What holds after `if (condition) return`: the comparisons with numbers in it are false. Only
-// values of the same block are narrowed: the statement may not be reached where others are used.
-static void narrow_ranges(FunctionInfo *info, const Frame *frame, const Scalar *condition) {
-    if (condition->op == SCALAR_OR && condition->type == TYPE_BOOL) {
-        narrow_ranges(info, frame, condition->args[0]);
-        narrow_ranges(info, frame, condition->args[1]);
-        return;
-    }
-    if (condition->arg_count != 2 || !element_is_integer(condition->args[0]->type)) {
-        return;
-    }
-    ScalarInfo *value = info_of(info, condition->args[0]);
-    Range bound = info_of(info, condition->args[1])->range;
-    if (value->home != frame->block || bound.low != bound.high) {
-        return;
-    }
-    Range range = value->range;
-    if (condition->op == SCALAR_LT && bound.low > range.low) {
-        range.low = bound.low;
-    } else if (condition->op == SCALAR_GE && bound.low <= range.high && bound.low > INT64_MIN) {
-        range.high = bound.low - 1;
-    }
-    // An empty range, or one of a single value, is left alone: the value is still computed.
-    if (range.low < range.high) {
-        value->range = range;
+// After `if (condition) return` the condition is false. Only values of the same block are narrowed:
+// the statement may not be reached where others are used.
+static void narrow_after_fail(FunctionInfo *info, const Frame *frame, const Scalar *condition) {
+    for (int i = 0; i < info->scalar_count; i++) {
+        ScalarInfo *known = &info->scalars[i];
+        if (known->home == frame->block && element_is_integer(known->scalar->type)) {
+            Range part = narrow(info, condition, false, known->scalar, known->range);
+            known->range = part.low < part.high ? part : known->range;
+        }
     }
 }
 
@@ -213,7 +229,7 @@ static void count_statement(Walk *walk, const Frame *frame, const Statement *sta
         count_inner(walk, frame, &statement->body, false);
         break;
     case STATEMENT_CALL: count_call(walk, statement); break;
-    case STATEMENT_FAIL: narrow_ranges(walk->info, frame, statement->condition); break;
+    case STATEMENT_FAIL: narrow_after_fail(walk->info, frame, statement->condition); break;
     case STATEMENT_COPY: uses[statement->buffer->id]++; // fall through
     case STATEMENT_ZERO: uses[statement->target->id]++; break;
     }

@@ -28,6 +28,40 @@ void write_line(Writer *writer, const char *format, ...) {
     text_add_char(writer->out, '\n');
 }
 
+void begin_line(Writer *writer) {
+    writer->line = text_new(writer->arena);
+    writer->around_line = writer->out;
+    writer->out = &writer->line;
+}
+
+// Breaks at the last space that fits, as often as needed.
+void end_line(Writer *writer) {
+    enum { LONGEST_LINE = 100 };
+    Text *out = writer->out = writer->around_line;
+    const char *rest = text_string(&writer->line);
+    size_t indent = (size_t)writer->depth * 4;
+    text_indent(out, writer->depth);
+    while (indent + strlen(rest) > LONGEST_LINE) {
+        size_t cut = indent < LONGEST_LINE ? LONGEST_LINE - indent : 0;
+        while (cut > 0 && rest[cut] != ' ') {
+            cut--;
+        }
+        if (cut == 0) {
+            cut = strcspn(rest, " ");
+        }
+        if (!rest[cut]) {
+            break;
+        }
+        text_add_bytes(out, rest, cut);
+        text_add_char(out, '\n');
+        text_indent(out, writer->depth + 2);
+        indent = ((size_t)writer->depth + 2) * 4;
+        rest += cut + 1;
+    }
+    text_add(out, rest);
+    text_add_char(out, '\n');
+}
+
 void write_list(Writer *writer, const char *prefix, const char *const *items, int count,
                 const char *suffix) {
     enum { LONGEST_LINE = 100 };
@@ -63,14 +97,15 @@ static void write_variable(Writer *writer, const Scalar *scalar) {
     const char *wanted = scalar->name && scalar->op != SCALAR_LIBM
                              ? scalar->name
                              : arena_format(writer->arena, "v%d", ++writer->unnamed);
-    text_indent(writer->out, writer->depth);
+    begin_line(writer);
     text_format(writer->out, "const %s ", value_type(scalar->type));
     known->pending = true;
     // The name is visible only after its own definition, but must not hide one used in it.
     const char *name = names_take(&writer->names, wanted);
     text_format(writer->out, "%s = ", name);
     write_expression(writer, scalar, LEVEL_ANY);
-    text_add(writer->out, ";\n");
+    text_add(writer->out, ";");
+    end_line(writer);
     known->name = name;
 }
 
@@ -169,11 +204,12 @@ static void write_assignment(Writer *writer, const Statement *statement, bool as
         text_add(writer->out, " = ");
         write_expression(writer, statement->value, LEVEL_ANY);
     }
-    text_add(writer->out, ";\n");
+    text_add(writer->out, ";");
+    end_line(writer);
 }
 
 static void write_store(Writer *writer, const Statement *statement) {
-    text_indent(writer->out, writer->depth);
+    begin_line(writer);
     text_format(writer->out, "%s[", buffer_spelling(writer, statement->buffer));
     write_expression(writer, statement->index, LEVEL_ANY);
     text_add_char(writer->out, ']');
@@ -185,7 +221,7 @@ static void write_set(Writer *writer, const Statement *statement) {
     if (!local->home) {
         return; // never read
     }
-    text_indent(writer->out, writer->depth);
+    begin_line(writer);
     if (!local->name) { // is_set_first: its declaration
         local->name = names_take(&writer->names, local->local->name ? local->local->name : "value");
         text_format(writer->out, "%s ", value_type(local->local->type));
@@ -243,10 +279,11 @@ static void write_inner(Writer *writer, const Block *block) {
 static void write_loop(Writer *writer, const Loop *loop) {
     names_open_scope(&writer->names);
     const char *index = names_take(&writer->names, loop->name ? loop->name : "i");
-    text_indent(writer->out, writer->depth);
+    begin_line(writer);
     text_format(writer->out, "for (int64_t %s = 0; %s < ", index, index);
     write_expression(writer, loop->extent, LEVEL_SUM);
-    text_format(writer->out, "; ++%s) {\n", index);
+    text_format(writer->out, "; ++%s) {", index);
+    end_line(writer);
     info_of(writer, loop->index)->name = index;
     write_inner(writer, &loop->body);
     names_close_scope(&writer->names);
@@ -254,10 +291,11 @@ static void write_loop(Writer *writer, const Loop *loop) {
 }
 
 static void write_if(Writer *writer, const Statement *statement) {
-    text_indent(writer->out, writer->depth);
+    begin_line(writer);
     text_add(writer->out, "if (");
     write_expression(writer, statement->condition, LEVEL_ANY);
-    text_add(writer->out, ") {\n");
+    text_add(writer->out, ") {");
+    end_line(writer);
     write_inner(writer, &statement->body);
     if (statement->otherwise.statements.count) {
         write_line(writer, "} else {");
@@ -271,10 +309,11 @@ static void write_while(Writer *writer, const Statement *statement) {
     writer->depth++;
     names_open_scope(&writer->names);
     write_statements(writer, &statement->body);
-    text_indent(writer->out, writer->depth);
+    begin_line(writer);
     text_add(writer->out, "if (!");
     write_expression(writer, statement->condition, LEVEL_UNARY);
-    text_add(writer->out, ") {\n");
+    text_add(writer->out, ") {");
+    end_line(writer);
     writer->depth++;
     write_line(writer, "break;");
     writer->depth--;
@@ -289,10 +328,11 @@ static void write_while(Writer *writer, const Statement *statement) {
 
 static void write_fail(Writer *writer, const Statement *statement) {
     const Site *site = &writer->program->sites.at[statement->site];
-    text_indent(writer->out, writer->depth);
+    begin_line(writer);
     text_add(writer->out, "if (");
     write_expression(writer, statement->condition, LEVEL_ANY);
-    text_add(writer->out, ") {\n");
+    text_add(writer->out, ") {");
+    end_line(writer);
     writer->depth++;
     write_line(writer, "return %d; /* %s */", STATUS_FIRST_SITE + statement->site,
                comment_text(writer->arena, site->message));

@@ -98,11 +98,11 @@ static Level level_of(const Writer *writer, const Scalar *scalar) {
     case SCALAR_LT:
     case SCALAR_LE:
     case SCALAR_GT:
-    case SCALAR_GE:
+    case SCALAR_GE: return LEVEL_COMPARE;
     case SCALAR_AND:
     case SCALAR_OR:
     case SCALAR_XOR:
-    case SCALAR_SHIFT_RIGHT: return LEVEL_COMPARE;
+    case SCALAR_SHIFT_RIGHT: return LEVEL_BITS;
     case SCALAR_SELECT: return LEVEL_ANY;
     case SCALAR_LOAD: return scalar->type == TYPE_BOOL ? LEVEL_COMPARE : LEVEL_PRIMARY;
     default: return LEVEL_PRIMARY;
@@ -135,12 +135,21 @@ static void write_helper(Writer *writer, Helper helper, const Scalar *scalar) {
     write_call(writer, helper_name(writer, helper, scalar->args[0]->type, scalar->type), scalar);
 }
 
+// A sum of integers that are not negative may be added up in any order.
+static void write_sum(Writer *writer, const Scalar *scalar) {
+    bool any_order =
+        element_is_integer(scalar->type) && info_of(writer, scalar->args[0])->range.low >= 0 &&
+        info_of(writer, scalar->args[1])->range.low >= 0 && scalar->args[1]->op == SCALAR_ADD &&
+        info_of(writer, scalar->args[1]->args[0])->range.low >= 0 &&
+        info_of(writer, scalar->args[1]->args[1])->range.low >= 0;
+    write_binary(writer, scalar, "+", LEVEL_SUM, any_order ? LEVEL_SUM : LEVEL_PRODUCT);
+}
+
 static void write_arithmetic(Writer *writer, const Scalar *scalar) {
     bool wraps = info_of(writer, scalar)->wraps;
     switch (scalar->op) {
     case SCALAR_ADD:
-        wraps ? write_helper(writer, HELPER_ADD, scalar)
-              : write_binary(writer, scalar, "+", LEVEL_SUM, LEVEL_PRODUCT);
+        wraps ? write_helper(writer, HELPER_ADD, scalar) : write_sum(writer, scalar);
         break;
     case SCALAR_SUB:
         wraps ? write_helper(writer, HELPER_SUB, scalar)
@@ -254,14 +263,18 @@ static void write_shift(Writer *writer, const Scalar *scalar) {
     text_add_char(writer->out, ')');
 }
 
-// Both sides of a select as their own type: an i64 literal would be an int.
-static void write_side(Writer *writer, const Scalar *scalar) {
-    if (scalar->type == TYPE_I64 && is_number(writer, scalar)) {
-        text_add(writer->out, "(int64_t)");
-        write_expression(writer, scalar, LEVEL_UNARY);
+static void write_select(Writer *writer, const Scalar *scalar) {
+    const Scalar *x = scalar->args[1], *y = scalar->args[2];
+    write_expression(writer, scalar->args[0], LEVEL_COMPARE);
+    text_add(writer->out, " ? ");
+    if (scalar->type == TYPE_I64 && is_number(writer, x) && is_number(writer, y)) {
+        text_add(writer->out, "(int64_t)"); // two literals would make an int
+        write_expression(writer, x, LEVEL_UNARY);
     } else {
-        write_expression(writer, scalar, LEVEL_COMPARE);
+        write_expression(writer, x, LEVEL_COMPARE);
     }
+    text_add(writer->out, " : ");
+    write_expression(writer, y, LEVEL_COMPARE);
 }
 
 static void write_cast(Writer *writer, const Scalar *scalar) {
@@ -337,13 +350,7 @@ static void write_operator(Writer *writer, const Scalar *scalar) {
     case SCALAR_SHIFT_LEFT:
     case SCALAR_SHIFT_RIGHT:
     case SCALAR_SHIFT_LOGICAL: write_shift(writer, scalar); break;
-    case SCALAR_SELECT:
-        write_expression(writer, scalar->args[0], LEVEL_COMPARE);
-        text_add(writer->out, " ? ");
-        write_side(writer, scalar->args[1]);
-        text_add(writer->out, " : ");
-        write_side(writer, scalar->args[2]);
-        break;
+    case SCALAR_SELECT: write_select(writer, scalar); break;
     case SCALAR_CAST: write_cast(writer, scalar); break;
     case SCALAR_BITS: write_helper(writer, HELPER_BITS, scalar); break;
     }

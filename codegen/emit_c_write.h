@@ -33,6 +33,7 @@ typedef struct Writer {
     const char **buffer_name; // by id
     const char **argument_name;
     VEC(const Scalar *) pending; // computed, to be printed within their users
+    Text line, *around_line;     // the line being written; where it goes
     int depth;
     int unnamed; // number of values that got a number for a name
 } Writer;
@@ -40,7 +41,8 @@ typedef struct Writer {
 // How tightly an expression binds: the least that may stand at some place without parentheses.
 typedef enum Level {
     LEVEL_ANY,     // c ? x : y
-    LEVEL_COMPARE, // x < y, x & y, x << y
+    LEVEL_BITS,    // x & y, x >> y
+    LEVEL_COMPARE, // x < y
     LEVEL_SUM,
     LEVEL_PRODUCT,
     LEVEL_UNARY,
@@ -63,6 +65,10 @@ const char *buffer_spelling(const Writer *writer, const Buffer *buffer);
 void write_list(Writer *writer, const char *prefix, const char *const *items, int count,
                 const char *suffix);
 
+// What is written between the two is one statement or head of one: it is indented, and broken
+// before the 100th column.
+void begin_line(Writer *writer);
+void end_line(Writer *writer);
 void write_line(Writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Text for a comment: nothing in it can end the comment or trouble a compiler.
 const char *comment_text(Arena *arena, const char *text);
