@@ -172,11 +172,20 @@ void spread_backward(Marks *marks, const Function *function, int mark) {
 
 // Captures
 
-// A value that is visible where `inst` stands is defined outside of its regions.
+// Not a question of visibility: a copy of a branch in a reversed loop still names values of the
+// primal's body.
+static bool is_inside(const Value *value, const Inst *inst) {
+    for (int i = 0; i < inst->region_count; i++) {
+        if (region_is_inside(value->region, inst->regions[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void list_value(Marks *marks, const Inst *inst, Value *value, Arena *arena,
                        ValueList *captures) {
-    if (is_active(marks, value) && !is_marked(marks, value, LISTED) &&
-        value_is_visible(value, inst->parent)) {
+    if (is_active(marks, value) && !is_marked(marks, value, LISTED) && !is_inside(value, inst)) {
         mark_value(marks, value, LISTED);
         vec_push(arena, captures, value);
     }
