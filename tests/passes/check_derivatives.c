@@ -16,12 +16,18 @@ static const double STEP = 1e-3;
 static const double DIFFERENCE_TOLERANCE = 2e-6;
 static const double EXACT_TOLERANCE = 1e-9;
 
+static uint64_t random_state = 88172645463325252u;
+
 double random_between(double low, double high) {
-    static uint64_t state = 88172645463325252u;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return low + (high - low) * ((double)(state >> 11) * 0x1p-53);
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return low + (high - low) * ((double)(random_state >> 11) * 0x1p-53);
+}
+
+void random_start(int seed) {
+    random_state = ((uint64_t)seed + 1) * 0x9e3779b97f4a7c15u;
+    random_between(0, 1);
 }
 
 Function *read_function(Arena *arena, const char *text) {
@@ -89,6 +95,7 @@ typedef struct Subject {
     bool *reached;
     TensorData *arguments; // of the function, then a seed for each output
     TensorData *seeds;
+    int *unclear; // see Domain
 } Subject;
 
 // The seeds' product with the outputs.
@@ -104,15 +111,15 @@ static double weigh(const Subject *subject, const TensorData *arguments) {
 }
 
 // The slope of `weigh` along one element of a parameter, from four points.
-static double difference(const Subject *subject, TensorData *leaf, int64_t position) {
+static double difference(const Subject *subject, TensorData *leaf, int64_t position, double step) {
     static const double weights[] = {1, -8, 8, -1}, places[] = {-2, -1, 1, 2};
     double x = tensor_get(leaf, position), sum = 0;
     for (int i = 0; i < 4; i++) {
-        tensor_set(leaf, position, x + places[i] * STEP);
+        tensor_set(leaf, position, x + places[i] * step);
         sum += weights[i] * weigh(subject, subject->arguments);
     }
     tensor_set(leaf, position, x);
-    return sum / (12 * STEP);
+    return sum / (12 * step);
 }
 
 static bool is_close(double x, double y, double tolerance) {
@@ -138,7 +145,12 @@ static int compare_with_differences(const Subject *subject, const TensorData *gr
         TensorData *leaf = &subject->arguments[subject->request.leaves[i]];
         const TensorData *gradient = subject->reached[i] ? &gradients[next++] : NULL;
         for (int64_t k = 0; k < type_elements(leaf->type); k++) {
-            double wanted = difference(subject, leaf, k);
+            double wanted = difference(subject, leaf, k, STEP);
+            if (subject->unclear &&
+                !is_close(wanted, difference(subject, leaf, k, STEP / 2), EXACT_TOLERANCE * 100)) {
+                ++*subject->unclear;
+                continue;
+            }
             double got = gradient ? tensor_get(gradient, k) : 0;
             if (!is_close(got, wanted, DIFFERENCE_TOLERANCE)) {
                 char what[80];
@@ -200,9 +212,9 @@ static Function *compare_optimised(const Subject *subject, const Function *funct
 }
 
 static Subject make_subject(Arena *arena, Function *function, const int *outputs, int output_count,
-                            const TensorData *arguments) {
+                            const TensorData *arguments, int *unclear) {
     const Region *body = function->body;
-    Subject subject = {.arena = arena, .function = function};
+    Subject subject = {.arena = arena, .function = function, .unclear = unclear};
     bool *seeded = arena_array(arena, bool, output_count);
     subject.request.outputs = outputs;
     subject.request.output_count = output_count;
@@ -223,8 +235,9 @@ static Subject make_subject(Arena *arena, Function *function, const int *outputs
 }
 
 static int check_outputs(Arena *arena, Function *function, const int *outputs, int output_count,
-                         const TensorData *arguments, int depth) {
-    Subject subject = make_subject(arena, function, outputs, output_count, arguments);
+                         const TensorData *arguments, Domain domain) {
+    Subject subject =
+        make_subject(arena, function, outputs, output_count, arguments, domain.unclear);
     Function *adjoint =
         differentiate_reverse(function->module, function, &subject.request, subject.reached);
     const char *mistake = verify_function(arena, adjoint);
@@ -248,10 +261,9 @@ static int check_outputs(Arena *arena, Function *function, const int *outputs, i
     for (int i = 0; i < count; i++) {
         gradient_outputs[i] = first + i;
     }
-    if (depth > 1) {
-        wrong +=
-            check_outputs(arena, adjoint, gradient_outputs, count, subject.arguments, depth - 1);
-        wrong += check_outputs(arena, next, gradient_outputs, count, subject.arguments, depth - 1);
+    if (--domain.depth > 0) {
+        wrong += check_outputs(arena, adjoint, gradient_outputs, count, subject.arguments, domain);
+        wrong += check_outputs(arena, next, gradient_outputs, count, subject.arguments, domain);
     }
     return wrong;
 }
@@ -265,5 +277,5 @@ int check_derivatives(Function *function, Domain domain) {
     }
     int count;
     const int *outputs = list_real(arena, body->yields.at, body->yields.count, &count);
-    return check_outputs(arena, function, outputs, count, arguments, domain.depth);
+    return check_outputs(arena, function, outputs, count, arguments, domain);
 }

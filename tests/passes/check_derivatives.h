@@ -8,6 +8,8 @@
 typedef struct Domain {
     double low, high; // of real parameters
     int depth;        // 1: first derivatives; 2: second ones too ...
+    int *unclear;     // NULL, or counts where differences of two steps disagree: kinks, which are
+                      // skipped
 } Domain;
 
 // All real parameters are leaves and all real results are outputs with random seeds. Integer
@@ -17,7 +19,8 @@ int check_derivatives(Function *function, Domain domain);
 // Reads one function in the text form; aborts if it is not sound.
 Function *read_function(Arena *arena, const char *text);
 
-// Random numbers, the same in every run.
+// Random numbers, the same in every run from the same start.
 double random_between(double low, double high);
+void random_start(int seed);
 
 #endif

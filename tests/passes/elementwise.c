@@ -10,13 +10,15 @@ typedef struct Case {
     Domain domain;
 } Case;
 
-static const Domain positive = {0.2, 0.9, 2}, negative = {-0.9, -0.2, 2};
+static const Domain positive = {0.2, 0.9, 2, NULL}, negative = {-0.9, -0.2, 2, NULL};
 
 // Where the usual domains will not do.
 static const Case special[] = {
-    {OP_acosh, {1.3, 3, 2}},    {OP_lgamma, {1.5, 4, 3}},       {OP_digamma, {0.6, 3, 3}},
-    {OP_trigamma, {0.6, 4, 2}}, {OP_trigamma, {-0.7, -0.4, 1}}, {OP_tan, {-1, 1, 2}},
-    {OP_atanh, {-0.6, 0.6, 2}}, {OP_pow, {0.5, 2, 3}},          {OP_lgamma, {-1.7, -1.4, 2}},
+    {OP_acosh, {1.3, 3, 2, NULL}},        {OP_lgamma, {1.5, 4, 3, NULL}},
+    {OP_digamma, {0.6, 3, 3, NULL}},      {OP_trigamma, {0.6, 4, 2, NULL}},
+    {OP_trigamma, {-0.7, -0.4, 1, NULL}}, {OP_tan, {-1, 1, 2, NULL}},
+    {OP_atanh, {-0.6, 0.6, 2, NULL}},     {OP_pow, {0.5, 2, 3, NULL}},
+    {OP_lgamma, {-1.7, -1.4, 2, NULL}},
 };
 
 // These are not defined below zero.

@@ -372,7 +372,7 @@ static const Program branches[] = {
 static void check_programs(const Program *programs, size_t count) {
     for (size_t i = 0; i < count; i++) {
         Arena arena = {0};
-        Domain domain = {programs[i].low, programs[i].high, programs[i].depth};
+        Domain domain = {programs[i].low, programs[i].high, programs[i].depth, NULL};
         if (domain.low == domain.high) {
             domain.low = -1;
             domain.high = 1;
