@@ -230,7 +230,8 @@ Scalar *scalar_local(KernelBuilder *k, Local *local, Scalar *index) {
 void add_store(KernelBuilder *k, Buffer *buffer, Scalar *index, Scalar *value) {
     check(value->type == buffer->element, "a %s is stored in a buffer of %s",
           element_name(value->type), element_name(buffer->element));
-    k->kernel->written.at[buffer_number(k, buffer)] = true;
+    int number = buffer_number(k, buffer);
+    k->kernel->written.at[number] = true;
     add_statement(
         k, current_depth(k),
         (Statement){.kind = STATEMENT_STORE, .buffer = buffer, .index = index, .value = value});

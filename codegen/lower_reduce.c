@@ -436,13 +436,7 @@ static Scalar *reduce_argument(KernelLowering *k, const Reduction *r, Scalar *co
         Scalar *step = begin_loop(b, LOOP_SERIAL, r->total - 1, loop_name(k));
         inner[0] = scalar_binary(b, SCALAR_ADD, step, scalar_position(b, 1));
         Scalar *x = reduced_element(k, r, index, inner), *before = scalar_local(b, best, zero);
-        Scalar *better;
-        if (r->type == TYPE_BOOL) {
-            better = scalar_binary(b, SCALAR_AND, scalar_binary(b, SCALAR_XOR, x, before),
-                                   largest ? x : before);
-        } else {
-            better = scalar_binary(b, largest ? SCALAR_GT : SCALAR_LT, x, before);
-        }
+        Scalar *better = scalar_binary(b, largest ? SCALAR_GT : SCALAR_LT, x, before);
         if (element_is_real(r->type)) {
             Scalar *is_nan = scalar_binary(b, SCALAR_NE, x, x);
             Scalar *was_not = scalar_binary(b, SCALAR_EQ, before, before);
