@@ -40,17 +40,22 @@ LLVMValueRef llvm_buffer(const Emitter *emitter, const Buffer *buffer) {
 
 // ---- loops
 
-// Metadata that asks for full unrolling of a loop.
-static LLVMMetadataRef loop_metadata(Emitter *emitter, const Loop *loop) {
+static LLVMMetadataRef metadata_word(Emitter *emitter, const char *word) {
+    LLVMMetadataRef name = LLVMMDStringInContext2(emitter->context, word, strlen(word));
+    return LLVMMDNodeInContext2(emitter->context, &name, 1);
+}
+
+// What LLVM may do to a loop: one that is written in vectors stays as it is.
+static LLVMMetadataRef loop_metadata(Emitter *emitter, bool is_vector) {
     LLVMContextRef context = emitter->context;
-    const char *hint = loop->kind == LOOP_UNROLL ? "llvm.loop.unroll.full" : NULL;
-    LLVMMetadataRef progress_name =
-        LLVMMDStringInContext2(context, "llvm.loop.mustprogress", strlen("llvm.loop.mustprogress"));
-    LLVMMetadataRef parts[3] = {NULL, LLVMMDNodeInContext2(context, &progress_name, 1), NULL};
+    LLVMMetadataRef parts[4] = {NULL, metadata_word(emitter, "llvm.loop.mustprogress")};
     size_t count = 2;
-    if (hint) {
-        LLVMMetadataRef name = LLVMMDStringInContext2(context, hint, strlen(hint));
-        parts[count++] = LLVMMDNodeInContext2(context, &name, 1);
+    if (is_vector) {
+        LLVMMetadataRef done[] = {LLVMMDStringInContext2(context, "llvm.loop.isvectorized",
+                                                         strlen("llvm.loop.isvectorized")),
+                                  LLVMValueAsMetadata(LLVMConstInt(emitter->i32, 1, 0))};
+        parts[count++] = LLVMMDNodeInContext2(context, done, 2);
+        parts[count++] = metadata_word(emitter, "llvm.loop.unroll.disable");
     }
     // A loop's metadata is distinct: its first operand is itself.
     LLVMMetadataRef placeholder = LLVMTemporaryMDNode(context, NULL, 0);
@@ -60,27 +65,44 @@ static LLVMMetadataRef loop_metadata(Emitter *emitter, const Loop *loop) {
     return node;
 }
 
-static void emit_loop(Emitter *emitter, const Loop *loop) {
+CountedLoop begin_counted_loop(Emitter *emitter, const char *name, LLVMValueRef first,
+                               LLVMValueRef end, int64_t step) {
     LLVMBuilderRef b = emitter->builder;
-    LLVMValueRef extent = llvm_scalar(emitter, loop->extent);
-    LLVMValueRef zero = constant_i64(emitter, 0);
     LLVMBasicBlockRef before = LLVMGetInsertBlock(b);
-    LLVMBasicBlockRef body = new_block(emitter, loop->name ? loop->name : "loop");
-    LLVMBasicBlockRef after = new_block(emitter, "after");
-    LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSGT, extent, zero, ""), body, after);
-    LLVMPositionBuilderAtEnd(b, body);
-    LLVMValueRef index = LLVMBuildPhi(b, emitter->i64, loop->name ? loop->name : "i");
-    emitter->scalars[loop->index->id] = index;
-    emit_llvm_block(emitter, &loop->body);
-    LLVMValueRef next = LLVMBuildNSWAdd(b, index, constant_i64(emitter, 1), "");
-    LLVMValueRef incoming[] = {zero, next};
-    LLVMBasicBlockRef from[] = {before, LLVMGetInsertBlock(b)};
-    LLVMAddIncoming(index, incoming, from, 2);
-    LLVMValueRef again =
-        LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, extent, ""), body, after);
+    CountedLoop loop = {.end = end, .step = step};
+    loop.body = new_block(emitter, name ? name : "loop");
+    loop.after = new_block(emitter, "after");
+    LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, first, end, ""), loop.body, loop.after);
+    LLVMPositionBuilderAtEnd(b, loop.body);
+    loop.index = LLVMBuildPhi(b, emitter->i64, name ? name : "i");
+    LLVMAddIncoming(loop.index, &first, &before, 1);
+    return loop;
+}
+
+void end_counted_loop(Emitter *emitter, const CountedLoop *loop, bool is_vector) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMValueRef next = LLVMBuildNSWAdd(b, loop->index, constant_i64(emitter, loop->step), "");
+    LLVMBasicBlockRef from = LLVMGetInsertBlock(b);
+    LLVMAddIncoming(loop->index, &next, &from, 1);
+    LLVMValueRef again = LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, loop->end, ""),
+                                         loop->body, loop->after);
     LLVMSetMetadata(again, LLVMGetMDKindIDInContext(emitter->context, "llvm.loop", 9),
-                    LLVMMetadataAsValue(emitter->context, loop_metadata(emitter, loop)));
-    LLVMPositionBuilderAtEnd(b, after);
+                    LLVMMetadataAsValue(emitter->context, loop_metadata(emitter, is_vector)));
+    LLVMPositionBuilderAtEnd(b, loop->after);
+}
+
+static void emit_loop(Emitter *emitter, const Loop *loop) {
+    bool is_vector = loop->kind == LOOP_VECTOR && emitter->vector_bytes > 0;
+    if (is_vector && emit_vector_loop(emitter, loop))
+        return;
+    if (loop->kind == LOOP_UNROLL && emitter->vector_bytes > 0 && emit_unrolled_loop(emitter, loop))
+        return;
+    emitter->has_scalar_loops |= is_vector;
+    CountedLoop counted = begin_counted_loop(emitter, loop->name, constant_i64(emitter, 0),
+                                             llvm_scalar(emitter, loop->extent), 1);
+    emitter->scalars[loop->index->id] = counted.index;
+    emit_llvm_block(emitter, &loop->body);
+    end_counted_loop(emitter, &counted, false);
 }
 
 static void emit_while(Emitter *emitter, const Statement *statement) {
@@ -158,8 +180,20 @@ static size_t buffer_bytes(const Buffer *buffer) {
     return (size_t)buffer->count * element_bytes(buffer->element);
 }
 
+// Statements in a vector loop that are not as elsewhere.
+static bool emit_lanes_statement(Emitter *emitter, const Statement *statement) {
+    switch (statement->kind) {
+    case STATEMENT_SCALAR: emit_lanes_scalar(emitter, statement->scalar); return true;
+    case STATEMENT_STORE: emit_lanes_store(emitter, statement); return true;
+    case STATEMENT_SET: emit_lanes_set(emitter, statement); return true;
+    default: return false;
+    }
+}
+
 static void emit_statement(Emitter *emitter, const Statement *statement) {
     LLVMBuilderRef b = emitter->builder;
+    if (emitter->width > 1 && emit_lanes_statement(emitter, statement))
+        return;
     switch (statement->kind) {
     case STATEMENT_SCALAR: emit_llvm_scalar(emitter, statement->scalar); return;
     case STATEMENT_STORE:
@@ -248,6 +282,9 @@ void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_cou
                          Local *const *locals, int local_count) {
     emitter->function = function;
     emitter->scalars = arena_array(emitter->arena, LLVMValueRef, scalar_count + 1);
+    emitter->lanes = arena_array(emitter->arena, Lane, scalar_count + 1);
+    emitter->scalar_count = scalar_count;
+    emitter->width = 1;
     memcpy(emitter->buffers, emitter->constants,
            (size_t)emitter->buffer_limit * sizeof *emitter->buffers);
     LLVMPositionBuilderAtEnd(emitter->builder, new_block(emitter, "entry"));
@@ -326,8 +363,12 @@ static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *
 }
 
 LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
-                               const Program *program, const char **error) {
+                               const Program *program, const CompileOptions *options,
+                               bool *has_scalar_loops, const char **error) {
     Emitter emitter = new_emitter(arena, context, program);
+    int registers;
+    if (options->level > 0)
+        target_vector_shape(&options->target, &emitter.vector_bytes, &registers);
     char *triple = LLVMGetTargetMachineTriple(machine);
     char *cpu = LLVMGetTargetMachineCPU(machine);
     char *features = LLVMGetTargetMachineFeatureString(machine);
@@ -342,6 +383,7 @@ LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetM
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
     emit_program(&emitter);
+    *has_scalar_loops = emitter.has_scalar_loops;
     LLVMDisposeBuilder(emitter.builder);
     char *message = NULL;
     if (!LLVMVerifyModule(emitter.module, LLVMReturnStatusAction, &message)) {

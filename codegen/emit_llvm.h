@@ -8,6 +8,18 @@
 
 #include "codegen/compile.h"
 
+// How a scalar in a vector loop differs from one iteration to the next.
+typedef enum LaneKind {
+    LANE_UNIFORM, // not at all
+    LANE_AFFINE,  // it grows by a constant; i64 only
+    LANE_VARYING,
+} LaneKind;
+
+typedef struct Lane {
+    LaneKind kind;
+    int64_t stride; // LANE_AFFINE
+} Lane;
+
 // State while one function is written. Pointers that depend on the function are indexed by id.
 typedef struct Emitter {
     Arena *arena;
@@ -25,13 +37,20 @@ typedef struct Emitter {
     // The function being written.
     LLVMValueRef function;
     bool returns_status;
-    LLVMValueRef *scalars; // by scalar id
+    LLVMValueRef *scalars; // by scalar id; vectors while `width` > 1, for LANE_VARYING ones
+    Lane *lanes;           // by scalar id: in the vector loop being written
+    int scalar_count;
+    int width;             // iterations that are written at once
+    int vector_bytes;      // of a register; 0: no vector is written
+    bool has_scalar_loops; // of LOOP_VECTOR kind: work for LLVM's vectoriser
     LLVMValueRef *locals;  // by local id
     LLVMValueRef *buffers; // by buffer id: pointers
     LLVMValueRef *arguments;
 } Emitter;
 
-LLVMTypeRef llvm_type(const Emitter *emitter, ElementType element);         // of values: bool is i1
+LLVMTypeRef llvm_type(const Emitter *emitter, ElementType element); // of values: bool is i1
+// llvm_type, or a vector of `width` of them.
+LLVMTypeRef lane_type(const Emitter *emitter, ElementType element);
 LLVMTypeRef llvm_storage_type(const Emitter *emitter, ElementType element); // in memory: bool is i8
 // The pointer of a buffer in the function being written.
 LLVMValueRef llvm_buffer(const Emitter *emitter, const Buffer *buffer);
@@ -39,11 +58,33 @@ LLVMValueRef llvm_buffer(const Emitter *emitter, const Buffer *buffer);
 LLVMValueRef llvm_scalar(Emitter *emitter, const Scalar *scalar);
 // Writes the instruction of a STATEMENT_SCALAR.
 void emit_llvm_scalar(Emitter *emitter, const Scalar *scalar);
+// The operator of a scalar on arguments that are given; not for what reads memory if width > 1.
+LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *args);
 void emit_llvm_block(Emitter *emitter, const Block *block);
 void emit_llvm_store(Emitter *emitter, ElementType element, LLVMValueRef base, LLVMValueRef index,
                      LLVMValueRef value);
 LLVMValueRef call_intrinsic(Emitter *emitter, const char *name, LLVMTypeRef overload,
                             LLVMValueRef *arguments, int count);
+// for (index = first; index < end; index += step), where end - first is a multiple of step.
+typedef struct CountedLoop {
+    LLVMValueRef index, end;
+    int64_t step;
+    LLVMBasicBlockRef body, after;
+} CountedLoop;
+
+CountedLoop begin_counted_loop(Emitter *emitter, const char *name, LLVMValueRef first,
+                               LLVMValueRef end, int64_t step);
+void end_counted_loop(Emitter *emitter, const CountedLoop *loop, bool is_vector);
+
+// emit_llvm_vector.c: a LOOP_VECTOR as vector instructions, or a LOOP_UNROLL as its iterations.
+// False, and nothing is written, if the loop is not fit for that.
+bool emit_vector_loop(Emitter *emitter, const Loop *loop);
+bool emit_unrolled_loop(Emitter *emitter, const Loop *loop);
+// Statements of the body of a vector loop, for `width` iterations at once.
+void emit_lanes_scalar(Emitter *emitter, const Scalar *scalar);
+void emit_lanes_store(Emitter *emitter, const Statement *statement);
+void emit_lanes_set(Emitter *emitter, const Statement *statement);
+
 // Starts writing `function`: its entry block, its locals, room for its scalars.
 void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_count,
                          Local *const *locals, int local_count);
@@ -63,9 +104,11 @@ LLVMTargetMachineRef make_target_machine(Arena *arena, const CompileOptions *opt
 // A message of LLVM as text of the arena; the message is disposed of.
 const char *take_message(Arena *arena, char *message);
 
-// The module of a program: triple and data layout set, verified, not optimised. NULL and *error on
-// failure. The caller disposes of it.
+// The module of a program: triple and data layout set, verified, not optimised. *has_scalar_loops:
+// there are loops that LLVM's vectoriser should look at. NULL and *error on failure. The caller
+// disposes of it.
 LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
-                               const Program *program, const char **error);
+                               const Program *program, const CompileOptions *options,
+                               bool *has_scalar_loops, const char **error);
 
 #endif

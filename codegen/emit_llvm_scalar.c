@@ -19,6 +19,11 @@ LLVMTypeRef llvm_storage_type(const Emitter *emitter, ElementType element) {
     return element == TYPE_BOOL ? emitter->i8 : llvm_type(emitter, element);
 }
 
+LLVMTypeRef lane_type(const Emitter *emitter, ElementType element) {
+    LLVMTypeRef type = llvm_type(emitter, element);
+    return emitter->width > 1 ? LLVMVectorType(type, (unsigned)emitter->width) : type;
+}
+
 LLVMValueRef constant_i64(const Emitter *emitter, int64_t value) {
     return LLVMConstInt(emitter->i64, (unsigned long long)value, 1);
 }
@@ -81,29 +86,39 @@ void emit_llvm_store(Emitter *emitter, ElementType element, LLVMValueRef base, L
 // Towards zero; 0 where the result does not fit and at NaN. The bounds are the reals next to the
 // first values that do not fit, so the comparisons are exact; the conversion's own result is used
 // only where it is defined.
+static LLVMValueRef lane_real(Emitter *emitter, ElementType type, double value) {
+    LLVMValueRef constant = LLVMConstReal(llvm_type(emitter, type), value);
+    if (emitter->width == 1)
+        return constant;
+    LLVMValueRef *items = arena_array(emitter->arena, LLVMValueRef, emitter->width);
+    for (int i = 0; i < emitter->width; i++)
+        items[i] = constant;
+    return LLVMConstVector(items, (unsigned)emitter->width);
+}
+
 static LLVMValueRef real_to_integer(Emitter *emitter, LLVMValueRef x, ElementType from,
                                     ElementType to) {
     LLVMBuilderRef b = emitter->builder;
-    LLVMTypeRef real = llvm_type(emitter, from), integer = llvm_type(emitter, to);
     double above = to == TYPE_I32 ? 0x1p31 : 0x1p63;
     bool exact = to == TYPE_I32 && from == TYPE_F64; // -2^31 - 0.5 is -2^31 towards zero
-    LLVMValueRef high = LLVMBuildFCmp(b, LLVMRealOLT, x, LLVMConstReal(real, above), "");
-    LLVMValueRef low = exact ? LLVMBuildFCmp(b, LLVMRealOGT, x, LLVMConstReal(real, -above - 1), "")
-                             : LLVMBuildFCmp(b, LLVMRealOGE, x, LLVMConstReal(real, -above), "");
-    LLVMValueRef converted = LLVMBuildFPToSI(b, x, integer, "");
+    LLVMValueRef high = LLVMBuildFCmp(b, LLVMRealOLT, x, lane_real(emitter, from, above), "");
+    LLVMValueRef low =
+        exact ? LLVMBuildFCmp(b, LLVMRealOGT, x, lane_real(emitter, from, -above - 1), "")
+              : LLVMBuildFCmp(b, LLVMRealOGE, x, lane_real(emitter, from, -above), "");
+    LLVMValueRef converted = LLVMBuildFPToSI(b, x, lane_type(emitter, to), "");
     return LLVMBuildSelect(b, LLVMBuildAnd(b, high, low, ""), converted,
-                           LLVMConstInt(integer, 0, 0), "");
+                           LLVMConstNull(lane_type(emitter, to)), "");
 }
 
 static LLVMValueRef cast(Emitter *emitter, LLVMValueRef x, ElementType from, ElementType to) {
     LLVMBuilderRef b = emitter->builder;
-    LLVMTypeRef type = llvm_type(emitter, to);
+    LLVMTypeRef type = lane_type(emitter, to);
     if (from == to)
         return x;
     if (to == TYPE_BOOL)
         return element_is_real(from)
                    ? LLVMBuildFCmp(b, LLVMRealUNE, x, LLVMConstNull(LLVMTypeOf(x)), "")
-                   : LLVMBuildIsNotNull(b, x, "");
+                   : LLVMBuildICmp(b, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
     if (element_is_real(from) && element_is_real(to))
         return LLVMBuildFPCast(b, x, type, "");
     if (element_is_real(from))
@@ -202,9 +217,9 @@ static const char *rounding_intrinsic(ScalarOp op) {
     }
 }
 
-static LLVMValueRef compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *args) {
+LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *args) {
     LLVMBuilderRef b = emitter->builder;
-    LLVMTypeRef type = llvm_type(emitter, scalar->type);
+    LLVMTypeRef type = lane_type(emitter, scalar->type);
     bool real = element_is_real(scalar->type);
     switch (scalar->op) {
     case SCALAR_LOAD:
@@ -258,5 +273,5 @@ void emit_llvm_scalar(Emitter *emitter, const Scalar *scalar) {
     LLVMValueRef args[3] = {NULL, NULL, NULL};
     for (int i = 0; i < scalar->arg_count; i++)
         args[i] = llvm_scalar(emitter, scalar->args[i]);
-    emitter->scalars[scalar->id] = compute(emitter, scalar, args);
+    emitter->scalars[scalar->id] = llvm_compute(emitter, scalar, args);
 }

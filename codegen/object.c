@@ -2,6 +2,7 @@
 // has a context and a target machine of its own, so threads may compile at once.
 #include <llvm-c/Error.h>
 #include <llvm-c/Transforms/PassBuilder.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codegen/emit_llvm.h"
@@ -12,6 +13,7 @@ typedef struct Compilation {
     LLVMContextRef context;
     LLVMTargetMachineRef machine;
     LLVMModuleRef module;
+    bool has_scalar_loops;
     const char *complaint;
 } Compilation;
 
@@ -32,21 +34,30 @@ static void end_compilation(Compilation *compilation) {
         LLVMContextDispose(compilation->context);
 }
 
-static const char *pipeline_of(int level) {
-    switch (level) {
-    case 0: return "default<O0>";
-    case 1: return "default<O1>";
-    case 2: return "default<O2>";
-    default: return "default<O3>";
-    }
+// Lowering has fused, tiled and hoisted, and vector loops are vectors already, so that little is
+// left to do but to put locals into registers. Loops that stayed scalar are for LLVM's vectoriser.
+static const char *pipeline_of(const Compilation *compilation, int level) {
+    if (getenv("PIPE"))
+        return getenv("PIPE");
+    if (level == 0)
+        return "default<O0>";
+    if (level == 1)
+        return "function(sroa,early-cse,simplifycfg)";
+    if (level >= 3)
+        return "default<O3>";
+    if (compilation->has_scalar_loops)
+        return "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
+               "loop-mssa(licm),loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg)";
+    return "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
+           "loop-mssa(licm))";
 }
 
 static bool run_passes(Compilation *compilation, int level, const char **error) {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
     LLVMPassBuilderOptionsSetLoopVectorization(options, level >= 2);
     LLVMPassBuilderOptionsSetSLPVectorization(options, level >= 2);
-    LLVMErrorRef failure =
-        LLVMRunPasses(compilation->module, pipeline_of(level), compilation->machine, options);
+    LLVMErrorRef failure = LLVMRunPasses(compilation->module, pipeline_of(compilation, level),
+                                         compilation->machine, options);
     LLVMDisposePassBuilderOptions(options);
     if (failure == LLVMErrorSuccess)
         return true;
@@ -65,8 +76,8 @@ static bool begin_compilation(Compilation *compilation, Arena *arena, const Prog
         return false;
     compilation->context = LLVMContextCreate();
     LLVMContextSetDiagnosticHandler(compilation->context, note_diagnostic, compilation);
-    compilation->module =
-        emit_llvm_module(arena, compilation->context, compilation->machine, program, error);
+    compilation->module = emit_llvm_module(arena, compilation->context, compilation->machine,
+                                           program, options, &compilation->has_scalar_loops, error);
     if (compilation->module && run_passes(compilation, options->level, error))
         return true;
     end_compilation(compilation);

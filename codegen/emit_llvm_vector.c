@@ -1,0 +1,478 @@
+// Vector loops: a LOOP_VECTOR becomes explicit vector instructions, `width` iterations at a time,
+// wherever its body allows that; other loops stay scalar, for LLVM's own vectoriser to try.
+//
+// Every scalar of the body is classified. The same for all iterations (UNIFORM) or growing by a
+// constant from one to the next (AFFINE), it stays scalar: the value of the block's first
+// iteration. Only what differs otherwise (VARYING) is a vector. Iterations are independent, so each
+// statement may run for all iterations of a block before the next one starts.
+#include <string.h>
+
+#include "codegen/emit_llvm.h"
+
+enum {
+    MOST_STRAIGHT_BLOCKS = 4, // of vectors, without a loop
+    MOST_LOCAL_BLOCKS = 16,   // the same if locals are used, which must not be indexed by a loop
+    LARGEST_BODY = 16,        // statements that are repeated to lengthen a loop's body
+    MOST_UNROLLED = 64,       // iterations of a LOOP_UNROLL
+};
+
+// ---- classification
+
+typedef struct VectorPlan {
+    Emitter *emitter;
+    const Loop *loop;
+    bool possible;
+    bool uses_locals;
+    int widest;     // bytes of the largest varying element
+    int statements; // work in the body
+} VectorPlan;
+
+static LaneKind kind_of(const VectorPlan *plan, const Scalar *scalar) {
+    if (scalar->op == SCALAR_CONSTANT || scalar->op == SCALAR_ARGUMENT)
+        return LANE_UNIFORM;
+    return plan->emitter->lanes[scalar->id].kind;
+}
+
+static int64_t stride_of(const VectorPlan *plan, const Scalar *scalar) {
+    return kind_of(plan, scalar) == LANE_AFFINE ? plan->emitter->lanes[scalar->id].stride : 0;
+}
+
+static bool all_uniform(const VectorPlan *plan, const Scalar *scalar) {
+    for (int i = 0; i < scalar->arg_count; i++)
+        if (kind_of(plan, scalar->args[i]) != LANE_UNIFORM)
+            return false;
+    return true;
+}
+
+static bool is_varying(const VectorPlan *plan, const Scalar *scalar) {
+    return kind_of(plan, scalar) == LANE_VARYING;
+}
+
+static Lane affine(int64_t stride) {
+    return (Lane){stride ? LANE_AFFINE : LANE_UNIFORM, stride};
+}
+
+static bool fits(int64_t stride) {
+    return stride > -(INT64_C(1) << 31) && stride < INT64_C(1) << 31;
+}
+
+// Sums of affine i64 values and products with constants.
+static Lane classify_index(const VectorPlan *plan, const Scalar *scalar) {
+    const Lane varying = {LANE_VARYING, 0};
+    const Scalar *x = scalar->args[0], *y = scalar->args[1];
+    if (is_varying(plan, x) || (y && is_varying(plan, y)))
+        return varying;
+    int64_t s = stride_of(plan, x), t = y ? stride_of(plan, y) : 0;
+    if (!fits(s) || !fits(t))
+        return varying;
+    switch (scalar->op) {
+    case SCALAR_ADD: return affine(s + t);
+    case SCALAR_SUB: return affine(s - t);
+    case SCALAR_NEG: return affine(-s);
+    case SCALAR_MUL:
+        if (y->op == SCALAR_CONSTANT && fits(y->integer))
+            return affine(s * y->integer);
+        if (x->op == SCALAR_CONSTANT && fits(x->integer))
+            return affine(t * x->integer);
+        return varying;
+    default: return varying;
+    }
+}
+
+static Lane classify_local(VectorPlan *plan, const Scalar *scalar) {
+    const Scalar *index = scalar->args[0];
+    plan->uses_locals = true;
+    if (index == NULL || kind_of(plan, index) == LANE_UNIFORM)
+        return (Lane){LANE_UNIFORM, 0};
+    if (stride_of(plan, index) != 1)
+        plan->possible = false;
+    return (Lane){LANE_VARYING, 0};
+}
+
+static Lane classify(VectorPlan *plan, const Scalar *scalar) {
+    if (scalar->op == SCALAR_LOCAL)
+        return classify_local(plan, scalar);
+    if (all_uniform(plan, scalar))
+        return (Lane){LANE_UNIFORM, 0};
+    if (scalar->type == TYPE_I64 && scalar->op != SCALAR_LOAD) {
+        Lane lane = classify_index(plan, scalar);
+        if (lane.kind != LANE_VARYING)
+            return lane;
+    }
+    bool divides = scalar->op == SCALAR_DIV || scalar->op == SCALAR_REMAINDER;
+    if (scalar->op == SCALAR_LIBM || (divides && element_is_integer(scalar->type)))
+        plan->possible = false;
+    return (Lane){LANE_VARYING, 0};
+}
+
+static void note_width(VectorPlan *plan, ElementType type) {
+    int bytes = type == TYPE_BOOL ? 1 : (int)element_bytes(type);
+    plan->widest = bytes > plan->widest ? bytes : plan->widest;
+}
+
+// `flag = flag or condition` for a bool local, which holds for all iterations together.
+static bool is_flag_update(const Statement *statement) {
+    const Scalar *value = statement->value;
+    return statement->kind == STATEMENT_SET && statement->local->count == 1 &&
+           statement->local->type == TYPE_BOOL && value->op == SCALAR_OR &&
+           value->args[0]->op == SCALAR_LOCAL && value->args[0]->local == statement->local;
+}
+
+static void plan_set(VectorPlan *plan, const Statement *statement) {
+    plan->uses_locals = true;
+    if (is_flag_update(statement))
+        return;
+    if (statement->index == NULL || stride_of(plan, statement->index) != 1)
+        plan->possible = false;
+    note_width(plan, statement->local->type);
+}
+
+static void plan_block(VectorPlan *plan, const Block *block);
+
+static void plan_statement(VectorPlan *plan, const Statement *statement) {
+    plan->statements++;
+    switch (statement->kind) {
+    case STATEMENT_SCALAR: {
+        const Scalar *scalar = statement->scalar;
+        Lane lane = classify(plan, scalar);
+        plan->emitter->lanes[scalar->id] = lane;
+        if (lane.kind == LANE_VARYING)
+            note_width(plan, scalar->type);
+        return;
+    }
+    case STATEMENT_STORE:
+        if (kind_of(plan, statement->index) == LANE_UNIFORM)
+            plan->possible = false;
+        note_width(plan, statement->buffer->element);
+        return;
+    case STATEMENT_SET: plan_set(plan, statement); return;
+    case STATEMENT_PRESENT: plan_block(plan, &statement->body); return;
+    case STATEMENT_IF:
+        if (kind_of(plan, statement->condition) != LANE_UNIFORM)
+            plan->possible = false;
+        plan_block(plan, &statement->body);
+        plan_block(plan, &statement->otherwise);
+        return;
+    case STATEMENT_LOOP:
+    case STATEMENT_WHILE:
+    case STATEMENT_CALL:
+    case STATEMENT_FAIL:
+    case STATEMENT_COPY:
+    case STATEMENT_ZERO: plan->possible = false; return;
+    }
+}
+
+static void plan_block(VectorPlan *plan, const Block *block) {
+    for (int i = 0; plan->possible && i < block->statements.count; i++)
+        plan_statement(plan, block->statements.at[i]);
+}
+
+// Uses of `scalar` in the statements of a block.
+static int count_uses(const Block *block, const Scalar *scalar) {
+    int uses = 0;
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *statement = block->statements.at[i];
+        if (statement->kind == STATEMENT_SCALAR)
+            for (int j = 0; j < statement->scalar->arg_count; j++)
+                uses += statement->scalar->args[j] == scalar;
+        uses += statement->index == scalar;
+        uses += statement->value == scalar;
+        uses += statement->condition == scalar;
+        uses += count_uses(&statement->body, scalar) + count_uses(&statement->otherwise, scalar);
+    }
+    return uses;
+}
+
+// Is `scalar` read for the update of a flag, and for nothing else?
+static bool is_flag_read(const Block *block, const Block *all, const Scalar *scalar) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *statement = block->statements.at[i];
+        if (statement->kind == STATEMENT_SET && is_flag_update(statement) &&
+            statement->value->args[0] == scalar)
+            return count_uses(all, scalar) == 1 && count_uses(all, statement->value) == 1;
+        if (is_flag_read(&statement->body, all, scalar) ||
+            is_flag_read(&statement->otherwise, all, scalar))
+            return true;
+    }
+    return false;
+}
+
+static bool sets_local(const Block *block, const Local *local) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *statement = block->statements.at[i];
+        if ((statement->kind == STATEMENT_SET && statement->local == local) ||
+            sets_local(&statement->body, local) || sets_local(&statement->otherwise, local))
+            return true;
+    }
+    return false;
+}
+
+// What is read at an index that all iterations share must not be set in the loop: it would depend
+// on the order of the iterations. Flags may be.
+static bool locals_are_separate(const VectorPlan *plan, const Block *block) {
+    const Block *all = &plan->loop->body;
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *statement = block->statements.at[i];
+        const Scalar *scalar = statement->scalar;
+        if (statement->kind == STATEMENT_SCALAR && scalar->op == SCALAR_LOCAL &&
+            kind_of(plan, scalar) == LANE_UNIFORM && sets_local(all, scalar->local) &&
+            !is_flag_read(all, all, scalar))
+            return false;
+        if (!locals_are_separate(plan, &statement->body) ||
+            !locals_are_separate(plan, &statement->otherwise))
+            return false;
+    }
+    return true;
+}
+
+static VectorPlan make_plan(Emitter *emitter, const Loop *loop) {
+    VectorPlan plan = {.emitter = emitter, .loop = loop, .possible = true};
+    emitter->lanes[loop->index->id] = (Lane){LANE_AFFINE, 1};
+    plan_block(&plan, &loop->body);
+    if (plan.possible && !locals_are_separate(&plan, &loop->body))
+        plan.possible = false;
+    if (plan.widest == 0)
+        plan.possible = false;
+    return plan;
+}
+
+// ---- lanes
+
+static LLVMTypeRef vector_of(const Emitter *emitter, LLVMTypeRef element) {
+    return LLVMVectorType(element, (unsigned)emitter->width);
+}
+
+static LLVMValueRef splat(Emitter *emitter, LLVMValueRef value) {
+    LLVMTypeRef type = vector_of(emitter, LLVMTypeOf(value));
+    if (LLVMIsConstant(value)) {
+        LLVMValueRef *items = arena_array(emitter->arena, LLVMValueRef, emitter->width);
+        for (int i = 0; i < emitter->width; i++)
+            items[i] = value;
+        return LLVMConstVector(items, (unsigned)emitter->width);
+    }
+    LLVMValueRef none = LLVMGetPoison(type);
+    LLVMValueRef first =
+        LLVMBuildInsertElement(emitter->builder, none, value, LLVMConstInt(emitter->i64, 0, 0), "");
+    LLVMTypeRef mask = vector_of(emitter, emitter->i32);
+    return LLVMBuildShuffleVector(emitter->builder, first, none, LLVMConstNull(mask), "");
+}
+
+static LLVMValueRef add_steps(Emitter *emitter, LLVMValueRef vector, int64_t stride) {
+    LLVMValueRef *steps = arena_array(emitter->arena, LLVMValueRef, emitter->width);
+    for (int i = 0; i < emitter->width; i++)
+        steps[i] = constant_i64(emitter, i * stride);
+    return LLVMBuildAdd(emitter->builder, vector, LLVMConstVector(steps, (unsigned)emitter->width),
+                        "");
+}
+
+// The scalar's value in every lane.
+static LLVMValueRef lanes_of(Emitter *emitter, const Scalar *scalar) {
+    LLVMValueRef value = llvm_scalar(emitter, scalar);
+    if (scalar->op == SCALAR_CONSTANT || scalar->op == SCALAR_ARGUMENT)
+        return splat(emitter, value);
+    Lane lane = emitter->lanes[scalar->id];
+    switch (lane.kind) {
+    case LANE_UNIFORM: return splat(emitter, value);
+    case LANE_AFFINE: return add_steps(emitter, splat(emitter, value), lane.stride);
+    case LANE_VARYING: return value;
+    }
+    unreachable("lane kind %d", (int)lane.kind);
+}
+
+static Lane lane_of(const Emitter *emitter, const Scalar *scalar) {
+    bool everywhere = scalar->op == SCALAR_CONSTANT || scalar->op == SCALAR_ARGUMENT;
+    return everywhere ? (Lane){LANE_UNIFORM, 0} : emitter->lanes[scalar->id];
+}
+
+static bool is_contiguous(Lane lane) {
+    return lane.kind == LANE_AFFINE && lane.stride == 1;
+}
+
+static LLVMValueRef pointer_to(Emitter *emitter, ElementType element, LLVMValueRef base,
+                               LLVMValueRef index) {
+    return LLVMBuildInBoundsGEP2(emitter->builder, llvm_storage_type(emitter, element), base,
+                                 &index, 1, "");
+}
+
+static LLVMValueRef call_masked(Emitter *emitter, const char *name, LLVMTypeRef data,
+                                LLVMTypeRef pointers, LLVMValueRef *arguments, unsigned count) {
+    LLVMTypeRef overloads[] = {data, pointers};
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(emitter->module, id, overloads, 2);
+    LLVMTypeRef type = LLVMIntrinsicGetType(emitter->context, id, overloads, 2);
+    return LLVMBuildCall2(emitter->builder, type, function, arguments, count, "");
+}
+
+static LLVMValueRef all_lanes(Emitter *emitter) {
+    return LLVMConstAllOnes(vector_of(emitter, emitter->i1));
+}
+
+static LLVMValueRef element_alignment(Emitter *emitter, ElementType element) {
+    return LLVMConstInt(emitter->i32, element_bytes(element), 0);
+}
+
+static LLVMValueRef load_lanes(Emitter *emitter, ElementType element, LLVMValueRef base,
+                               const Scalar *index) {
+    LLVMTypeRef type = vector_of(emitter, llvm_storage_type(emitter, element));
+    LLVMValueRef value;
+    if (is_contiguous(lane_of(emitter, index))) {
+        LLVMValueRef place = pointer_to(emitter, element, base, llvm_scalar(emitter, index));
+        value = LLVMBuildLoad2(emitter->builder, type, place, "");
+        LLVMSetAlignment(value, (unsigned)element_bytes(element));
+    } else {
+        LLVMValueRef places = pointer_to(emitter, element, base, lanes_of(emitter, index));
+        LLVMValueRef arguments[] = {places, element_alignment(emitter, element), all_lanes(emitter),
+                                    LLVMGetPoison(type)};
+        value = call_masked(emitter, "llvm.masked.gather", type, LLVMTypeOf(places), arguments, 4);
+    }
+    if (element != TYPE_BOOL)
+        return value;
+    return LLVMBuildICmp(emitter->builder, LLVMIntNE, value, LLVMConstNull(type), "");
+}
+
+static void store_lanes(Emitter *emitter, ElementType element, LLVMValueRef base,
+                        const Scalar *index, LLVMValueRef value) {
+    if (element == TYPE_BOOL)
+        value = LLVMBuildZExt(emitter->builder, value, vector_of(emitter, emitter->i8), "");
+    if (is_contiguous(lane_of(emitter, index))) {
+        LLVMValueRef place = pointer_to(emitter, element, base, llvm_scalar(emitter, index));
+        LLVMSetAlignment(LLVMBuildStore(emitter->builder, value, place),
+                         (unsigned)element_bytes(element));
+        return;
+    }
+    LLVMValueRef places = pointer_to(emitter, element, base, lanes_of(emitter, index));
+    LLVMValueRef arguments[] = {value, places, element_alignment(emitter, element),
+                                all_lanes(emitter)};
+    call_masked(emitter, "llvm.masked.scatter", LLVMTypeOf(value), LLVMTypeOf(places), arguments,
+                4);
+}
+
+void emit_lanes_scalar(Emitter *emitter, const Scalar *scalar) {
+    int width = emitter->width;
+    if (emitter->lanes[scalar->id].kind != LANE_VARYING) {
+        emitter->width = 1;
+        emit_llvm_scalar(emitter, scalar);
+        emitter->width = width;
+        return;
+    }
+    LLVMValueRef value;
+    if (scalar->op == SCALAR_LOAD) {
+        value = load_lanes(emitter, scalar->type, llvm_buffer(emitter, scalar->buffer),
+                           scalar->args[0]);
+    } else if (scalar->op == SCALAR_LOCAL) {
+        value =
+            load_lanes(emitter, scalar->type, emitter->locals[scalar->local->id], scalar->args[0]);
+    } else {
+        LLVMValueRef args[3] = {NULL, NULL, NULL};
+        for (int i = 0; i < scalar->arg_count; i++)
+            args[i] = lanes_of(emitter, scalar->args[i]);
+        value = llvm_compute(emitter, scalar, args);
+    }
+    emitter->scalars[scalar->id] = value;
+}
+
+void emit_lanes_store(Emitter *emitter, const Statement *statement) {
+    store_lanes(emitter, statement->buffer->element, llvm_buffer(emitter, statement->buffer),
+                statement->index, lanes_of(emitter, statement->value));
+}
+
+// The flag holds if it held before or the condition holds in any lane.
+static void update_flag(Emitter *emitter, const Statement *statement) {
+    LLVMValueRef condition = lanes_of(emitter, statement->value->args[1]);
+    LLVMValueRef any =
+        call_intrinsic(emitter, "llvm.vector.reduce.or", LLVMTypeOf(condition), &condition, 1);
+    LLVMValueRef before = llvm_scalar(emitter, statement->value->args[0]);
+    LLVMValueRef now = LLVMBuildOr(emitter->builder, before, any, "");
+    emit_llvm_store(emitter, TYPE_BOOL, emitter->locals[statement->local->id], NULL, now);
+}
+
+void emit_lanes_set(Emitter *emitter, const Statement *statement) {
+    if (is_flag_update(statement)) {
+        update_flag(emitter, statement);
+        return;
+    }
+    store_lanes(emitter, statement->local->type, emitter->locals[statement->local->id],
+                statement->index, lanes_of(emitter, statement->value));
+}
+
+// ---- loops
+
+// The body for `width` iterations from `start` on.
+static void emit_iterations(Emitter *emitter, const Loop *loop, LLVMValueRef start, int width) {
+    emitter->scalars[loop->index->id] = start;
+    emitter->width = width;
+    emit_llvm_block(emitter, &loop->body);
+    emitter->width = 1;
+}
+
+// Iterations first .. first + count - 1 one after the other, the last ones in narrower vectors.
+static void emit_straight(Emitter *emitter, const Loop *loop, int64_t first, int64_t count,
+                          int width) {
+    while (count > 0) {
+        while (width > count)
+            width /= 2;
+        emit_iterations(emitter, loop, constant_i64(emitter, first), width);
+        first += width;
+        count -= width;
+    }
+}
+
+static void emit_constant_loop(Emitter *emitter, const VectorPlan *plan, int64_t extent,
+                               int width) {
+    int64_t straight = plan->uses_locals ? MOST_LOCAL_BLOCKS : MOST_STRAIGHT_BLOCKS;
+    if (extent <= straight * width) {
+        emit_straight(emitter, plan->loop, 0, extent, width);
+        return;
+    }
+    int repeats = plan->statements <= LARGEST_BODY / 4   ? 4
+                  : plan->statements <= LARGEST_BODY / 2 ? 2
+                                                         : 1;
+    int64_t step = (int64_t)width * repeats, in_loop = extent - extent % step;
+    CountedLoop counted = begin_counted_loop(emitter, plan->loop->name, constant_i64(emitter, 0),
+                                             constant_i64(emitter, in_loop), step);
+    for (int i = 0; i < repeats; i++) {
+        LLVMValueRef offset = constant_i64(emitter, (int64_t)i * width);
+        emit_iterations(emitter, plan->loop,
+                        LLVMBuildNSWAdd(emitter->builder, counted.index, offset, ""), width);
+    }
+    end_counted_loop(emitter, &counted, true);
+    emit_straight(emitter, plan->loop, in_loop, extent % step, width);
+}
+
+static void emit_open_loop(Emitter *emitter, const VectorPlan *plan, int width) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMValueRef extent = llvm_scalar(emitter, plan->loop->extent);
+    LLVMValueRef in_loop = LLVMBuildAnd(b, extent, constant_i64(emitter, -(int64_t)width), "");
+    CountedLoop counted =
+        begin_counted_loop(emitter, plan->loop->name, constant_i64(emitter, 0), in_loop, width);
+    emit_iterations(emitter, plan->loop, counted.index, width);
+    end_counted_loop(emitter, &counted, true);
+    counted = begin_counted_loop(emitter, plan->loop->name, in_loop, extent, 1);
+    emit_iterations(emitter, plan->loop, counted.index, 1);
+    end_counted_loop(emitter, &counted, true);
+}
+
+bool emit_vector_loop(Emitter *emitter, const Loop *loop) {
+    check(emitter->width == 1, "a vector loop in a vector loop");
+    VectorPlan plan = make_plan(emitter, loop);
+    if (!plan.possible) {
+        memset(emitter->lanes, 0, (size_t)emitter->scalar_count * sizeof *emitter->lanes);
+        return false;
+    }
+    int width = emitter->vector_bytes / plan.widest;
+    if (loop->extent->op == SCALAR_CONSTANT)
+        emit_constant_loop(emitter, &plan, loop->extent->integer, width);
+    else
+        emit_open_loop(emitter, &plan, width);
+    return true;
+}
+
+bool emit_unrolled_loop(Emitter *emitter, const Loop *loop) {
+    if (loop->extent->op != SCALAR_CONSTANT || loop->extent->integer > MOST_UNROLLED)
+        return false;
+    for (int64_t i = 0; i < loop->extent->integer; i++) {
+        emitter->scalars[loop->index->id] = constant_i64(emitter, i);
+        emit_llvm_block(emitter, &loop->body);
+    }
+    return true;
+}
