@@ -122,8 +122,13 @@ static void find_free(Residuals *it) {
 }
 
 // Operators whose operand takes no more room than their result.
-static bool only_moves(Op op) {
-    return op == OP_broadcast || op == OP_reshape || op == OP_transpose || op == OP_detach;
+static bool only_moves(const Inst *inst) {
+    if (inst->op == OP_cast) {
+        return element_bytes(inst->operands[0]->type.element) <=
+               element_bytes(inst->results[0]->type.element);
+    }
+    return inst->op == OP_broadcast || inst->op == OP_reshape || inst->op == OP_transpose ||
+           inst->op == OP_detach;
 }
 
 static bool operands_are_there(const Residuals *it, const Inst *inst) {
@@ -142,8 +147,8 @@ static void find_derived(Residuals *it) {
             continue;
         }
         unsigned char *state = &it->state[inst->results[0]->id];
-        bool derived = only_moves(inst->op) || (is_cheap(inst) && op_info(inst->op)->elementwise &&
-                                                operands_are_there(it, inst));
+        bool derived = only_moves(inst) || (is_cheap(inst) && op_info(inst->op)->elementwise &&
+                                            operands_are_there(it, inst));
         if (derived || (*state & FREE)) {
             *state |= DERIVED;
             for (int i = 0; i < inst->operand_count; i++) {
