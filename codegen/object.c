@@ -2,7 +2,6 @@
 // has a context and a target machine of its own, so threads may compile at once.
 #include <llvm-c/Error.h>
 #include <llvm-c/Transforms/PassBuilder.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "codegen/emit_llvm.h"
@@ -37,8 +36,6 @@ static void end_compilation(Compilation *compilation) {
 // Lowering has fused, tiled and hoisted, and vector loops are vectors already, so that little is
 // left to do but to put locals into registers. Loops that stayed scalar are for LLVM's vectoriser.
 static const char *pipeline_of(const Compilation *compilation, int level) {
-    if (getenv("PIPE"))
-        return getenv("PIPE");
     if (level == 0)
         return "default<O0>";
     if (level == 1)
