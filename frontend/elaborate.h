@@ -35,6 +35,7 @@ typedef struct ElaborateOptions {
 typedef struct ElaboratedProgram {
     Module *module;
     VEC(Model *) models; // of the file itself, in its order
+    bool has_gaps; // some dimension has no value: what depends on it, perhaps an output, is missing
 } ElaboratedProgram;
 
 // False after errors were reported. Functions that no model calls are checked too. A binding of a

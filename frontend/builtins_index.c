@@ -1,0 +1,356 @@
+// Functions that take or store elements at indices.
+#include "frontend/builtins.h"
+
+#include <inttypes.h>
+
+// An index tensor, i64, with the size added to negative indices.
+static Value *index_at(Call *call, int index, const Dim *size) {
+    Value *value = tensor_at(call, index);
+    if (!element_is_integer(value->type.element)) {
+        Diag *diag = report(call->e, call->spans[index], "%s needs %s to be of integers, got %s",
+                            builtin_name(call->builtin), call->names[index],
+                            show_value_type(call->e, value));
+        hint(call->e, diag, "convert it: cast(x, i64)");
+        return NULL;
+    }
+    return size == NULL ? build_cast(&call->e->builder, value, TYPE_I64)
+                        : wrap_index(call->e, value, size);
+}
+
+static bool needs_axes(Call *call, const Value *x) {
+    if (x->type.rank == 0) {
+        report(call->e, call->span, "%s needs a tensor with axes, got a scalar",
+               builtin_name(call->builtin));
+        return false;
+    }
+    return true;
+}
+
+// gather and scatter: the index may be smaller than x along the other axes.
+static bool fits_inside(Call *call, const Value *x, const Value *index, int axis) {
+    Elaborator *e = call->e;
+    if (x->type.rank != index->type.rank) {
+        report(e, call->span, "%s needs an index with as many axes as x, got %s for %s",
+               builtin_name(call->builtin), show_value_type(e, index), show_value_type(e, x));
+        return false;
+    }
+    for (int i = 0; i < x->type.rank; i++) {
+        const Dim *room = dim_subtract(e->module->dims, x->type.dims[i], index->type.dims[i]);
+        if (i != axis && (room == NULL || !dim_is_at_least(e->module->dims, room, 0))) {
+            report_sizes(e, call->span, !type_is_static(x->type) || !type_is_static(index->type),
+                         "%s: the index %s is larger than %s along axis %d",
+                         builtin_name(call->builtin), show_value_type(e, index),
+                         show_value_type(e, x), i);
+            return false;
+        }
+    }
+    return true;
+}
+
+Val builtin_gather(Call *call) {
+    Value *x = tensor_at(call, 0), *index = tensor_at(call, 2);
+    int axis;
+    if (!axis_at(call, 1, x->type.rank, &axis) || !needs_axes(call, x) ||
+        !fits_inside(call, x, index, axis)) {
+        return error_val();
+    }
+    index = index_at(call, 2, NULL);
+    return index == NULL ? error_val() : tensor_val(gather_axis(call, x, axis, index));
+}
+
+Val builtin_take_along_dim(Call *call) {
+    Elaborator *e = call->e;
+    Value *x = tensor_at(call, 0);
+    int axis = 0;
+    if (!is_given(call, 2)) {
+        const Dim **dims;
+        Dims flat = make_dims(e, 1, &dims);
+        dims[0] = type_size(e->module->dims, x->type);
+        x = reshape_value(e, x, flat);
+        Value *index = index_at(call, 1, dims[0]);
+        if (index == NULL) {
+            return error_val();
+        }
+        Dims length = make_dims(e, 1, &dims);
+        dims[0] = type_size(e->module->dims, index->type);
+        return tensor_val(gather_axis(call, x, 0, reshape_value(e, index, length)));
+    }
+    if (!axis_at(call, 2, x->type.rank, &axis) || !needs_axes(call, x)) {
+        return error_val();
+    }
+    Value *index = index_at(call, 1, x->type.dims[axis]);
+    if (index == NULL) {
+        return error_val();
+    }
+    if (index->type.rank != x->type.rank) {
+        report(e, call->spans[1], "take_along_dim needs indices with %d axes, got %s", x->type.rank,
+               show_value_type(e, index));
+        return error_val();
+    }
+    const Dim *one = constant_of(call, 1);
+    Type x_rest = {x->type.element, x->type.rank, shape_replacing(call, x->type, axis, one).at};
+    Type index_rest = {TYPE_I64, x->type.rank, shape_replacing(call, index->type, axis, one).at};
+    Dims rest;
+    if (!broadcast_shapes(e, call->span, "take_along_dim", x_rest, index_rest, &rest)) {
+        return error_val();
+    }
+    Type joined = {TYPE_I64, rest.count, rest.at};
+    x = broadcast_value(e, x, shape_replacing(call, joined, axis, x->type.dims[axis]));
+    index = broadcast_value(e, index, shape_replacing(call, joined, axis, index->type.dims[axis]));
+    return tensor_val(gather_axis(call, x, axis, index));
+}
+
+// A vector of indices (a scalar counts as one), spread over the shape of the slices it names.
+static Value *slices_index(Call *call, Value *x, int axis, int argument, Dims *shape) {
+    Elaborator *e = call->e;
+    Value *index = index_at(call, argument, NULL);
+    if (index == NULL) {
+        return NULL;
+    }
+    if (index->type.rank == 0) {
+        const Dim **dims;
+        Dims one = make_dims(e, 1, &dims);
+        dims[0] = constant_of(call, 1);
+        index = reshape_value(e, index, one);
+    }
+    if (index->type.rank != 1) {
+        report(e, call->spans[argument], "%s needs an index with one axis, got %s",
+               builtin_name(call->builtin), show_value_type(e, index));
+        return NULL;
+    }
+    *shape = shape_replacing(call, x->type, axis, index->type.dims[0]);
+    return build_broadcast(&e->builder, index, *shape, &axis);
+}
+
+Val builtin_index_select(Call *call) {
+    Value *x = tensor_at(call, 0);
+    int axis;
+    Dims shape;
+    if (!axis_at(call, 1, x->type.rank, &axis) || !needs_axes(call, x)) {
+        return error_val();
+    }
+    Value *index = slices_index(call, x, axis, 2, &shape);
+    return index == NULL ? error_val() : tensor_val(gather_axis(call, x, axis, index));
+}
+
+Val builtin_select(Call *call) {
+    Elaborator *e = call->e;
+    Value *x = tensor_at(call, 0);
+    int axis;
+    if (!axis_at(call, 1, x->type.rank, &axis) || !needs_axes(call, x)) {
+        return error_val();
+    }
+    Dims shape = shape_without(call, x->type, axis);
+    if (!is_tensor(call->at[2])) {
+        const Dim *index;
+        int64_t number, size;
+        if (!val_to_dim(e, call->at[2], call->spans[2], "an index", &index)) {
+            return error_val();
+        }
+        if (dim_is_constant(index, &number) && dim_is_constant(x->type.dims[axis], &size) &&
+            (number < -size || number >= size)) {
+            report(e, call->spans[2],
+                   "index %" PRId64 " is out of range for axis %d with size %" PRId64, number, axis,
+                   size);
+            return error_val();
+        }
+        if (dim_is_constant(index, &number) && number < 0) {
+            index = dim_add(e->module->dims, index, x->type.dims[axis]);
+        }
+        const Dim *stop = dim_add(e->module->dims, index, constant_of(call, 1));
+        return tensor_val(reshape_value(e, slice_axis(call, x, axis, index, stop, 1), shape));
+    }
+    Value *index = index_at(call, 2, x->type.dims[axis]);
+    if (index == NULL || index->type.rank != 0) {
+        if (index != NULL) {
+            report(e, call->spans[2], "select needs one index, got %s", show_value_type(e, index));
+        }
+        return error_val();
+    }
+    Dims kept = shape_replacing(call, x->type, axis, constant_of(call, 1));
+    return tensor_val(
+        reshape_value(e, gather_axis(call, x, axis, full_value(e, index, kept)), shape));
+}
+
+Val builtin_take(Call *call) {
+    Elaborator *e = call->e;
+    Value *x = tensor_at(call, 0);
+    const Dim **dims;
+    Dims flat = make_dims(e, 1, &dims);
+    dims[0] = type_size(e->module->dims, x->type);
+    Value *index = index_at(call, 1, dims[0]);
+    if (index == NULL) {
+        return error_val();
+    }
+    Value *operands[2] = {reshape_value(e, x, flat), index};
+    return tensor_val(emit(e, call->span, OP_gather, operands, 2, NULL));
+}
+
+Val builtin_embedding(Call *call) {
+    Elaborator *e = call->e;
+    Value *weight = tensor_at(call, 1);
+    if (weight->type.rank != 2) {
+        report(e, call->spans[1], "embedding needs a weight with 2 axes, got %s",
+               show_value_type(e, weight));
+        return error_val();
+    }
+    Value *index = index_at(call, 0, NULL);
+    if (index == NULL) {
+        return error_val();
+    }
+    int rank = index->type.rank, *axes = arena_array(e->module->arena, int, rank);
+    for (int i = 0; i < rank; i++) {
+        axes[i] = i;
+    }
+    Dims shape = shape_with(call, index->type, rank, weight->type.dims[1]);
+    Value *operands[3] = {weight, build_broadcast(&e->builder, index, shape, axes),
+                          iota_axis(call, shape, rank)};
+    return tensor_val(emit(e, call->span, OP_gather, operands, 3, NULL));
+}
+
+Val builtin_one_hot(Call *call) {
+    Elaborator *e = call->e;
+    Value *index = index_at(call, 0, NULL);
+    if (index == NULL) {
+        return error_val();
+    }
+    int rank = index->type.rank, *axes = arena_array(e->module->arena, int, rank);
+    for (int i = 0; i < rank; i++) {
+        axes[i] = i;
+    }
+    Dims shape = shape_with(call, index->type, rank, call->at[1].dim);
+    Value *same = build_eq(&e->builder, build_broadcast(&e->builder, index, shape, axes),
+                           iota_axis(call, shape, rank));
+    return tensor_val(convert(e, same, TYPE_I64));
+}
+
+Val builtin_masked_fill(Call *call) {
+    Elaborator *e = call->e;
+    Value *x = tensor_at(call, 0), *mask = tensor_at(call, 1);
+    if (mask->type.element != TYPE_BOOL) {
+        report(e, call->spans[1], "masked_fill needs a mask of bool, got %s",
+               show_value_type(e, mask));
+        return error_val();
+    }
+    Type scalar = type_scalar(x->type.element);
+    Value *value = is_tensor(call->at[2]) && call->at[2].tensor->type.rank == 0
+                       ? convert(e, call->at[2].tensor, x->type.element)
+                       : fit_to_type(e, call->at[2], call->spans[2], scalar, false,
+                                     "the value of masked_fill");
+    return value == NULL ? error_val()
+                         : select_val(e, call->span, call->at[1], call->spans[1], tensor_val(value),
+                                      call->spans[2], call->at[0], call->spans[0]);
+}
+
+// ---- scatter
+
+static Val scatter(Call *call, Op op) {
+    Elaborator *e = call->e;
+    Value *x = tensor_at(call, 0), *index = tensor_at(call, 2);
+    int axis, rank = x->type.rank;
+    if (!axis_at(call, 1, rank, &axis) || !needs_axes(call, x) ||
+        !fits_inside(call, x, index, axis)) {
+        return error_val();
+    }
+    index = index_at(call, 2, NULL);
+    Value *source = to_tensor(e, call->at[3], call->spans[3], x->type.element);
+    if (index == NULL || source == NULL) {
+        return error_val();
+    }
+    source = convert(e, source, x->type.element);
+    if (source->type.rank == 0) {
+        source = full_value(e, source, value_shape(index));
+    } else if (!shape_equal(source->type, index->type)) {
+        // PyTorch takes the corner of src that the index covers.
+        for (int i = 0; i < rank && source != NULL && source->type.rank == rank; i++) {
+            if (!dim_equal(source->type.dims[i], index->type.dims[i])) {
+                source = slice_axis(call, source, i, constant_of(call, 0), index->type.dims[i], 1);
+            }
+        }
+        if (source == NULL || source->type.rank != rank) {
+            if (source != NULL) {
+                report(e, call->spans[3], "%s needs src with %d axes, got %s",
+                       builtin_name(call->builtin), rank, show_value_type(e, source));
+            }
+            return error_val();
+        }
+    }
+    Value **indices = indices_with(call, value_shape(index), axis, index);
+    Value **operands = arena_array(e->arena, Value *, rank + 2);
+    operands[0] = x;
+    operands[1] = source;
+    for (int i = 0; i < rank; i++) {
+        operands[i + 2] = indices[i];
+    }
+    return tensor_val(emit(e, call->span, op, operands, rank + 2, NULL));
+}
+
+Val builtin_scatter_add(Call *call) {
+    return scatter(call, OP_scatter_add);
+}
+
+Val builtin_scatter(Call *call) {
+    return scatter(call, OP_scatter_set);
+}
+
+// Slices of x at a vector of indices.
+static Val scatter_slices(Call *call, Op op, Value *x, int axis, Value *source, int source_index) {
+    Elaborator *e = call->e;
+    Dims shape;
+    Value *index = slices_index(call, x, axis, 2, &shape);
+    if (index == NULL || source == NULL) {
+        return error_val();
+    }
+    source = convert(e, source, x->type.element);
+    if (source->type.rank == 0) {
+        source = full_value(e, source, shape);
+    }
+    Type wanted = {x->type.element, shape.count, shape.at};
+    if (!type_equal(source->type, wanted)) {
+        report_sizes(e, call->spans[source_index], !type_is_static(wanted),
+                     "%s needs %s of shape %s, got %s", builtin_name(call->builtin),
+                     call->names[source_index], type_string(e->arena, wanted),
+                     show_value_type(e, source));
+        return error_val();
+    }
+    Value **indices = indices_with(call, shape, axis, index);
+    Value **operands = arena_array(e->arena, Value *, shape.count + 2);
+    operands[0] = x;
+    operands[1] = source;
+    for (int i = 0; i < shape.count; i++) {
+        operands[i + 2] = indices[i];
+    }
+    return tensor_val(emit(e, call->span, op, operands, shape.count + 2, NULL));
+}
+
+Val builtin_index_add(Call *call) {
+    Elaborator *e = call->e;
+    Value *x = tensor_at(call, 0), *source = tensor_at(call, 3);
+    int axis;
+    if (!axis_at(call, 1, x->type.rank, &axis) || !needs_axes(call, x)) {
+        return error_val();
+    }
+    double alpha = number_at(call, 4);
+    if (alpha != 1) {
+        source = build_mul(&e->builder, source, scalar_of(call, source->type.element, alpha));
+    }
+    return scatter_slices(call, OP_scatter_add, x, axis, source, 3);
+}
+
+Val builtin_index_copy(Call *call) {
+    Value *x = tensor_at(call, 0);
+    int axis;
+    return axis_at(call, 1, x->type.rank, &axis) && needs_axes(call, x)
+               ? scatter_slices(call, OP_scatter_set, x, axis, tensor_at(call, 3), 3)
+               : error_val();
+}
+
+Val builtin_index_fill(Call *call) {
+    Value *x = tensor_at(call, 0);
+    int axis;
+    if (!axis_at(call, 1, x->type.rank, &axis) || !needs_axes(call, x)) {
+        return error_val();
+    }
+    Value *value = to_tensor(call->e, call->at[3], call->spans[3], x->type.element);
+    return scatter_slices(call, OP_scatter_set, x, axis, value, 3);
+}

@@ -1,0 +1,151 @@
+// The functions of a file, of the files that it imports, and of the prelude.
+//
+// An import names a file below the importing file's folder: no absolute path, no `..`.
+#include "frontend/elaborate_internal.h"
+
+#include <string.h>
+
+#include "frontend/parse.h"
+
+extern const char prelude_source[];
+extern const size_t prelude_source_length;
+
+static const char *source_name(const Elaborator *e, int file) {
+    return e->diags->sources->files.at[file].name;
+}
+
+static bool has_parent_step(const char *path) {
+    for (const char *part = path; part != NULL; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The imported file's name, from the importing one's; NULL after an error.
+static const char *resolve_path(Elaborator *e, const AstFile *from, const Definition *definition) {
+    const char *path = definition->as.import.path, *name = source_name(e, from->file);
+    Span span = definition->as.import.path_span;
+    if (path[0] == '\0' || path[0] == '/' || strchr(path, '\\') != NULL || has_parent_step(path)) {
+        Diag *diag = report(e, span, "an import names a file in the folder of this one or below");
+        hint(e, diag, "write import \"layers.tdsl\" or import \"parts/layers.tdsl\"");
+        return NULL;
+    }
+    const char *slash = strrchr(name, '/');
+    return slash == NULL ? path
+                         : arena_format(e->arena, "%.*s/%s", (int)(slash - name), name, path);
+}
+
+static bool is_loaded(const Elaborator *e, const char *name) {
+    for (int i = 0; i < e->files.count; i++) {
+        if (strcmp(source_name(e, e->files.at[i]->file), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool load_file(Elaborator *e, const AstFile *file, bool is_prelude);
+
+static bool load_import(Elaborator *e, const AstFile *from, const Definition *definition) {
+    const char *name = resolve_path(e, from, definition), *why = "imports cannot be read here";
+    size_t length = 0;
+    if (name == NULL) {
+        return false;
+    }
+    if (is_loaded(e, name)) {
+        return true;
+    }
+    const char *text = NULL;
+    if (e->options->read_import != NULL) {
+        text = e->options->read_import(e->options->import_context, e->arena, name, &length, &why);
+    }
+    if (text == NULL) {
+        report(e, definition->as.import.path_span, "cannot import %s: %s", name, why);
+        return false;
+    }
+    int errors = e->diags->error_count;
+    int index = source_add(e->diags->sources, name, text, length);
+    const AstFile *file = parse_source(e->arena, e->diags, index);
+    return e->diags->error_count == errors && load_file(e, file, false);
+}
+
+static bool refuse_duplicate(Elaborator *e, const AstFunction *ast, bool is_prelude) {
+    for (int i = 0; i < e->functions.count; i++) {
+        const FunctionVal *other = e->functions.at[i];
+        if (other->is_prelude == is_prelude && strcmp(other->name, ast->name.text) == 0) {
+            Diag *diag = report(e, ast->name.span, "there are two functions %s", ast->name.text);
+            add_note(e->diags, diag, other->ast->name.span, "the first is here");
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_parameters(Elaborator *e, const AstFunction *ast) {
+    bool has_default = false;
+    for (int i = 0; i < ast->parameters.count; i++) {
+        const AstParameter *parameter = &ast->parameters.at[i];
+        for (int k = 0; k < i; k++) {
+            if (strcmp(ast->parameters.at[k].name.text, parameter->name.text) == 0) {
+                report(e, parameter->name.span, "there are two parameters %s",
+                       parameter->name.text);
+                return false;
+            }
+        }
+        if (has_default && parameter->value == NULL) {
+            report(e, parameter->name.span, "%s has no default, but a parameter before it has one",
+                   parameter->name.text);
+            return false;
+        }
+        has_default = has_default || parameter->value != NULL;
+    }
+    return true;
+}
+
+static bool load_function(Elaborator *e, const AstFunction *ast, bool is_prelude) {
+    if (refuse_duplicate(e, ast, is_prelude) || !check_parameters(e, ast)) {
+        return false;
+    }
+    if (ast->derivative != NULL) {
+        report(e, ast->derivative->span, "a derivative written by hand is not supported yet");
+        return false;
+    }
+    FunctionVal *function = arena_new(e->arena, FunctionVal);
+    *function = (FunctionVal){.ast = ast, .name = ast->name.text, .is_prelude = is_prelude};
+    vec_push(e->arena, &e->functions, function);
+    return true;
+}
+
+static bool load_file(Elaborator *e, const AstFile *file, bool is_prelude) {
+    bool ok = true;
+    vec_push(e->arena, &e->files, file);
+    for (int i = 0; i < file->definitions.count; i++) {
+        const Definition *definition = file->definitions.at[i];
+        switch (definition->kind) {
+        case DEFINITION_IMPORT: ok = load_import(e, file, definition) && ok; break;
+        case DEFINITION_FUNCTION:
+            ok = load_function(e, definition->as.function, is_prelude) && ok;
+            break;
+        case DEFINITION_OPTIMIZER:
+            report(e, definition->span, "optimizer definitions are not supported yet");
+            ok = false;
+            break;
+        case DEFINITION_MODEL: break;
+        }
+    }
+    return ok;
+}
+
+bool load_definitions(Elaborator *e, const AstFile *file) {
+    return load_file(e, file, false);
+}
+
+bool load_prelude(Elaborator *e) {
+    e->prelude_file =
+        source_add(e->diags->sources, "prelude.tdsl", prelude_source, prelude_source_length);
+    const AstFile *file = parse_source(e->arena, e->diags, e->prelude_file);
+    return load_file(e, file, true);
+}
