@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "codegen/emit_c_loop.h"
 #include "codegen/emit_c_write.h"
 
 static ScalarInfo *info_of(const Writer *writer, const Scalar *scalar) {
@@ -267,7 +268,8 @@ static void declare_locals(Writer *writer, const Block *block, const Statement *
     }
 }
 
-static void write_statements(Writer *writer, const Block *block);
+// The first `count` statements of the block.
+static void write_statements(Writer *writer, const Block *block, int count);
 
 // The block at one more level, in a scope of names of its own.
 static void write_inner(Writer *writer, const Block *block) {
@@ -276,8 +278,7 @@ static void write_inner(Writer *writer, const Block *block) {
     writer->depth--;
 }
 
-static void write_loop(Writer *writer, const Loop *loop) {
-    names_open_scope(&writer->names);
+static void write_loop_head(Writer *writer, const Loop *loop) {
     const char *index = names_take(&writer->names, loop->name ? loop->name : "i");
     begin_line(writer);
     text_format(writer->out, "for (int64_t %s = 0; %s < ", index, index);
@@ -285,8 +286,34 @@ static void write_loop(Writer *writer, const Loop *loop) {
     text_format(writer->out, "; ++%s) {", index);
     end_line(writer);
     info_of(writer, loop->index)->name = index;
-    write_inner(writer, &loop->body);
+    writer->depth++;
+}
+
+// Columns outside, rows inside: see find_tile_columns.
+static void write_tile(Writer *writer, const Loop *rows, const Loop *columns) {
+    names_open_scope(&writer->names);
+    write_loop_head(writer, columns);
+    write_loop_head(writer, rows);
+    write_statements(writer, &rows->body, rows->body.statements.count - 1);
+    write_statements(writer, &columns->body, columns->body.statements.count);
     names_close_scope(&writer->names);
+    for (int i = 0; i < 2; i++) {
+        writer->depth--;
+        write_line(writer, "}");
+    }
+}
+
+static void write_loop(Writer *writer, const Loop *loop) {
+    const Loop *columns = find_tile_columns(&writer->info, loop);
+    if (columns) {
+        write_tile(writer, loop, columns);
+        return;
+    }
+    names_open_scope(&writer->names);
+    write_loop_head(writer, loop);
+    write_block(writer, &loop->body);
+    names_close_scope(&writer->names);
+    writer->depth--;
     write_line(writer, "}");
 }
 
@@ -308,7 +335,7 @@ static void write_while(Writer *writer, const Statement *statement) {
     write_line(writer, "for (;;) {");
     writer->depth++;
     names_open_scope(&writer->names);
-    write_statements(writer, &statement->body);
+    write_statements(writer, &statement->body, statement->body.statements.count);
     begin_line(writer);
     text_add(writer->out, "if (!");
     write_expression(writer, statement->condition, LEVEL_UNARY);
@@ -319,7 +346,7 @@ static void write_while(Writer *writer, const Statement *statement) {
     writer->depth--;
     write_line(writer, "}");
     names_open_scope(&writer->names);
-    write_statements(writer, &statement->otherwise);
+    write_statements(writer, &statement->otherwise, statement->otherwise.statements.count);
     names_close_scope(&writer->names);
     names_close_scope(&writer->names);
     writer->depth--;
@@ -417,8 +444,8 @@ static void write_statement(Writer *writer, const Statement *statement) {
     write_effect(writer, statement);
 }
 
-static void write_statements(Writer *writer, const Block *block) {
-    for (int i = 0; i < block->statements.count; i++) {
+static void write_statements(Writer *writer, const Block *block, int count) {
+    for (int i = 0; i < count; i++) {
         declare_locals(writer, block, block->statements.at[i]);
         write_statement(writer, block->statements.at[i]);
     }
@@ -426,6 +453,6 @@ static void write_statements(Writer *writer, const Block *block) {
 
 void write_block(Writer *writer, const Block *block) {
     names_open_scope(&writer->names);
-    write_statements(writer, block);
+    write_statements(writer, block, block->statements.count);
     names_close_scope(&writer->names);
 }

@@ -14,15 +14,8 @@ const char *kernel_spelling(const Writer *writer, const Kernel *kernel) {
     unreachable("kernel %s is not one of the program's", kernel->name);
 }
 
-static const char *wanted_name(Arena *arena, const Buffer *buffer) {
-    const char *name = buffer->name && buffer->name[0] ? buffer->name : "tensor";
-    if (buffer->kind == BUFFER_FIELD && buffer->group == GROUP_GRADIENTS) {
-        return arena_format(arena, "grad_%s", name);
-    }
-    if (buffer->kind == BUFFER_FIELD && buffer->group == GROUP_SEEDS) {
-        return arena_format(arena, "seed_%s", name);
-    }
-    return name;
+static const char *wanted_name(const Buffer *buffer) {
+    return buffer->name && buffer->name[0] ? buffer->name : "tensor";
 }
 
 static void begin_function(Writer *writer, FunctionInfo info) {
@@ -56,7 +49,7 @@ static const char **kernel_parameters(Writer *writer, const Kernel *kernel) {
     const char **parameters = arena_alloc_array(arena, count + 1, sizeof *parameters);
     for (int i = 0; i < kernel->buffers.count; i++) {
         const Buffer *buffer = kernel->buffers.at[i];
-        const char *name = names_take(&writer->names, wanted_name(arena, buffer));
+        const char *name = names_take(&writer->names, wanted_name(buffer));
         writer->buffer_name[buffer->id] = name;
         parameters[i] =
             arena_format(arena, "%s%s *TDSL_RESTRICT %s", kernel->written.at[i] ? "" : "const ",
@@ -193,7 +186,7 @@ static void write_field(Writer *writer, GroupKind kind, int index, const Field *
     const char *constant = product_field_is_const(writer->program, kind, index) ? "const " : "";
     const char *pointer = arena_format(writer->arena, "%s->%s", group_name(kind),
                                        c_field_name(writer->arena, field->name));
-    const char *name = names_take(&writer->names, wanted_name(writer->arena, buffer));
+    const char *name = names_take(&writer->names, wanted_name(buffer));
     if (buffer->default_one) {
         const char *one = names_take(&writer->names, arena_format(writer->arena, "%s_one", name));
         write_line(writer, "static const %s %s = 1;", type, one);
@@ -211,7 +204,7 @@ static void write_temporaries(Writer *writer) {
             continue;
         }
         const char *type = c_element_type(buffer->element);
-        const char *name = names_take(&writer->names, wanted_name(writer->arena, buffer));
+        const char *name = names_take(&writer->names, wanted_name(buffer));
         write_line(writer, "%s *const %s = (%s *)(void *)((unsigned char *)workspace + %zu);", type,
                    name, type, buffer->offset);
         writer->buffer_name[buffer->id] = name;
