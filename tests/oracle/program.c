@@ -228,6 +228,9 @@ static void write_random_line(Writer *writer, const char *line) {
         text_format(&writer->text, "%s:%s:%s]", text_between(writer->arena, call, "start=", ",)"),
                     text_between(writer->arena, call, "end=", ",)"),
                     text_between(writer->arena, call, "step=", ",)"));
+    } else if (strncmp(call, "var(", 4) == 0) { // the generator's is the biased one
+        write_random_names(writer, arena_copy_text(writer->arena, call, strlen(call) - 1));
+        text_add(&writer->text, ", unbiased=false)");
     } else if (!write_generator_operator(writer, call))
         write_random_names(writer, call);
     text_add_char(&writer->text, '\n');
