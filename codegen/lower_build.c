@@ -169,11 +169,15 @@ static Scalar *intern_scalar(KernelBuilder *k, const Scalar *proto) {
     return scalar;
 }
 
-// A scalar that is computed here and now, and not shared.
-static Scalar *place_scalar(KernelBuilder *k, const Scalar *proto) {
-    Scalar *scalar = new_scalar(k, proto, current_depth(k));
-    add_statement(k, current_depth(k), (Statement){.kind = STATEMENT_SCALAR, .scalar = scalar});
+// A scalar that is computed now, in the scope given, and not shared.
+static Scalar *place_scalar_at(KernelBuilder *k, int depth, const Scalar *proto) {
+    Scalar *scalar = new_scalar(k, proto, depth);
+    add_statement(k, depth, (Statement){.kind = STATEMENT_SCALAR, .scalar = scalar});
     return scalar;
+}
+
+static Scalar *place_scalar(KernelBuilder *k, const Scalar *proto) {
+    return place_scalar_at(k, current_depth(k), proto);
 }
 
 Scalar *scalar_make(KernelBuilder *k, const Scalar *proto) {
@@ -251,6 +255,26 @@ void add_set_first(KernelBuilder *k, Local *local, Scalar *value) {
         k, 0,
         (Statement){
             .kind = STATEMENT_SET, .local = local, .index = scalar_position(k, 0), .value = value});
+}
+
+enum { FLAG_TAG = -2 };
+
+void add_flag(KernelBuilder *k, Local *flag, Scalar *condition) {
+    const intptr_t words[] = {FLAG_TAG, (intptr_t)flag, (intptr_t)condition};
+    if (known_find(k, words, 3) != NULL) {
+        return;
+    }
+    int depth = natural_depth(k, &(Scalar){.op = SCALAR_NOT, .args = {condition}, .arg_count = 1});
+    Scalar *zero = scalar_position(k, 0);
+    Scalar load = {
+        .op = SCALAR_LOCAL, .type = TYPE_BOOL, .args = {zero}, .arg_count = 1, .local = flag};
+    Scalar *before = place_scalar_at(k, depth, &load);
+    Scalar either = {
+        .op = SCALAR_OR, .type = TYPE_BOOL, .args = {before, condition}, .arg_count = 2};
+    Scalar *after = place_scalar_at(k, depth, &either);
+    add_statement(k, depth,
+                  (Statement){.kind = STATEMENT_SET, .local = flag, .index = zero, .value = after});
+    known_add(k, words, 3, after);
 }
 
 void add_fail(KernelBuilder *k, Scalar *condition, int site) {

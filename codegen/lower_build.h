@@ -44,6 +44,8 @@ typedef struct KernelBuilder {
 
 void kernel_begin(KernelBuilder *k, Arena *arena, Kernel *kernel);
 void kernel_end(KernelBuilder *k);
+// Drops scalars that nothing uses, and buffers that only they read (lower_clean.c).
+void remove_unused(KernelBuilder *k);
 
 // The scalar as described, shared and placed but not folded.
 Scalar *scalar_make(KernelBuilder *k, const Scalar *proto);
@@ -73,6 +75,8 @@ void add_store(KernelBuilder *k, Buffer *buffer, Scalar *index, Scalar *value);
 void add_set(KernelBuilder *k, Local *local, Scalar *index, Scalar *value);
 void add_fail(KernelBuilder *k, Scalar *condition, int site);
 Local *add_local(KernelBuilder *k, ElementType type, int64_t count, const char *name);
+// Sets `flag` to true where the bool `condition` is, as far out as the condition is known.
+void add_flag(KernelBuilder *k, Local *flag, Scalar *condition);
 // Sets a local at the start of the outermost block, before everything that is still to come there.
 void add_set_first(KernelBuilder *k, Local *local, Scalar *value);
 // Opens a loop and returns its index; a loop of one iteration is no loop: its index is 0.

@@ -46,8 +46,10 @@ Scalar *loop_argument(KernelLowering *k, const Value *value) {
     if (number == k->arguments.count) {
         vec_push(&k->build.scratch, &k->arguments, value);
     }
-    int64_t trip = dim_value(value->region->owner->attr.trip);
-    return scalar_argument(&k->build, number, 0, trip);
+    // Only a loop's condition sees the index after the last iteration.
+    const Inst *loop = value->region->owner;
+    int64_t last = dim_value(loop->attr.trip) - (value->region == loop->regions[0]);
+    return scalar_argument(&k->build, number, 0, last < 0 ? 0 : last);
 }
 
 Scalar *row_position(KernelLowering *k, const Value *row, int64_t row_elements, Scalar *position) {
@@ -99,10 +101,7 @@ Scalar *checked_index(KernelLowering *k, Scalar *index, int64_t size, Span span,
             add_set_first(b, flag, scalar_integer_constant(b, TYPE_BOOL, 0));
             vec_push(&b->scratch, &k->bad, ((BadIndex){flag, site}));
         }
-        Scalar *zero = scalar_position(b, 0);
-        Scalar *outside = scalar_unary(b, SCALAR_NOT, inside);
-        Scalar *bad = scalar_binary(b, SCALAR_OR, scalar_local(b, flag, zero), outside);
-        add_set(b, flag, zero, bad);
+        add_flag(b, flag, scalar_unary(b, SCALAR_NOT, inside));
     }
     Scalar *clamped = scalar_select(b, inside, index, scalar_position(b, 0));
     if (size > 0) {

@@ -141,6 +141,7 @@ void end_kernel(KernelLowering *k) {
         arguments[i] = state_of(l, k->arguments.at[i])->entry_scalar;
         check(arguments[i] != NULL, "a loop's index is used outside of it");
     }
+    remove_unused(&k->build);
     kernel_end(&k->build);
     if (kernel->body.statements.count == 0) {
         return;

@@ -67,9 +67,10 @@ static bool region_parameter_range(const Value *value, int64_t *low, int64_t *hi
     if (!is_loop_index(value)) {
         return false;
     }
+    const Inst *loop = value->region->owner;
     *low = 0;
-    *high = dim_value(value->region->owner->attr.trip);
-    return true;
+    *high = dim_value(loop->attr.trip) - (value->region == loop->regions[0]);
+    return *high >= 0 && *high < range_limit;
 }
 
 static bool range_at_depth(const Value *value, int64_t *low, int64_t *high, int depth) {
