@@ -91,10 +91,7 @@ void end_scope(KernelBuilder *k); // the loop, the presence test or the conditio
 Scalar *known_find(const KernelBuilder *k, const intptr_t *words, int count);
 void known_add(KernelBuilder *k, const intptr_t *words, int count, Scalar *scalar);
 
-// Coefficient of the loop index `index` in the i64 scalar x, if x is linear in it. What is loaded
-// counts as independent of the index unless `through_loads`.
-bool scalar_is_linear(const Scalar *x, const Scalar *index, bool through_loads,
-                      int64_t *coefficient);
-bool scalar_mentions(const Scalar *x, const Scalar *index, bool through_loads);
+// Coefficient of the loop index `index` in the i64 scalar x, if x is linear in it.
+bool scalar_is_linear(const Scalar *x, const Scalar *index, int64_t *coefficient);
 
 #endif

@@ -152,8 +152,7 @@ static bool columns_are_contiguous(Lowering *l, const Product *p) {
     Scalar *x = element(&k, operand, at);
     int64_t coefficient;
     bool contiguous = x->op == SCALAR_LOAD &&
-                      scalar_is_linear(x->args[0], at[columns], true, &coefficient) &&
-                      coefficient == 1;
+                      scalar_is_linear(x->args[0], at[columns], &coefficient) && coefficient == 1;
     close_loops(&k, operand->type.rank);
     kernel_end(&k.build);
     return contiguous;

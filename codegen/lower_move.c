@@ -35,7 +35,7 @@ static void lower_concat(KernelLowering *k, const Inst *inst, Buffer *to) {
 // Whether the store's place moves with the innermost loop, so that its iterations are independent.
 static LoopKind scatter_kind(const Scalar *position, const Scalar *innermost) {
     int64_t coefficient;
-    bool moves = scalar_is_linear(position, innermost, true, &coefficient) && coefficient != 0;
+    bool moves = scalar_is_linear(position, innermost, &coefficient) && coefficient != 0;
     return moves ? LOOP_VECTOR : LOOP_SERIAL;
 }
 

@@ -25,8 +25,8 @@ typedef struct Access {
     int score[MOST_LOOPS];  // how well memory is accessed if this axis is the innermost
 } Access;
 
-// Looks at all accesses of the kernel under construction.
-void find_accesses(const KernelLowering *k, Scalar *const *index, const int64_t *sizes, int count,
+// Looks at all accesses of the kernel under construction (lower_access.c).
+void find_accesses(KernelLowering *k, Scalar *const *index, const int64_t *sizes, int count,
                    Access *access);
 LoopNest make_nest(const int64_t *sizes, int count, const bool *joins);
 // Opens the loops of a nest from `first` to before `last` and fills the index of each axis.

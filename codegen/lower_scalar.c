@@ -374,38 +374,36 @@ Scalar *scalar_libm(KernelBuilder *k, const char *name, int count, Scalar *x, Sc
                                     .name = name});
 }
 
-bool scalar_mentions(const Scalar *x, const Scalar *index, bool through_loads) {
-    if (x == index) {
+// Positions are small expressions; other scalars are not looked into, so that this stays cheap.
+static bool is_linear_within(const Scalar *x, const Scalar *index, int depth,
+                             int64_t *coefficient) {
+    int64_t a, b, constant;
+    if (x == index || x->arg_count == 0) {
+        *coefficient = x == index;
         return true;
     }
-    if (x->op == SCALAR_LOAD && !through_loads) {
+    if (depth == 0) {
         return false;
     }
-    for (int i = 0; i < x->arg_count; i++) {
-        if (scalar_mentions(x->args[i], index, through_loads)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool scalar_is_linear(const Scalar *x, const Scalar *index, bool through_loads,
-                      int64_t *coefficient) {
-    int64_t a, b, constant;
-    if (x == index) {
-        *coefficient = 1;
-        return true;
-    }
-    if (x->op == SCALAR_ADD && scalar_is_linear(x->args[0], index, through_loads, &a) &&
-        scalar_is_linear(x->args[1], index, through_loads, &b)) {
+    if (x->op == SCALAR_ADD && is_linear_within(x->args[0], index, depth - 1, &a) &&
+        is_linear_within(x->args[1], index, depth - 1, &b)) {
         *coefficient = a + b;
         return true;
     }
     if (x->op == SCALAR_MUL && scalar_is_constant(x->args[1], &constant) &&
-        scalar_is_linear(x->args[0], index, through_loads, &a)) {
+        is_linear_within(x->args[0], index, depth - 1, &a)) {
         *coefficient = a * constant;
         return true;
     }
     *coefficient = 0;
-    return !scalar_mentions(x, index, through_loads);
+    for (int i = 0; i < x->arg_count; i++) {
+        if (!is_linear_within(x->args[i], index, depth / 2, &a) || a != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool scalar_is_linear(const Scalar *x, const Scalar *index, int64_t *coefficient) {
+    return is_linear_within(x, index, 16, coefficient);
 }
