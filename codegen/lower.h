@@ -1,13 +1,13 @@
-// Lowering: tensor IR -> loop form. Chooses kernels (fusion), loop orders, tiles, and buffers (memory
-// planning). The functions must be inlined and have static shapes.
+// Lowering: tensor IR -> loop form. Chooses kernels (fusion), loop orders, tiles, and buffers
+// (memory planning). The functions must be inlined and have static shapes.
 #ifndef TDSL_CODEGEN_LOWER_H
 #define TDSL_CODEGEN_LOWER_H
 
 #include "codegen/loops.h"
 
 typedef struct LowerOptions {
-    int level;           // -O0: one kernel for each operator; -O1 and up: fusion
-    int vector_bytes;    // 64, 32 or 16: register width to tile for
+    int level;            // -O0: one kernel for each operator; -O1 and up: fusion
+    int vector_bytes;     // 64, 32 or 16: register width to tile for
     int vector_registers; // 32 or 16
 } LowerOptions;
 
@@ -16,8 +16,8 @@ Program *program_new(Arena *arena, const char *name, const Sources *sources);
 // ROLE_GRADIENT results are added to the caller's buffers and may be NULL; outputs may be NULL.
 Entry *lower_function(Program *program, const Function *function, const char *entry_name,
                       const LowerOptions *options);
-// Adds the entry that stores zeros in every gradient buffer that is not NULL, for the gradients group
-// of `backward`.
+// Adds the entry that stores zeros in every gradient buffer that is not NULL, for the gradients
+// group of `backward`.
 Entry *lower_zero_gradients(Program *program, const Entry *backward);
 
 #endif
