@@ -110,8 +110,9 @@ static Value *fold_tensors(Rewrite *rewrite, const Inst *inst) {
     Arena *scratch = rewrite->context->scratch;
     int count = inst->operand_count;
     Type type = inst->results[0]->type;
-    bool fits = count > 0 && inst->region_count == 0 && !stays_symbolic(inst->op) &&
-                type_is_static(type) && type_elements(type) <= ELEMENTS_FOLDED;
+    bool plain = inst->region_count == 0 && inst->op != OP_call;
+    bool fits = count > 0 && plain && !stays_symbolic(inst->op) && type_is_static(type) &&
+                type_elements(type) <= ELEMENTS_FOLDED;
     TensorData *tensors = arena_array(scratch, TensorData, count);
     for (int i = 0; i < count && fits; i++) {
         fits = known_tensor(scratch, inst->operands[i], &tensors[i]);

@@ -78,6 +78,10 @@ static GroupKind group_of(Role role) {
 static void point_to(Call *call, const Slot *slot, void *memory) {
     GroupKind kind = group_of(slot->role);
     const Group *group = &call->entry->groups[kind];
+    if (kind == GROUP_KEY) {
+        call->pointers.groups[kind] = memory; // the key itself is pointed to
+        return;
+    }
     if (call->pointers.groups[kind] == NULL) {
         call->pointers.groups[kind] = arena_array(call->arena, void *, group->fields.count);
     }

@@ -36,6 +36,9 @@ static bool rounds(const Inst *inst) {
     if (inst->result_count != 1 || !element_is_real(inst->results[0]->type.element)) {
         return false;
     }
+    if (inst->op == OP_cast) { // derivatives are rounded in another place than values
+        return inst->operands[0]->type.element == TYPE_F64;
+    }
     return is_sum(inst->op) || inst->op == OP_reduce_prod ||
            (op_info(inst->op)->elementwise && !is_exact_op(inst->op));
 }

@@ -40,6 +40,11 @@ const char *job_text(Arena *arena, const Job *job) {
     return text_string(&text);
 }
 
+// Each check decides by itself, so that it does the same without the others.
+static void reseed(Subject *subject, int check) {
+    subject->random = (Random){subject->seed * 64 + (uint64_t)check};
+}
+
 const char *check_subject(Subject *subject) {
     const char *wrong = NULL;
     subject->counts.programs = 1;
@@ -53,15 +58,19 @@ const char *check_subject(Subject *subject) {
         subject->counts.wild = 1;
         return wrong;
     }
+    reseed(subject, CHECK_PASSES);
     if (wrong == NULL && subject->checks & CHECK_PASSES) {
         wrong = check_passes(subject);
     }
+    reseed(subject, CHECK_JIT);
     for (int level = 0; level < 3 && wrong == NULL && subject->checks & CHECK_JIT; level++) {
         wrong = check_engine(subject, &reference, level, false);
     }
+    reseed(subject, CHECK_C);
     if (wrong == NULL && subject->checks & CHECK_C) {
         wrong = check_engine(subject, &reference, random_below(&subject->random, 3), true);
     }
+    reseed(subject, CHECK_GRADIENTS);
     if (wrong == NULL && subject->checks & CHECK_GRADIENTS && subject->kind != PROGRAM_EXACT) {
         wrong = check_gradients(subject);
     }
@@ -81,7 +90,6 @@ static void check_here(const Job *job, Outcome *outcome) {
     subject.kind = job->kind;
     subject.seed = job->seed;
     subject.checks = job->checks;
-    subject.random = (Random){job->seed ^ 0x5bd1e995};
     subject.arguments = random_arguments(&arena, function, job->seed, job->kind);
     const char *wrong = check_subject(&subject);
     outcome->counts = subject.counts;
