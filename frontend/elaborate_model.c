@@ -157,19 +157,23 @@ static void infer_dimensions(Elaborator *e, const AstModel *ast, ModelDimensionL
     }
 }
 
-// A value in the text that does not have the sizes that were bound from outside is none.
+// A value in the text that does not have the sizes that were bound from outside is none; nor is one
+// for sizes that stay symbolic.
 static bool is_replaced(const Elaborator *e, const Stmt *statement, Type type) {
     int64_t sizes[LITERAL_AXES_MAX], known;
-    if (e->options->binding_count == 0 || !literal_leaf(statement, sizes)) {
+    if (!literal_leaf(statement, sizes)) {
         return false;
     }
+    bool is_open = false;
     for (int axis = 0; axis < type.rank; axis++) {
-        if (statement->as.leaf.type->dims.at[axis]->kind != EXPR_INTEGER &&
-            dim_is_constant(type.dims[axis], &known) && known != sizes[axis]) {
-            return true;
+        if (!dim_is_constant(type.dims[axis], &known)) {
+            is_open = true;
+        } else if (known != sizes[axis]) {
+            return e->options->binding_count > 0 &&
+                   statement->as.leaf.type->dims.at[axis]->kind != EXPR_INTEGER;
         }
     }
-    return false;
+    return is_open && e->options->keep_symbolic;
 }
 
 // ---- initial values

@@ -230,9 +230,24 @@ static bool infer_axis(TdslSession *session, const Dim *dim, int64_t size,
     return true; // several unknown dimensions: another leaf may settle them
 }
 
+// With symbolic dimensions if possible: they can be bound then. Else with the model's own sizes.
+static bool elaborate_for_shapes(TdslSession *session) {
+    bool is_clean = session->diags.list.count == 0;
+    if (session_elaborate(session, true))
+        return true;
+    if (!is_clean)
+        return false;
+    Diags symbolic = session->diags;
+    session->diags = (Diags){.arena = &session->arena, .sources = &session->sources};
+    if (session_elaborate(session, false))
+        return true;
+    session->diags = symbolic;
+    return false;
+}
+
 TdslStatus tdsl_bind_shape(TdslSession *session, const char *name, int rank, const int64_t *shape) {
     for (int axis = 0; axis <= rank; axis++) { // each axis may settle a dimension of the next
-        if (!session_elaborate(session, true))
+        if (!elaborate_for_shapes(session))
             return TDSL_BAD_PROGRAM;
         ElaborateOptions options = elaborate_options(session, true);
         options.model_name = session->model->name;
@@ -259,10 +274,24 @@ TdslStatus tdsl_bind_shape(TdslSession *session, const char *name, int rank, con
     return TDSL_OK;
 }
 
+// Checked with symbolic dimensions, so that mistakes show whatever the sizes. A program that only
+// works for the sizes that it gives itself (`step 2` over N = 4) is checked for those.
 TdslStatus tdsl_check(TdslSession *session) {
+    bool is_clean = session->diags.list.count == 0;
     ElaborateOptions options = elaborate_options(session, true);
     ElaboratedProgram program;
-    return elaborate_fresh(session, &options, &program) ? TDSL_OK : TDSL_BAD_PROGRAM;
+    if (elaborate_fresh(session, &options, &program))
+        return TDSL_OK;
+    if (!is_clean || session->tree == NULL)
+        return TDSL_BAD_PROGRAM;
+    Diags symbolic = session->diags;
+    session->diags = (Diags){.arena = &session->arena, .sources = &session->sources};
+    options.keep_symbolic = false;
+    if (elaborate_fresh(session, &options, &program))
+        return TDSL_OK;
+    if (session->diags.error_count == symbolic.error_count)
+        session->diags = symbolic; // the same mistakes, in terms of the dimensions' names
+    return TDSL_BAD_PROGRAM;
 }
 
 TdslStatus tdsl_resolve(TdslSession *session) {
