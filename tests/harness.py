@@ -90,7 +90,7 @@ def compare(name, got, want, relative, absolute=0.0):
             raise Failure(f"{name}: element {i} is {one}, expected {other}")
 
 
-def compare_results(name, got, want):
+def compare_results(name, got, want, agreement=None):
     """Two --json results of the same program on different engines."""
     for part in ("outputs", "grads"):
         if set(got[part]) != set(want[part]):
@@ -105,6 +105,7 @@ def compare_results(name, got, want):
                 raise Failure(f"{name}: {part} {key} have different types")
             exact = tensor["dtype"] in ("bool", "i32", "i64")
             epsilon = 0 if exact else 1e-5 if tensor["dtype"] == "f32" else 1e-12
+            epsilon = max(epsilon, agreement or 0) if not exact else 0
             finite = [abs(x) for x in flatten(tensor["data"])[1] if math.isfinite(x)]
             scale = max(finite, default=0)
             compare(f"{name}: {part} {key}", other["data"], tensor["data"], epsilon,

@@ -8,7 +8,8 @@
     # expect: grad.b = null           the outputs do not use b
     # error: text                     instead: this text occurs in the messages, exit code 1
     # exit: 5                         the exit code, where it is neither 0 nor (for errors) 1
-    # tolerance: 1e-6                 relative, from here on (default 1e-4)
+    # tolerance: 1e-6                 relative, for the cases below (default 1e-4)
+    # agreement: 1e-4                 of the engines on this case, where rounding is magnified
     # engines: jit eval               of this case (default: all)
 
 Results of the engines are compared with each other too, tightly. README.md beside this file's
@@ -33,6 +34,7 @@ class Case:
         self.line, self.words, self.tolerance = line, words, tolerance
         self.expected, self.errors = [], []
         self.code = None
+        self.agreement = None
         self.engines = harness.ENGINES
 
     def exit_code(self):
@@ -56,7 +58,7 @@ def read_cases(path):
     cases, tolerance = [], 1e-4
     with open(path, encoding="utf-8") as file:
         for number, text in enumerate(file, 1):
-            found = re.match(r"\s*#\s*(case|expect|error|exit|tolerance|engines):\s*(.*)", text)
+            found = re.match(r"\s*#\s*(case|expect|error|exit|tolerance|agreement|engines):\s*(.*)", text)
             if not found:
                 continue
             kind, value = found[1], found[2].strip()
@@ -66,14 +68,14 @@ def read_cases(path):
                     raise Failure(f"line {number}: a case is one of {', '.join(COMMANDS)}")
             elif kind == "tolerance":
                 tolerance = float(value)
-                if cases:
-                    cases[-1].tolerance = tolerance
             elif not cases:
                 raise Failure(f"line {number}: there is no case above")
             elif kind == "expect":
                 cases[-1].expected.append(Expected(value))
             elif kind == "error":
                 cases[-1].errors.append(value)
+            elif kind == "agreement":
+                cases[-1].agreement = float(value)
             elif kind == "exit":
                 cases[-1].code = int(value)
             else:
@@ -128,7 +130,8 @@ def run_case(tdsl, path, case):
         if first is None:
             first = (engine, result.json())
         else:
-            harness.compare_results(f"{first[0]} and {engine}", result.json(), first[1])
+            harness.compare_results(f"{first[0]} and {engine}", result.json(), first[1],
+                                    case.agreement)
 
 
 def main():
