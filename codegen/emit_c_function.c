@@ -2,6 +2,7 @@
 // their pointers, find the temporaries in the workspace and call the kernels.
 #include <string.h>
 
+#include "codegen/emit_c_loop.h"
 #include "codegen/emit_c_write.h"
 #include "codegen/product.h"
 
@@ -72,6 +73,11 @@ void write_kernel(Writer *writer, const Kernel *kernel, const Range *arguments) 
     write_comment(writer, kernel->comment);
     const char **parameters = kernel_parameters(writer, kernel);
     int count = kernel->buffers.count + kernel->argument_count;
+    // Finding the function when it is called costs a few nanoseconds.
+    enum { MUCH_WORK = 4096 };
+    if (estimate_work(&writer->info, &kernel->body) >= MUCH_WORK) {
+        write_line(writer, "TDSL_CLONES");
+    }
     const char *none = "void";
     const char *prefix =
         arena_format(writer->arena, "static %s %s(", kernel->fails ? "int" : "void",

@@ -29,6 +29,12 @@ static bool compile_sources(Arena *arena, const char *folder, int level, const c
         words[count++] = options[i];
     }
     words[count++] = arena_format(arena, "-O%d", level);
+    words[count++] = "-DTDSL_ONE_TARGET";
+#ifdef __x86_64__
+    if (level >= 2) {
+        words[count++] = "-march=native"; // the code is for this process
+    }
+#endif
     words[count++] = arena_format(arena, "%s/model.c", folder);
     words[count++] = "-o";
     words[count++] = library;
