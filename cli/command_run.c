@@ -105,7 +105,7 @@ int command_emit(const Options *options) {
         status = request_read(session, options, &request);
     if (status == TDSL_OK) {
         const char *text = tdsl_emit(session, options->stage, &request.gradient);
-        status = text ? TDSL_OK : TDSL_BAD_PROGRAM;
+        status = text ? TDSL_OK : tdsl_is_stage(options->stage) ? TDSL_BAD_PROGRAM : TDSL_BAD_USAGE;
         fputs(text ? text : "", stdout);
     }
     request_free(&request);

@@ -207,15 +207,19 @@ static bool emit_code(TdslSession *session, const char *stage, const TdslGradien
     return good;
 }
 
+static const char *const stages[] = {"ast", "ir", "adjoint", "loops", "c", "llvm", "asm", "dot"};
+enum { STAGE_COUNT = sizeof stages / sizeof *stages };
+
+bool tdsl_is_stage(const char *stage) {
+    for (int i = 0; i < STAGE_COUNT; i++)
+        if (strcmp(stages[i], stage) == 0)
+            return true;
+    return false;
+}
+
 const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradientRequest *request) {
-    static const char *const stages[] = {"ast", "ir",   "adjoint", "loops",
-                                         "c",   "llvm", "asm",     "dot"};
-    const int count = sizeof stages / sizeof *stages;
-    bool known = false;
-    for (int i = 0; i < count; i++)
-        known |= strcmp(stages[i], stage) == 0;
-    if (!known) {
-        const char *closest = closest_name(stage, stages, count);
+    if (!tdsl_is_stage(stage)) {
+        const char *closest = closest_name(stage, stages, STAGE_COUNT);
         tdsl_report(session, "unknown stage '%s'\n  hint: %s%s", stage,
                     closest ? "did you mean " : "stages: ast ir adjoint loops c llvm asm dot",
                     closest ? closest : "");

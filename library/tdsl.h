@@ -160,6 +160,7 @@ TdslStatus tdsl_call(TdslFunction *function, void *const *arguments, void *const
 TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradientRequest *request);
 // A stage as text: ast ir adjoint loops c llvm asm dot. NULL on failure.
 const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradientRequest *request);
+bool tdsl_is_stage(const char *stage);
 // The program in its canonical layout; NULL on failure.
 const char *tdsl_format(TdslSession *session);
 
