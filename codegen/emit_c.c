@@ -47,7 +47,8 @@ static void write_clones(Text *out) {
         out,
         "/* Kernels with much work are compiled for several processors, of which the best is\n"
         " * chosen when the program is loaded. Define TDSL_ONE_TARGET to compile them once. */\n"
-        "#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)\n"
+        "#if defined(TDSL_ONE_TARGET)\n"
+        "#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)\n"
         "#define TDSL_ONE_TARGET\n"
         "#elif defined(__has_feature)\n"
         "#if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer) \\\n"
