@@ -33,6 +33,9 @@ static const FieldSet field_sets[] = {
                         {FIELD(trip, FIELD_DIM), FIELD(carried, FIELD_INT),
                          FIELD(counted, FIELD_FLAG)}},
     [ATTRIBUTE_call] = {1, {FIELD(callee, FIELD_FUNCTION)}},
+    [ATTRIBUTE_derivative] = {3,
+                              {FIELD(callee, FIELD_FUNCTION), FIELD(outputs, FIELD_INTS),
+                               FIELD(leaves, FIELD_INTS)}},
 };
 
 const AttributeField *attribute_fields(AttributeKind kind, int *count) {

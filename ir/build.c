@@ -35,6 +35,8 @@ static Attribute copy_attribute(Arena *arena, const Attribute *attribute) {
     copy.high = dims_of(arena, copy.high.at, copy.high.count);
     copy.step = copy_ints(arena, copy.step);
     copy.axes = copy_ints(arena, copy.axes);
+    copy.outputs = copy_ints(arena, copy.outputs);
+    copy.leaves = copy_ints(arena, copy.leaves);
     copy.labels = copy.labels ? arena_copy_string(arena, copy.labels) : NULL;
     return copy;
 }

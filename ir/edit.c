@@ -96,6 +96,8 @@ Function *clone_function(const Function *function, const char *name) {
         function_add_result(copy, value_map_get(&map, function->body->yields.at[i]),
                             function->results[i]);
     }
+    copy->reverse = function->reverse;
+    copy->reverse_leaves = function->reverse_leaves;
     arena_free(&scratch);
     return copy;
 }

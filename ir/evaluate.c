@@ -95,6 +95,14 @@ bool evaluate_call(Evaluation *e) {
     return true;
 }
 
+bool evaluate_vjp(Evaluation *e) {
+    unreachable("derivatives are expanded before evaluation");
+}
+
+bool evaluate_jvp(Evaluation *e) {
+    unreachable("derivatives are expanded before evaluation");
+}
+
 bool evaluate_branch(Evaluation *e) {
     bool condition = tensor_get_integer(operand(e, 0), 0) != 0;
     const Region *region = e->inst->regions[condition ? 0 : 1];

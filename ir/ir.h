@@ -19,6 +19,7 @@
 //           condition still holds after trip iterations).
 //   branch  operand: a bool scalar. regions: then, else; no parameters; they yield the same types.
 //   call    attr.callee's results.
+//   vjp, jvp  derivatives of attr.callee: ir/derivative.h.
 //   gather, scatter_*: an index out of range makes the program fail with a status that names the
 //           instruction's span. Negative indices are out of range too: the front end adds sizes.
 #ifndef TDSL_IR_IR_H
@@ -64,6 +65,7 @@ typedef enum AttributeKind {
     ATTRIBUTE_contract,    // labels: "ij,jk->ik", one letter an axis
     ATTRIBUTE_loop,        // trip, carried, counted
     ATTRIBUTE_call,        // callee
+    ATTRIBUTE_derivative,  // callee, outputs, leaves
 } AttributeKind;
 
 typedef struct Dims {
@@ -99,6 +101,7 @@ typedef struct Attribute {
     int carried;
     bool counted;
     Function *callee;
+    Ints outputs, leaves; // of a derivative: results and parameters of the callee
 } Attribute;
 
 struct Value {
@@ -161,7 +164,9 @@ struct Function {
     Slot *results;     // as many as body->yields
     Span span;
     int value_count;
-    int index; // in the module
+    int index;           // in the module
+    Function *reverse;   // its own rule for reverse mode (ir/derivative.h), or NULL
+    Ints reverse_leaves; // the parameters whose gradients the rule gives
 };
 
 struct Module {

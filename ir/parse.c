@@ -80,6 +80,27 @@ static bool parse_list(Parser *p, ParsedFunction *parsed,
     return expect_mark(p, ')');
 }
 
+// `reverse NAME [LEAVES]`: the function's own rule, which may come later in the text.
+static bool parse_rule(Parser *p, ParsedFunction *parsed) {
+    if (!accept_word(p, "reverse")) {
+        return !p->failed;
+    }
+    parsed->rule_span = token_span(p);
+    parsed->rule = expect_name(p, "a function's name");
+    return parsed->rule && parse_ints(p, &parsed->function->reverse_leaves);
+}
+
+static void find_rule(Parser *p, const ParsedFunction *parsed) {
+    if (parsed->rule) {
+        const ParsedFunction *rule = name_table_find(&p->functions_by_name, parsed->rule);
+        if (!rule) {
+            parse_fail(p, parsed->rule_span, "there is no function '%s'", parsed->rule);
+            return;
+        }
+        parsed->function->reverse = rule->function;
+    }
+}
+
 // Everything up to the body, which is skipped.
 static bool parse_signature(Parser *p) {
     if (!expect_word(p, "func")) {
@@ -106,7 +127,7 @@ static bool parse_signature(Parser *p) {
         return false;
     }
     next_token(p);
-    if (!parse_list(p, parsed, parse_result)) {
+    if (!parse_list(p, parsed, parse_result) || !parse_rule(p, parsed)) {
         return false;
     }
     if (!at_mark(p, '{')) {
@@ -163,6 +184,7 @@ static Module *parse_all(Parser *p) {
         if (!ensure_body(p, p->functions.at[i], no_span)) {
             return NULL;
         }
+        find_rule(p, p->functions.at[i]);
     }
     return p->failed ? NULL : p->module;
 }

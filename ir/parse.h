@@ -31,6 +31,8 @@ typedef struct ParsedFunction {
     int body_start; // offset of the first token behind `{`
     VEC(Type) result_types;
     VEC(Slot) results;
+    const char *rule; // the name behind `reverse`, or NULL
+    Span rule_span;
     NameTable values; // printed names to Value *
     enum { BODY_UNREAD, BODY_BEING_READ, BODY_READ } state;
 } ParsedFunction;
@@ -79,6 +81,7 @@ void skip_brackets(Parser *p, int64_t *items);
 // parse_type.c
 bool parse_integer(Parser *p, int64_t *value); // with a sign
 bool parse_int(Parser *p, int *value);
+bool parse_ints(Parser *p, Ints *ints); // between brackets
 bool parse_element(Parser *p, ElementType *element);
 bool parse_type(Parser *p, Type *type);
 const Dim *parse_dim(Parser *p);

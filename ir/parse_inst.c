@@ -2,6 +2,7 @@
 // by the builder; a type written behind an instruction must be the one that comes out.
 #include <string.h>
 
+#include "ir/derivative.h"
 #include "ir/op.h"
 #include "ir/parse.h"
 
@@ -384,6 +385,33 @@ static bool parse_call(Parser *p, Builder *b, const Line *line) {
     return define_results(p, line, call->results, call->result_count);
 }
 
+static bool parse_derivative(Parser *p, Builder *b, const Line *line) {
+    const Attribute *attr = &line->attr;
+    const char *mistake = derivative_mistake(p->arena, attr);
+    if (mistake) {
+        parse_fail(p, b->span, "'%s' %s", attr->callee->name, mistake);
+        return false;
+    }
+    int count = derivative_operand_count(line->op, attr);
+    if (line->operands.count != count) {
+        parse_fail(p, b->span, "this %s needs %d operands, got %d", op_info(line->op)->name, count,
+                   line->operands.count);
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        Type wanted = derivative_operand_type(line->op, attr, i);
+        Type given = line->operands.at[i]->type;
+        if (!type_equal(wanted, given)) {
+            parse_fail(p, b->span, "operand %d of %s is %s, but it takes %s", i + 1,
+                       op_info(line->op)->name, type_string(p->arena, given),
+                       type_string(p->arena, wanted));
+            return false;
+        }
+    }
+    Inst *inst = build_derivative(b, line->op, attr, line->operands.at);
+    return define_results(p, line, inst->results, inst->result_count);
+}
+
 static bool parse_inst(Parser *p, Region *region) {
     Line line = {0};
     if (!parse_line(p, region, &line)) {
@@ -394,6 +422,8 @@ static bool parse_inst(Parser *p, Region *region) {
     case OP_loop: return parse_loop(p, &b, &line);
     case OP_branch: return parse_branch(p, &b, &line);
     case OP_call: return parse_call(p, &b, &line);
+    case OP_vjp:
+    case OP_jvp: return parse_derivative(p, &b, &line);
     default: return build_ordinary(p, &b, &line);
     }
 }

@@ -153,7 +153,7 @@ static bool parse_dims_rest(Parser *p, Dims *dims) {
     return expect_mark(p, ']');
 }
 
-static bool parse_ints(Parser *p, Ints *ints) {
+bool parse_ints(Parser *p, Ints *ints) {
     VEC(int) list = {0};
     if (!expect_mark(p, '[')) {
         return false;

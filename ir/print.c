@@ -280,7 +280,14 @@ static void print_signature(Printer *p) {
         type_print(p->out, function->body->yields.at[i]->type);
         print_role(p->out, slot);
     }
-    text_add(p->out, ") {\n");
+    text_add_char(p->out, ')');
+    if (function->reverse) {
+        text_add(p->out, " reverse ");
+        add_name(p->out, function->reverse->name);
+        text_add_char(p->out, ' ');
+        print_ints(p->out, function->reverse_leaves);
+    }
+    text_add(p->out, " {\n");
 }
 
 void print_function(Text *out, const Function *function) {

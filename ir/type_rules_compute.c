@@ -238,3 +238,11 @@ bool type_branch(Rule *rule) {
 bool type_call(Rule *rule) {
     return refuse(rule, "has no single result");
 }
+
+bool type_vjp(Rule *rule) {
+    return refuse(rule, "has no single result");
+}
+
+bool type_jvp(Rule *rule) {
+    return refuse(rule, "has no single result");
+}

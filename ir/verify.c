@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "ir/attribute.h"
+#include "ir/derivative.h"
 #include "ir/name_table.h"
 #include "ir/op.h"
 #include "ir/verify.h"
@@ -173,13 +174,16 @@ static bool verify_ordinary(Verifier *v, const Inst *inst) {
     return verify_result_type(v, inst, 0, type);
 }
 
+static bool is_in_module(const Verifier *v, const Function *callee) {
+    const Module *module = v->function->module;
+    return callee->module == module && callee->index >= 0 &&
+           callee->index < module->functions.count &&
+           module->functions.at[callee->index] == callee && callee->body;
+}
+
 static bool verify_call(Verifier *v, const Inst *inst) {
     const Function *callee = inst->attr.callee;
-    const Module *module = v->function->module;
-    bool is_in_module = callee->module == module && callee->index >= 0 &&
-                        callee->index < module->functions.count &&
-                        module->functions.at[callee->index] == callee && callee->body;
-    if (!is_in_module) {
+    if (!is_in_module(v, callee)) {
         return report(v, inst, "the callee is not in the module");
     }
     const Region *body = callee->body;
@@ -200,6 +204,38 @@ static bool verify_call(Verifier *v, const Inst *inst) {
     for (int i = 0; i < inst->result_count; i++) {
         if (!body->yields.at[i] || !verify_result_type(v, inst, i, body->yields.at[i]->type)) {
             return v->message ? false : report(v, inst, "the callee has no result %d", i);
+        }
+    }
+    return true;
+}
+
+static bool verify_derivative(Verifier *v, const Inst *inst) {
+    const Attribute *attr = &inst->attr;
+    if (!is_in_module(v, attr->callee)) {
+        return report(v, inst, "the callee is not in the module");
+    }
+    const char *mistake = derivative_mistake(v->scratch, attr);
+    if (mistake) {
+        return report(v, inst, "%s %s", attr->callee->name, mistake);
+    }
+    int operands = derivative_operand_count(inst->op, attr);
+    if (inst->operand_count != operands) {
+        return report(v, inst, "has %d operands instead of %d", inst->operand_count, operands);
+    }
+    for (int i = 0; i < operands; i++) {
+        Type given = inst->operands[i]->type;
+        Type wanted = derivative_operand_type(inst->op, attr, i);
+        if (!type_equal(given, wanted)) {
+            return report(v, inst, "operand %d has type %s instead of %s", i,
+                          type_string(v->scratch, given), type_string(v->scratch, wanted));
+        }
+    }
+    if (!verify_counts(v, inst, derivative_result_count(inst->op, attr), 0)) {
+        return false;
+    }
+    for (int i = 0; i < inst->result_count; i++) {
+        if (!verify_result_type(v, inst, i, derivative_result_type(inst->op, attr, i))) {
+            return false;
         }
     }
     return true;
@@ -334,6 +370,8 @@ static bool verify_kind(Verifier *v, const Inst *inst) {
     case OP_loop: return verify_loop(v, inst);
     case OP_branch: return verify_branch(v, inst);
     case OP_call: return verify_call(v, inst);
+    case OP_vjp:
+    case OP_jvp: return verify_derivative(v, inst);
     default: return verify_ordinary(v, inst);
     }
 }
@@ -458,6 +496,19 @@ static bool verify_header(Verifier *v) {
     return is_listed || report(v, NULL, "is not at its index in the module");
 }
 
+// The function's own rule for reverse mode.
+static bool verify_rule(Verifier *v) {
+    const Function *rule = v->function->reverse;
+    if (!rule) {
+        return true;
+    }
+    if (!is_in_module(v, rule)) {
+        return report(v, NULL, "its rule is not in the module");
+    }
+    const char *mistake = reverse_rule_mistake(v->scratch, v->function);
+    return !mistake || report(v, NULL, "%s", mistake);
+}
+
 const char *verify_function(Arena *arena, const Function *function) {
     check(function && function->module, "a function without a module");
     Arena scratch = {0};
@@ -466,8 +517,8 @@ const char *verify_function(Arena *arena, const Function *function) {
     v.module.arena = &scratch;
     v.visible = arena_array(&scratch, const Value *, function->value_count);
     v.defined = arena_array(&scratch, bool, function->value_count);
-    if (verify_header(&v) && verify_region(&v, NULL, function->body)) {
-        verify_slots(&v);
+    if (verify_header(&v) && verify_region(&v, NULL, function->body) && verify_slots(&v)) {
+        verify_rule(&v);
     }
     arena_free(&scratch);
     return v.message;
@@ -481,7 +532,7 @@ static const Function *find_recursion(CallState *states, const Function *functio
 static const Function *find_recursion_in(CallState *states, const Region *region) {
     for_each_inst(inst, region) {
         const Function *found = NULL;
-        if (inst->op == OP_call) {
+        if (inst->attr.callee) {
             found = find_recursion(states, inst->attr.callee);
         }
         for (int i = 0; !found && i < inst->region_count; i++) {
