@@ -275,6 +275,10 @@ static bool convert_argument(Call *call, int index, const char *kind) {
                refuse_kind(call, index, "a list of tensors");
     }
     if (strcmp(kind, "element") == 0) {
+        AstName name = {val->kind == VAL_STRING ? val->string : "", call->spans[index]};
+        if (val->kind == VAL_STRING && element_of_name(call->e, name, &val->element)) {
+            val->kind = VAL_ELEMENT;
+        }
         return val->kind == VAL_ELEMENT || refuse_kind(call, index, "a type such as f32");
     }
     check(strcmp(kind, "function") == 0, "argument kind %s", kind);

@@ -56,6 +56,7 @@ bool axes_at(Call *call, int index, int rank, Ints *axes);
 // In the order given.
 bool ordered_axes_at(Call *call, int index, int rank, Ints *axes);
 // Sizes; with `allows_minus_one` one of them may be -1 (then NULL stands for it).
+bool open_shape_at(Call *call, int index, Dims *shape); // any of them may be -1
 bool shape_at(Call *call, int index, bool allows_minus_one, Dims *shape);
 ElementType element_at(const Call *call, int index, ElementType otherwise);
 

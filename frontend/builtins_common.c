@@ -106,11 +106,12 @@ bool axes_at(Call *call, int index, int rank, Ints *axes) {
     return true;
 }
 
-bool shape_at(Call *call, int index, bool allows_minus_one, Dims *shape) {
+// `most_open`: how many sizes may be -1.
+static bool read_shape(Call *call, int index, int most_open, Dims *shape) {
     Elaborator *e = call->e;
     const ValList *list = &call->at[index].list;
     const Dim **dims;
-    bool has_open = false;
+    int open = 0;
     *shape = make_dims(e, list->count, &dims);
     for (int i = 0; i < list->count; i++) {
         int64_t size;
@@ -118,17 +119,24 @@ bool shape_at(Call *call, int index, bool allows_minus_one, Dims *shape) {
         if (!dim_is_constant(dims[i], &size) || size >= 0) {
             continue;
         }
-        if (size != -1 || !allows_minus_one || has_open) {
+        if (size != -1 || ++open > most_open) {
             report(e, call->spans[index],
-                   size == -1 && has_open ? "%s: only one size can be -1"
-                                          : "%s: a size cannot be negative",
+                   size == -1 && most_open > 0 ? "%s: only one size can be -1"
+                                               : "%s: a size cannot be negative",
                    builtin_name(call->builtin));
             return false;
         }
-        has_open = true;
         dims[i] = NULL;
     }
     return true;
+}
+
+bool shape_at(Call *call, int index, bool allows_minus_one, Dims *shape) {
+    return read_shape(call, index, allows_minus_one ? 1 : 0, shape);
+}
+
+bool open_shape_at(Call *call, int index, Dims *shape) {
+    return read_shape(call, index, call->at[index].list.count, shape);
 }
 
 ElementType element_at(const Call *call, int index, ElementType otherwise) {

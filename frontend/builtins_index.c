@@ -203,6 +203,22 @@ Val builtin_embedding(Call *call) {
         axes[i] = i;
     }
     Dims shape = shape_with(call, index->type, rank, weight->type.dims[1]);
+    if (is_given(call, 2)) {
+        const Dim **dims;
+        Dims column = make_dims(e, 2, &dims);
+        dims[0] = weight->type.dims[0];
+        dims[1] = constant_of(call, 1);
+        Val row = tensor_val(iota_axis(call, column, 0));
+        Val padding = binary_operator(e, call->span, BINARY_EQUAL, row, call->span, call->at[2],
+                                      call->spans[2]);
+        Val kept = select_val(e, call->span, padding, call->span,
+                              tensor_val(build_detach(&e->builder, weight)), call->span,
+                              tensor_val(weight), call->span);
+        if (is_error(kept)) {
+            return kept;
+        }
+        weight = kept.tensor;
+    }
     Value *operands[3] = {weight, build_broadcast(&e->builder, index, shape, axes),
                           iota_axis(call, shape, rank)};
     return tensor_val(emit(e, call->span, OP_gather, operands, 3, NULL));

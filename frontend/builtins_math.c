@@ -108,6 +108,18 @@ Val builtin_is_floating_point(Call *call) {
     return bool_val(val_element(call->e, call->at[0], &element, &rank) && element_is_real(element));
 }
 
+Val builtin_is_bool(Call *call) {
+    return bool_val(call->at[0].kind == VAL_BOOL);
+}
+
+Val builtin_joint_shape(Call *call) {
+    Type x = tensor_at(call, 0)->type, y = tensor_at(call, 1)->type;
+    Dims shape;
+    return broadcast_shapes(call->e, call->span, "these tensors:", x, y, &shape)
+               ? shape_val(call->e, (Type){x.element, shape.count, shape.at})
+               : error_val();
+}
+
 Val builtin_is_tensor(Call *call) {
     return bool_val(is_tensor(call->at[0]));
 }
@@ -414,7 +426,8 @@ static bool read_result(Call *call, const char *text, const Labelled *operands, 
     return true;
 }
 
-static bool read_operands(Call *call, Labelled *operands, int count, const char **arrow) {
+static bool read_operands(Call *call, Labelled *operands, int count, const char **arrow,
+                          char *result) {
     Elaborator *e = call->e;
     const ValList *list = &call->at[1].list;
     const char *text = string_at(call, 0);
@@ -434,11 +447,16 @@ static bool read_operands(Call *call, Labelled *operands, int count, const char 
         if (value == NULL || !read_labels(call, text, length, value, operands[i].labels)) {
             return false;
         }
+        text = comma == NULL ? end : comma + 1;
+    }
+    if (*arrow == NULL) {
+        implicit_result(operands, count, result);
+    }
+    for (int i = 0; i < count; i++) {
         take_repeated(call, &operands[i]);
         if (operands[i].value == NULL) {
             return false;
         }
-        text = comma == NULL ? end : comma + 1;
     }
     return true;
 }
@@ -458,12 +476,8 @@ Val builtin_einsum(Call *call) {
         report(e, call->span, "einsum takes 1 to %d tensors", EINSUM_OPERANDS_MAX);
         return error_val();
     }
-    if (!read_operands(call, operands, count, &arrow)) {
-        return error_val();
-    }
-    if (arrow == NULL) {
-        implicit_result(operands, count, result);
-    } else if (!read_result(call, arrow + 2, operands, count, result)) {
+    if (!read_operands(call, operands, count, &arrow, result) ||
+        (arrow != NULL && !read_result(call, arrow + 2, operands, count, result))) {
         return error_val();
     }
     for (int i = 1; i < count; i++) {

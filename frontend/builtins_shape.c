@@ -254,7 +254,7 @@ static Val expand_to(Call *call, Value *x, Dims shape) {
 
 Val builtin_expand(Call *call) {
     Dims shape;
-    return shape_at(call, 1, true, &shape) ? expand_to(call, tensor_at(call, 0), shape)
+    return open_shape_at(call, 1, &shape) ? expand_to(call, tensor_at(call, 0), shape)
                                            : error_val();
 }
 
@@ -294,10 +294,30 @@ Val builtin_repeat(Call *call) {
 
 // ---- pieces
 
+// A start that is computed: the elements are gathered.
+static Val narrow_at(Call *call, Value *x, int axis) {
+    Elaborator *e = call->e;
+    Value *start = call->at[2].tensor;
+    if (start->type.rank != 0 || !element_is_integer(start->type.element)) {
+        report(e, call->spans[2], "narrow needs an integer as start, got %s",
+               show_value_type(e, start));
+        return error_val();
+    }
+    const Dim **dims;
+    Dims line = make_dims(e, 1, &dims);
+    dims[0] = call->at[3].dim;
+    Value *index = build_add(&e->builder, iota_axis(call, line, 0),
+                             wrap_index(e, start, x->type.dims[axis]));
+    Dims shape = shape_replacing(call, x->type, axis, dims[0]);
+    return tensor_val(
+        gather_axis(call, x, axis, build_broadcast(&e->builder, index, shape, &axis)));
+}
+
 Val builtin_narrow(Call *call) {
     Elaborator *e = call->e;
     Value *x = tensor_at(call, 0);
     int axis;
+    const Dim *start;
     if (!axis_at(call, 1, x->type.rank, &axis)) {
         return error_val();
     }
@@ -305,7 +325,12 @@ Val builtin_narrow(Call *call) {
         report(e, call->span, "narrow needs a tensor with axes, got a scalar");
         return error_val();
     }
-    const Dim *start = call->at[2].dim;
+    if (is_tensor(call->at[2])) {
+        return narrow_at(call, x, axis);
+    }
+    if (!val_to_dim(e, call->at[2], call->spans[2], "start of narrow", &start)) {
+        return error_val();
+    }
     int64_t known;
     if (dim_is_constant(start, &known) && known < 0) {
         start = dim_add(e->module->dims, start, x->type.dims[axis]);

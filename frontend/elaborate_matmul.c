@@ -151,8 +151,8 @@ static Value *simple_power(Elaborator *e, Value *x, double exponent) {
     if (exponent == 1 || exponent == 2 || exponent == 3 || exponent == 4) {
         return repeat_product(e, x, (int64_t)exponent);
     }
-    if (exponent == -1 || exponent == -2) {
-        return inverse(e, repeat_product(e, x, (int64_t)-exponent));
+    if (exponent == -1 || exponent == -2) { // the inverse first: its gradient at infinity is 0
+        return repeat_product(e, inverse(e, x), (int64_t)-exponent);
     }
     if (exponent == 0.5) {
         return build_sqrt(&e->builder, x);
