@@ -1,5 +1,5 @@
-// Functions for the prelude that compute with what is known while compiling: kinds of arguments, lists,
-// whole numbers; and functions of any number of tensors, whose list goes on to the prelude.
+// Functions for the prelude that compute with what is known while compiling: kinds of arguments,
+// lists, whole numbers; and functions of any number of tensors, whose list goes on to the prelude.
 #include "frontend/builtins.h"
 
 #include <inttypes.h>

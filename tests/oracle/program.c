@@ -117,7 +117,8 @@ static void write_expression(Writer *writer, const char *source) {
 }
 
 // One argument. List items `tensors.0 tensors.1` become one argument [a, b]; the caller passes the
-// first. Form 0 names every argument but the first; form 1 names attributes only; form 2 none.
+// first. Form 0 names every argument but the first; form 1 names attributes only; forms 2 and 3
+// none.
 static void write_argument(Writer *writer, int index, int *printed) {
     const Case *test = writer->test;
     const CaseArgument *argument = &test->arguments.at[index];
@@ -127,7 +128,7 @@ static void write_argument(Writer *writer, int index, int *printed) {
     if ((*printed)++ > 0)
         text_add(&writer->text, ", ");
     bool positional = strncmp(name, "arg", 3) == 0 || strcmp(name, "x") == 0 || *printed == 1 ||
-                      (writer->form == 1 && is_tensor) || writer->form == 2;
+                      (writer->form == 1 && is_tensor) || writer->form >= 2;
     const char *dot = is_list_item(name) ? strchr(name, '.') : NULL;
     if (!positional)
         text_format(&writer->text, "%.*s=", dot ? (int)(dot - name) : (int)strlen(name), name);
@@ -304,28 +305,41 @@ static bool write_special(Writer *writer) {
     return true;
 }
 
+// `x` comes first wherever it stands in the file; einsum wants its equation first, where its
+// condition, and embedding its integers.
+static bool goes_first(const Case *test, const CaseArgument *argument, const char *name) {
+    if (strcmp(test->op, "embedding") == 0 && argument->tensor >= 0)
+        return test->inputs.at[argument->tensor].dtype[0] == 'i';
+    return strcmp(name, "x") == 0 || strcmp(name, "x.0") == 0 || strcmp(name, "equation") == 0 ||
+           strcmp(name, "condition") == 0;
+}
+
+// The arguments in four passes: what goes first, tensors, attributes without a name, the others.
+// Form 2 keeps tensors and attributes in the order of the file.
+static int argument_pass(const Writer *writer, const CaseArgument *argument) {
+    const Case *test = writer->test;
+    bool is_tensor = argument->tensor >= 0;
+    const char *name = is_tensor ? test->inputs.at[argument->tensor].name
+                                 : test->attributes.at[argument->attribute].name;
+    if (goes_first(test, argument, name))
+        return 0;
+    return writer->form == 2 || is_tensor ? 1 : strncmp(name, "arg", 3) == 0 ? 2 : 3;
+}
+
 static void write_call(Writer *writer) {
     const Case *test = writer->test;
     text_format(&writer->text, "%s(", language_name(test->op));
     int printed = 0;
-    // `x` comes first wherever it stands in the file; einsum wants its equation first.
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < test->arguments.count; i++) {
-            const CaseArgument *argument = &test->arguments.at[i];
-            const char *name = argument->tensor >= 0
-                                   ? test->inputs.at[argument->tensor].name
-                                   : test->attributes.at[argument->attribute].name;
-            bool first = strcmp(name, "x") == 0 || strcmp(name, "x.0") == 0 ||
-                         strcmp(name, "equation") == 0 || strcmp(name, "condition") == 0;
-            if (first == (pass == 0) && !is_later_item(test, i))
+    for (int pass = 0; pass < 4; pass++)
+        for (int i = 0; i < test->arguments.count; i++)
+            if (argument_pass(writer, &test->arguments.at[i]) == pass && !is_later_item(test, i))
                 write_argument(writer, i, &printed);
-        }
     text_add_char(&writer->text, ')');
 }
 
 const char *case_statements(Arena *arena, const Case *test, const char *prefix, int form) {
     Writer writer = {arena, test, prefix, form, text_new(arena)};
-    if (form > 2)
+    if (form > 3)
         return NULL;
     write_leaves(&writer);
     if (strcmp(test->op, "prog") == 0) {
