@@ -35,7 +35,9 @@ static void end_function(Writer *writer) {
 
 static void write_comment(Writer *writer, const char *comment) {
     if (comment && comment[0]) {
-        write_line(writer, "/* %s */", comment_text(writer->arena, comment));
+        begin_line(writer);
+        text_format(writer->out, "/* %s */", comment_text(writer->arena, comment));
+        end_line(writer);
     }
 }
 
@@ -242,7 +244,7 @@ void write_entry(Writer *writer, const Entry *entry) {
     }
     names_take(&writer->names, "workspace");
     names_take(&writer->names, "status");
-    write_comment(writer, entry->comment);
+    write_comment(writer, entry_meaning(entry));
     write_list(
         writer,
         arena_format(writer->arena, "int %s(", entry_symbol(writer->arena, writer->program, entry)),

@@ -1,6 +1,8 @@
 // The public face of a Program: see product.h.
 #include "codegen/product.h"
 
+#include <string.h>
+
 const Group *product_group(const Program *program, GroupKind kind) {
     for (int i = 0; i < program->entries.count; i++) {
         const Group *group = &program->entries.at[i]->groups[kind];
@@ -45,6 +47,27 @@ size_t product_workspace_bytes(const Program *program) {
 
 const char *entry_symbol(Arena *arena, const Program *program, const Entry *entry) {
     return arena_format(arena, "%s_%s", program->name, entry->name);
+}
+
+const char *entry_meaning(const Entry *entry) {
+    static const struct {
+        const char *name, *meaning;
+    } known[] = {
+        {"forward", "Computes the outputs."},
+        {"backward",
+         "Computes the outputs, and adds the gradients of those that have seeds to what "
+         "is in the buffers of gradients."},
+        {"zero_gradients", "Stores zeros in every buffer of gradients that is not NULL."},
+        {"initialize",
+         "Stores the initial values of what has one. Random ones depend on *key alone."},
+        {"step", "Computes the gradients and the next values of params and states."},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(entry->name, known[i].name) == 0) {
+            return known[i].meaning;
+        }
+    }
+    return entry->comment && entry->comment[0] ? entry->comment : entry->name;
 }
 
 void print_status(Text *out, const Program *program, int status) {

@@ -22,6 +22,8 @@ bool entry_needs_field(const Entry *entry, GroupKind kind, int field);
 size_t product_workspace_bytes(const Program *program);
 // `classifier_forward`
 const char *entry_symbol(Arena *arena, const Program *program, const Entry *entry);
+// One or two sentences on what the entry does.
+const char *entry_meaning(const Entry *entry);
 // What NAME_status_text(status) returns.
 void print_status(Text *out, const Program *program, int status);
 
