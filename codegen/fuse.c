@@ -14,6 +14,7 @@ enum {
     COST_OUTER = 3,     // and for a value from around a loop
     DEPTH_LIMIT = 60,   // of operators pulled into one reader
     MEMBER_LIMIT = 48,  // members of a node of tensors
+    FEWEST_IN_ROW = 16, // elements of a row that is computed in the same kernel as its reduction
     SCALAR_LIMIT = 3000 // members of a node of scalars
 };
 
@@ -43,10 +44,6 @@ bool is_inlinable(Op op) {
     case OP_detach: return true;
     default: return op_info(op)->elementwise;
     }
-}
-
-static bool keeps_point(Op op) {
-    return op == OP_detach || op_info(op)->elementwise;
 }
 
 // --- What is needed, and how -------------------------------------------------------------------
@@ -216,71 +213,6 @@ void analyse_function(Lowering *l) {
     note_uses(l, body);
 }
 
-// --- Reads -----------------------------------------------------------------------------------
-
-static void visit_read(Lowering *l, const Value *value, bool same_point, Reads *reads) {
-    // Two stamps a walk: read anywhere, and read at the same point.
-    int stamp = 2 * l->walk + same_point;
-    if (l->stamps[value->id] == stamp || (l->stamps[value->id] == 2 * l->walk)) {
-        return;
-    }
-    l->stamps[value->id] = stamp;
-    const Inst *inst = value->definition;
-    if (inst == NULL || state_of(l, value)->materialised) {
-        if (!is_loop_index(value)) {
-            vec_push(l->scratch, reads, ((Read){value, same_point}));
-        }
-        return;
-    }
-    for (int i = 0; i < inst->operand_count; i++) {
-        visit_read(l, inst->operands[i], same_point && keeps_point(inst->op), reads);
-    }
-}
-
-void collect_operand_reads(Lowering *l, const Value *operand, Reads *reads) {
-    visit_read(l, operand, false, reads);
-}
-
-void collect_reads(Lowering *l, const Value *value, Reads *reads) {
-    l->walk++;
-    const Inst *inst = value->definition;
-    for (int i = 0; i < inst->operand_count; i++) {
-        visit_read(l, inst->operands[i], keeps_point(inst->op), reads);
-    }
-}
-
-static void visit_region(Lowering *l, const Inst *control, const Region *region, Reads *reads) {
-    for_each_inst(inst, region) {
-        for (int i = 0; i < inst->operand_count; i++) {
-            if (!region_is_inside(inst->operands[i]->region, control->regions[0]) &&
-                (control->region_count < 2 ||
-                 !region_is_inside(inst->operands[i]->region, control->regions[1]))) {
-                visit_read(l, inst->operands[i], false, reads);
-            }
-        }
-        for (int i = 0; i < inst->region_count; i++) {
-            visit_region(l, control, inst->regions[i], reads);
-        }
-    }
-    for (int i = 0; i < region->yields.count; i++) {
-        const Region *home = region->yields.at[i]->region;
-        if (!region_is_inside(home, control->regions[0]) &&
-            (control->region_count < 2 || !region_is_inside(home, control->regions[1]))) {
-            visit_read(l, region->yields.at[i], false, reads);
-        }
-    }
-}
-
-void collect_control_reads(Lowering *l, const Inst *inst, Reads *reads) {
-    l->walk++;
-    for (int i = 0; i < inst->operand_count; i++) {
-        visit_read(l, inst->operands[i], false, reads);
-    }
-    for (int i = 0; i < inst->region_count; i++) {
-        visit_region(l, inst, inst->regions[i], reads);
-    }
-}
-
 // --- What is materialised ------------------------------------------------------------------------
 
 static int own_cost(const Inst *inst) {
@@ -343,22 +275,19 @@ static NodeKind node_kind(const Lowering *l, const Inst *inst) {
     return NODE_MOVE;
 }
 
-// The optional buffer that is all a value is computed for.
-static Buffer *only_purpose(const Lowering *l, const Value *value) {
-    const ValueState *state = state_of(l, value);
-    bool single = state->destinations.count == 1 && state->uses == 1 && !state->stored;
-    return single && state->destinations.at[0].buffer->optional ? state->destinations.at[0].buffer
-                                                                : NULL;
-}
-
 static bool is_scalar_shape(Type type) {
     return type_elements(type) == 1;
 }
 
-// Kernels that run only if a pointer is given are not mixed with others, except for scalars, where
-// the stores alone are conditional.
+bool stores_conditionally(const Node *node) {
+    return node->kind == NODE_POINTS &&
+           (is_scalar_shape(node->shape) || (node->has_long_reduction && !node->by_columns));
+}
+
+// Kernels that run only if a pointer is given are not mixed with others, except where a test at
+// each point costs little.
 static bool purposes_agree(const Lowering *l, const Node *node, const Value *value) {
-    if (is_scalar_shape(node->shape)) {
+    if (stores_conditionally(node)) {
         return true;
     }
     bool conditional = only_purpose(l, value) != NULL;
@@ -382,23 +311,59 @@ static bool reads_shared(const Reads *x, const Reads *y) {
     return false;
 }
 
-static bool can_join(Lowering *l, const Node *node, const Value *value, const Reads *reads) {
-    const Inst *inst = value->definition;
-    bool scalars = is_scalar_shape(node->shape);
-    if ((node->kind != NODE_POINTS && node->kind != NODE_TILES) ||
-        !shape_equal(node->shape, value->type) ||
-        node->members.count >= (scalars ? SCALAR_LIMIT : MEMBER_LIMIT) ||
-        !purposes_agree(l, node, value)) {
-        return false;
-    }
-    bool reads_member = false;
+// Members are read at the point that is being computed; all of their axes, or, for rows, those of
+// the node's shape.
+static bool reads_own_point(const Lowering *l, const Node *node, Type shape, const Reads *reads,
+                            bool *reads_member) {
+    *reads_member = false;
     for (int i = 0; i < reads->count; i++) {
         if (state_of(l, reads->at[i].value)->node == node) {
-            reads_member = true;
-            if (!reads->at[i].same_point) {
+            *reads_member = true;
+            if (reads->at[i].prefix < shape.rank) {
                 return false;
             }
         }
+    }
+    return true;
+}
+
+// Rows join a node that reduces rows of the same length or another.
+static bool can_join_as_row(const Lowering *l, const Node *node, const Value *value,
+                            const Reads *reads) {
+    bool reads_member;
+    return node->kind == NODE_POINTS && node->has_long_reduction && !node->by_columns &&
+           is_inlinable(value->definition->op) && continues_shape(value->type, node->shape) &&
+           node->members.count < MEMBER_LIMIT && type_elements(value->type) > 0 &&
+           reads_own_point(l, node, node->shape, reads, &reads_member) && reads_member;
+}
+
+// A node of rows only takes in a reduction of them: then its members become rows.
+static bool can_become_rows(Lowering *l, const Node *node, const Value *value, const Reads *reads) {
+    bool reads_member;
+    if (node->kind != NODE_POINTS || node->has_reduction || !is_reduction(value->definition->op) ||
+        !continues_shape(node->shape, value->type) ||
+        type_elements(node->shape) < FEWEST_IN_ROW * type_elements(value->type) ||
+        !reads_own_point(l, node, value->type, reads, &reads_member) || !reads_member ||
+        reduces_by_columns(l, value) || is_small_reduction(value)) {
+        return false;
+    }
+    for (int i = 0; i < node->members.count; i++) {
+        if (only_purpose(l, node->members.at[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool can_join(Lowering *l, const Node *node, const Value *value, const Reads *reads) {
+    const Inst *inst = value->definition;
+    bool scalars = is_scalar_shape(node->shape), reads_member;
+    if ((node->kind != NODE_POINTS && node->kind != NODE_TILES) ||
+        !shape_equal(node->shape, value->type) ||
+        node->members.count >= (scalars ? SCALAR_LIMIT : MEMBER_LIMIT) ||
+        !purposes_agree(l, node, value) ||
+        !reads_own_point(l, node, node->shape, reads, &reads_member)) {
+        return false;
     }
     if (is_reduction(inst->op)) {
         bool by_columns = reduces_by_columns(l, value);
@@ -443,6 +408,7 @@ static void add_member(Lowering *l, Node *node, const Value *value, const Reads 
     if (is_reduction(value->definition->op) && node->kind == NODE_POINTS) {
         node->by_columns = node->has_reduction ? node->by_columns : reduces_by_columns(l, value);
         node->has_reduction = true;
+        node->has_long_reduction = node->has_long_reduction || !is_small_reduction(value);
     }
     for (int i = 0; i < reads->count; i++) {
         vec_push(l->scratch, &node->reads, reads->at[i]);
@@ -458,8 +424,14 @@ static void place_in_node(Lowering *l, Nodes *nodes, const Inst *inst) {
         int last = last_position(l, nodes, &reads);
         int first = last < nodes->count - 32 ? nodes->count - 32 : last;
         for (int i = first < 0 ? 0 : first; i < nodes->count; i++) {
-            if (can_join(l, nodes->at[i], value, &reads)) {
-                add_member(l, nodes->at[i], value, &reads);
+            Node *node = nodes->at[i];
+            bool takes_in = can_become_rows(l, node, value, &reads);
+            if (takes_in) {
+                node->shape = value->type;
+            }
+            if (takes_in || can_join(l, node, value, &reads) ||
+                can_join_as_row(l, node, value, &reads)) {
+                add_member(l, node, value, &reads);
                 return;
             }
         }
@@ -554,7 +526,8 @@ static void place_member(Lowering *l, const Node *node, const Value *value) {
     if (node->kind == NODE_MOVE && state->buffer == NULL) {
         state->buffer = buffer_to_scatter_in(l, node);
     }
-    if (conditional > 0 && !is_scalar_shape(node->shape) && only_purpose(l, value) == NULL) {
+    bool tested = stores_conditionally(node) && !is_row_member(node, value);
+    if (conditional > 0 && !tested && only_purpose(l, value) == NULL) {
         state->stored = true;
     }
     if (node->kind == NODE_MOVE && state->row != NULL) {
@@ -568,8 +541,8 @@ static void place_member(Lowering *l, const Node *node, const Value *value) {
 
 // A node that computes values for one optional buffer alone is guarded by it.
 static void find_guard(Lowering *l, Node *node) {
-    if (is_scalar_shape(node->shape) && node->kind == NODE_POINTS && !node->has_reduction) {
-        return;
+    if (is_scalar_shape(node->shape) && !node->has_reduction) {
+        return; // the stores alone are
     }
     Buffer *guard = NULL;
     bool agreed = true;
@@ -588,15 +561,15 @@ static void find_guard(Lowering *l, Node *node) {
         node->guard = guard;
         return;
     }
-    if (is_scalar_shape(node->shape)) {
+    if (stores_conditionally(node)) {
         return;
     }
     for (int i = 0; i < node->members.count; i++) {
-        ValueState *state = state_of(l, node->members.at[i]);
-        if (!state->stored && only_purpose(l, node->members.at[i]) != NULL) {
+        const Value *member = node->members.at[i];
+        ValueState *state = state_of(l, member);
+        if (!state->stored && only_purpose(l, member) != NULL) {
             state->stored = true;
-            state->buffer =
-                new_workspace_buffer(l, node->members.at[i]->type, node->members.at[i]->name);
+            state->buffer = new_workspace_buffer(l, member->type, member->name);
         }
     }
 }
@@ -612,5 +585,8 @@ void place_values(Lowering *l, Nodes *nodes) {
             place_member(l, node, node->members.at[j]);
         }
         find_guard(l, node);
+        if (node->kind == NODE_POINTS) {
+            place_rows(l, node);
+        }
     }
 }

@@ -190,6 +190,15 @@ static void replace_next(Lowering *l) {
 // --- Nodes
 // -------------------------------------------------------------------------------------------
 
+static bool is_stored_in_kernel(const Lowering *l, const Node *node, const Value *member,
+                                const Destination *to) {
+    if (to->buffer == node->guard) {
+        return true;
+    }
+    return stores_conditionally(node) &&
+           (!is_row_member(node, member) || only_purpose(l, member) != NULL);
+}
+
 // Destinations that the kernel of a node did not store at.
 static void copy_to_optional(Lowering *l, const Node *node) {
     for (int i = 0; i < node->members.count; i++) {
@@ -201,8 +210,7 @@ static void copy_to_optional(Lowering *l, const Node *node) {
         }
         for (int j = 0; j < state->destinations.count; j++) {
             const Destination *to = &state->destinations.at[j];
-            if (to->buffer->optional && to->buffer != node->guard &&
-                type_elements(member->type) != 1) {
+            if (to->buffer->optional && !is_stored_in_kernel(l, node, member, to)) {
                 lower_copy(l, member, *to);
             }
         }

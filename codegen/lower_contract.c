@@ -230,9 +230,8 @@ static void store_tile(Tiles *t, Local *tile) {
     for (int i = 0; i < node->members.count; i++) {
         results[i] = element(k, node->members.at[i], t->index);
     }
-    Scalar *position = flat_position(k, node->shape, t->index);
     for (int i = 0; i < node->members.count; i++) {
-        store_member(k, node->members.at[i], position, results[i]);
+        store_member(k, node->members.at[i], t->index, results[i]);
     }
     close_loops(k, 2);
 }

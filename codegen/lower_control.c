@@ -110,7 +110,8 @@ static void place_initial(Lowering *l, const Inst *inst, int k) {
 
 static bool reads_value(const Reads *reads, const Value *value, bool only_elsewhere) {
     for (int i = 0; i < reads->count; i++) {
-        if (reads->at[i].value == value && !(only_elsewhere && reads->at[i].same_point)) {
+        bool own_place = reads->at[i].prefix == value->type.rank;
+        if (reads->at[i].value == value && !(only_elsewhere && own_place)) {
             return true;
         }
     }
@@ -179,11 +180,16 @@ static bool replaces_in_place(Lowering *l, const Inst *inst, const Nodes *nodes,
         return true;
     }
     const Node *node = next->region == body ? state_of(l, next)->node : NULL;
-    if (node == NULL || node->kind == NODE_CONTROL || node->shape.rank < 0) {
+    if (node == NULL || node->kind == NODE_CONTROL) {
         return false;
     }
+    // A node with rows may read a row again after it was stored.
+    bool whole = node->kind == NODE_MOVE;
+    for (int i = 0; i < node->members.count; i++) {
+        whole = whole || is_row_member(node, node->members.at[i]);
+    }
     return !read_after(nodes, node->position, current) &&
-           !reads_value(&node->reads, current, node->kind != NODE_MOVE);
+           !reads_value(&node->reads, current, !whole);
 }
 
 // --- Loops ---------------------------------------------------------------------------------------

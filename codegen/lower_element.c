@@ -325,6 +325,14 @@ static Scalar *load_stored(KernelLowering *k, const Value *value, Scalar *positi
                        row_position(k, state->row, state->row_elements, position));
 }
 
+static Scalar *kept_row_position(KernelLowering *k, const Value *value, Scalar *const *index) {
+    Type type = value->type;
+    int outside = k->node->shape.rank;
+    type.rank -= outside;
+    type.dims += outside;
+    return flat_position(k, type, index + outside);
+}
+
 static Scalar *own_member_element(KernelLowering *k, const Value *value, Scalar *const *index) {
     for (int i = 0; i < k->accumulators.count; i++) {
         const Accumulator *accumulator = &k->accumulators.at[i];
@@ -333,10 +341,23 @@ static Scalar *own_member_element(KernelLowering *k, const Value *value, Scalar 
                                scalar_local(&k->build, accumulator->local, accumulator->index));
         }
     }
+    const ValueState *state = state_of(k->lowering, value);
+    if (is_row_member(k->node, value) && (state->kept_row || state->stored)) {
+        Scalar *position = state->kept_row ? kept_row_position(k, value, index)
+                                           : row_position(k, state->row, state->row_elements,
+                                                          flat_position(k, value->type, index));
+        return scalar_load_now(&k->build, state->buffer, position);
+    }
     if (k->probe && !is_inlinable(value->definition->op)) {
         return scalar_number(&k->build, value->type.element, 1);
     }
     return computed_element(k, value, index);
+}
+
+Scalar *member_element(KernelLowering *k, const Value *value, Scalar *const *index) {
+    Scalar *scalar = computed_element(k, value, index);
+    remember_element(k, value, index, scalar);
+    return scalar;
 }
 
 Scalar *element(KernelLowering *k, const Value *value, Scalar *const *index) {
@@ -362,22 +383,27 @@ Scalar *element(KernelLowering *k, const Value *value, Scalar *const *index) {
     return scalar;
 }
 
-void store_member(KernelLowering *k, const Value *value, Scalar *position, Scalar *scalar) {
+void store_member(KernelLowering *k, const Value *value, Scalar *const *index, Scalar *scalar) {
     const ValueState *state = state_of(k->lowering, value);
     KernelBuilder *b = &k->build;
-    if (state->stored) {
+    Scalar *position = flat_position(k, value->type, index);
+    if (state->kept_row) {
+        add_store(b, state->buffer, kept_row_position(k, value, index), scalar);
+    } else if (state->stored) {
         add_store(b, state->buffer, row_position(k, state->row, state->row_elements, position),
                   scalar);
     }
+    bool tests = stores_conditionally(k->node) && !is_row_member(k->node, value);
     for (int i = 0; i < state->destinations.count; i++) {
         const Destination *to = &state->destinations.at[i];
         bool same_place = to->buffer == state->buffer && to->row == state->row;
-        bool guarded = k->node->guard == to->buffer;
-        bool inside = !guarded && to->buffer->optional;
-        if ((state->stored && same_place) || (inside && type_elements(value->type) != 1)) {
-            continue; // there already, or copied by lower_destinations
+        bool present = k->node->guard == to->buffer || only_purpose(k->lowering, value) != NULL;
+        bool needs_test =
+            to->buffer->optional && k->node->guard != to->buffer && !is_row_member(k->node, value);
+        if ((state->stored && same_place) || (to->buffer->optional && !tests && !present)) {
+            continue; // there already, or copied after the kernel
         }
-        if (inside) {
+        if (needs_test) {
             begin_present(b, to->buffer);
         }
         Scalar *at = row_position(k, to->row, to->row_elements, position);
@@ -386,7 +412,7 @@ void store_member(KernelLowering *k, const Value *value, Scalar *position, Scala
             sum = scalar_binary(b, SCALAR_ADD, scalar_load_now(b, to->buffer, at), scalar);
         }
         add_store(b, to->buffer, at, sum);
-        if (inside) {
+        if (needs_test) {
             end_scope(b);
         }
     }

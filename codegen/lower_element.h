@@ -38,6 +38,8 @@ void begin_probe(KernelLowering *k, Lowering *l, const Node *node);
 
 // The element of `value` at an index vector of its rank.
 Scalar *element(KernelLowering *k, const Value *value, Scalar *const *index);
+// The element of a member of the node that is computed here, for element() to give from now on.
+Scalar *member_element(KernelLowering *k, const Value *value, Scalar *const *index);
 // Says what element() gives for a member of the node at an index.
 void remember_element(KernelLowering *k, const Value *value, Scalar *const *index, Scalar *scalar);
 // Row-major position of an index, and back.
@@ -52,8 +54,8 @@ Scalar *row_position(KernelLowering *k, const Value *row, int64_t row_elements, 
 // `span`.
 Scalar *checked_index(KernelLowering *k, Scalar *index, int64_t size, Span span,
                       const char *message);
-// Stores `value`'s element at `position` where its state asks for it.
-void store_member(KernelLowering *k, const Value *value, Scalar *position, Scalar *scalar);
+// Stores a member's element where its state asks for it.
+void store_member(KernelLowering *k, const Value *value, Scalar *const *index, Scalar *scalar);
 // A tensor literal's buffer.
 Buffer *constant_buffer(Lowering *l, const TensorData *data);
 

@@ -30,15 +30,16 @@ typedef struct ValueState {
     Buffer *buffer;    // of a stored value; a row of it if `row` is set
     const Value *row;
     int64_t row_elements;
+    bool kept_row;        // `buffer` has the room of one row of the node's point alone
     Scalar *entry_scalar; // a loop's index, in the entry
     VEC(Destination) destinations;
 } ValueState;
 
-// A materialised value (or parameter) that a value's computation reads. `same_point`: only at the
-// index at which it is computed itself.
+// A materialised value (or parameter) that a value's computation reads. The first `prefix` indices
+// are the first ones of the element that is computed.
 typedef struct Read {
     const Value *value;
-    bool same_point;
+    int prefix;
 } Read;
 typedef VEC(Read) Reads;
 
@@ -58,10 +59,20 @@ struct Node {
     Reads reads;
     bool by_columns; // reductions accumulate rows of results
     bool has_reduction;
-    Buffer *guard; // the kernel runs only if this buffer is present
+    bool has_long_reduction; // one that is a loop
+    Buffer *guard;           // the kernel runs only if this buffer is present
 };
 
 typedef VEC(Node *) Nodes;
+
+// What happens at a point of a node with rows, in order: a member at the point, or rows computed in
+// one loop (under a test of `purpose`, if they are for that optional buffer alone).
+typedef struct RowStep {
+    const Value *point; // or NULL
+    VEC(const Value *) rows;
+    Buffer *purpose;
+} RowStep;
+typedef VEC(RowStep) RowSteps;
 
 typedef struct Lowering {
     Program *program;
@@ -93,11 +104,24 @@ void analyse_function(Lowering *l);
 Nodes plan_region(Lowering *l, const Region *region);
 // Gives the members of a region's nodes their buffers.
 void place_values(Lowering *l, Nodes *nodes);
+// (fuse_reads.c)
 void collect_reads(Lowering *l, const Value *value, Reads *reads);
 // The same for one operand of an instruction; l->walk was increased before.
 void collect_operand_reads(Lowering *l, const Value *operand, Reads *reads);
 // Everything that a loop or branch reads from the outside.
 void collect_control_reads(Lowering *l, const Inst *inst, Reads *reads);
+// Rows (fuse_rows.c): a member whose shape is longer than the node's; the order of things at a
+// point.
+bool is_row_member(const Node *node, const Value *value);
+bool continues_shape(Type whole, Type prefix);
+RowSteps schedule_rows(Lowering *l, const Node *node);
+void place_rows(Lowering *l, const Node *node);
+// The optional buffer that is all a value is computed for, or NULL.
+Buffer *only_purpose(const Lowering *l, const Value *value);
+// Whether stores in optional buffers are tested one by one, in the kernel.
+bool stores_conditionally(const Node *node);
+// So few elements that they are written out (lower_reduce.c).
+bool is_small_reduction(const Value *value);
 // A contraction worth register tiles (lower_contract.c), and the operand's stored leaf.
 bool is_tiled_contract(const Lowering *l, const Inst *inst);
 bool reduces_by_columns(Lowering *l, const Value *value); // lower_reduce.c

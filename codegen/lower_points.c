@@ -212,40 +212,91 @@ void close_loops(KernelLowering *k, int count) {
 // --- Nodes
 // -------------------------------------------------------------------------------------------
 
-// All members at one point; what they store is stored after all are computed, so that a member may
-// replace what another one reads.
+static void store_or_probe(KernelLowering *k, const Value *member, Scalar *const *index,
+                           Scalar *scalar) {
+    const ValueState *state = state_of(k->lowering, member);
+    if (!k->probe) {
+        store_member(k, member, index, scalar);
+    } else if (state->stored || state->kept_row || state->destinations.count > 0) {
+        Buffer *stand_in = arena_new(k->build.arena, Buffer);
+        *stand_in = (Buffer){.element = member->type.element};
+        add_store(&k->build, stand_in, flat_position(k, member->type, index), scalar);
+    }
+}
+
+// Rows are stored as they are computed.
+static void emit_row_elements(KernelLowering *k, const RowStep *step, Scalar *const *index) {
+    Scalar **results = arena_array(&k->build.scratch, Scalar *, step->rows.count);
+    for (int i = 0; i < step->rows.count; i++) {
+        results[i] = member_element(k, step->rows.at[i], index);
+    }
+    for (int i = 0; i < step->rows.count; i++) {
+        store_or_probe(k, step->rows.at[i], index, results[i]);
+    }
+}
+
+// Which neighbouring axes inside of the node's point can be one loop.
+static void probe_row_joins(Lowering *l, const Node *node, const RowStep *step, Access *access) {
+    KernelLowering k;
+    begin_probe(&k, l, node);
+    Type shape = step->rows.at[0]->type;
+    int64_t *sizes = type_sizes(l->scratch, shape);
+    bool none[MOST_LOOPS] = {false};
+    LoopNest nest = make_nest(sizes, shape.rank, none);
+    Scalar **index = new_index(&k, shape.rank);
+    open_nest(&k, &nest, 0, nest.loop_count, LOOP_SERIAL, index);
+    emit_row_elements(&k, step, index);
+    close_loops(&k, nest.loop_count);
+    int outside = node->shape.rank;
+    find_accesses(&k, index + outside, sizes + outside, shape.rank - outside, access);
+    kernel_end(&k.build);
+}
+
+static void emit_rows(KernelLowering *k, const Node *node, const RowStep *step,
+                      Scalar *const *point) {
+    Type shape = step->rows.at[0]->type;
+    int outside = node->shape.rank;
+    Access access;
+    probe_row_joins(k->lowering, node, step, &access);
+    int64_t *sizes = type_sizes(k->lowering->scratch, shape);
+    LoopNest nest = make_nest(sizes + outside, shape.rank - outside, access.joins);
+    Scalar **index = new_index(k, shape.rank);
+    for (int axis = 0; axis < outside; axis++) {
+        index[axis] = point[axis];
+    }
+    bool tests = step->purpose != NULL && step->purpose != node->guard && !k->probe;
+    if (tests) {
+        begin_present(&k->build, step->purpose);
+    }
+    open_nest(k, &nest, 0, nest.loop_count, LOOP_VECTOR, index + outside);
+    emit_row_elements(k, step, index);
+    close_loops(k, nest.loop_count);
+    if (tests) {
+        end_scope(&k->build);
+    }
+}
+
+// All members at one point. What they store there is stored after all are computed, so that a
+// member may replace what another one reads.
 static void emit_members(KernelLowering *k, const Node *node, Scalar *const *index) {
-    Scalar **results = arena_array(&k->build.scratch, Scalar *, node->members.count);
-    for (int i = 0; i < node->members.count; i++) {
-        const Value *member = node->members.at[i];
-        if (is_reduction(member->definition->op)) {
+    RowSteps steps = schedule_rows(k->lowering, node);
+    Scalar **results = arena_array(&k->build.scratch, Scalar *, steps.count);
+    for (int i = 0; i < steps.count; i++) {
+        const Value *member = steps.at[i].point;
+        if (member == NULL) {
+            emit_rows(k, node, &steps.at[i], index);
+        } else if (is_reduction(member->definition->op)) {
             results[i] = reduce_at_point(k, member, index);
             remember_element(k, member, index, results[i]);
         } else {
             results[i] = element(k, member, index);
         }
     }
-    Scalar *position = flat_position(k, node->shape, index);
-    for (int i = 0; i < node->members.count; i++) {
-        const ValueState *state = state_of(k->lowering, node->members.at[i]);
-        if (!k->probe) {
-            store_member(k, node->members.at[i], position, results[i]);
-        } else if (state->stored || state->destinations.count > 0) {
-            Buffer *stand_in = arena_new(k->build.arena, Buffer);
-            *stand_in = (Buffer){.element = node->members.at[i]->type.element};
-            add_store(&k->build, stand_in, position, results[i]);
+    for (int i = 0; i < steps.count; i++) {
+        if (steps.at[i].point != NULL) {
+            store_or_probe(k, steps.at[i].point, index, results[i]);
         }
     }
-}
-
-static bool has_long_reduction(const Node *node) {
-    for (int i = 0; i < node->members.count; i++) {
-        const Value *member = node->members.at[i];
-        if (is_reduction(member->definition->op) && !is_small_reduction(member)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 // Which neighbouring axes of the node's shape can be one loop.
@@ -282,7 +333,7 @@ void lower_points(Lowering *l, Node *node) {
     LoopNest nest = make_nest(sizes, node->shape.rank, access.joins);
     begin_kernel(&k, l, node, NULL, "");
     Scalar **index = new_index(&k, node->shape.rank);
-    LoopKind innermost = has_long_reduction(node) ? LOOP_SERIAL : LOOP_VECTOR;
+    LoopKind innermost = node->has_long_reduction ? LOOP_SERIAL : LOOP_VECTOR;
     open_nest(&k, &nest, 0, nest.loop_count, innermost, index);
     emit_members(&k, node, index);
     close_loops(&k, nest.loop_count);

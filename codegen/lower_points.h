@@ -58,8 +58,6 @@ Scalar *reduction_step(KernelLowering *k, const Reduction *r, Scalar *before, Sc
 Scalar *reduction_join(KernelLowering *k, const Reduction *r, Scalar *x, Scalar *y);
 // Reduces at one point of the result's shape.
 Scalar *reduce_at_point(KernelLowering *k, const Value *value, Scalar *const *index);
-// So few elements that they are written out.
-bool is_small_reduction(const Value *value);
 int vector_lanes(const Lowering *l, ElementType type);
 void lower_columns(KernelLowering *k, Node *node);
 

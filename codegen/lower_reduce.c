@@ -571,9 +571,8 @@ static void emit_block(Columns *c) {
     for (int i = 0; i < c->node->members.count; i++) {
         results[i] = element(k, c->node->members.at[i], c->index);
     }
-    Scalar *position = flat_position(k, c->node->shape, c->index);
     for (int i = 0; i < c->node->members.count; i++) {
-        store_member(k, c->node->members.at[i], position, results[i]);
+        store_member(k, c->node->members.at[i], c->index, results[i]);
     }
     end_scope(&k->build);
 }
