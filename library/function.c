@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ir/edit.h"
 #include "ir/evaluate.h"
@@ -296,6 +297,26 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, TdslFunction
     return compiled->loaded != NULL;
 }
 
+static double slot_bytes(const TdslSlot *slots, int count) {
+    double bytes = 0;
+    for (int i = 0; i < count; i++)
+        bytes += (double)slots[i].count * (double)tdsl_element_bytes(slots[i].element);
+    return bytes;
+}
+
+// Refuses what this machine cannot hold; the system's refusals of less end the process.
+static bool fits_memory(TdslSession *session, const TdslFunction *compiled) {
+    double needed = slot_bytes(compiled->arguments.at, compiled->arguments.count) +
+                    slot_bytes(compiled->results.at, compiled->results.count) +
+                    (double)tdsl_workspace_bytes(compiled);
+    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (needed <= memory)
+        return true;
+    tdsl_report(session, "the model '%s' needs %.3g GB of memory, and this machine has %.3g",
+                session->model->name, needed / 1e9, memory / 1e9);
+    return false;
+}
+
 TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
                            const TdslGradientRequest *request) {
     NameVector nulls = {0};
@@ -322,7 +343,7 @@ TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
         plan_call(compiled);
     }
     vec_push(arena, &session->functions, compiled);
-    return compiled;
+    return fits_memory(session, compiled) ? compiled : NULL;
 }
 
 const TdslSlot *tdsl_arguments(const TdslFunction *function, int *count) {
