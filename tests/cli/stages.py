@@ -9,7 +9,7 @@ import harness
 from harness import expect
 
 STAGES = {
-    "ast": "model", "ir": "sigmoid", "adjoint": "backward", "loops": "", "c": "#include",
+    "ast": "model", "ir": "sigmoid", "adjoint": " gradient", "loops": "", "c": "#include",
     "llvm": "define", "asm": ".text", "dot": "digraph",
 }
 

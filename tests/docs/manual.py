@@ -22,7 +22,7 @@ def main():
         wrong.append("cli/options.def cannot be read any more")
     for name, letter in options:
         shown = f"-{letter[1]}" if letter != "0" else f"--{name}"
-        if not re.search(rf"^\.(BR?|BI|TP|OP).*{re.escape(shown)}(?![\w-])", manual, re.M):
+        if not re.search(rf"^\.(BR?|BI|TP|OP).*{re.escape(shown)}(?![a-z-])", manual, re.M):
             wrong.append(f"the manual does not describe {shown}")
     known = {f"--{name}" for name, _ in options}
     for name in set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", manual)) - known:
