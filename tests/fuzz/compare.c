@@ -63,7 +63,8 @@ static Value *magnitude(Builder *b, const Inst *inst) {
     for (int i = 0; i < inst->operand_count; i++) {
         operands[i] = i < summed ? build_abs(b, inst->operands[i]) : inst->operands[i];
     }
-    return build_op(b, inst->op, operands, inst->operand_count, &inst->attr);
+    Value *sum = build_op(b, inst->op, operands, inst->operand_count, &inst->attr);
+    return build_add(b, sum, build_full(b, sum->type, 1e-30)); // zeros have either sign
 }
 
 static void add_noise(Region *region, Random *random) {
