@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ir/attribute.h"
+#include "ir/derivative.h"
 #include "ir/parse.h"
 #include "ir/text_form.h"
 
@@ -90,15 +91,22 @@ static bool parse_rule(Parser *p, ParsedFunction *parsed) {
     return parsed->rule && parse_ints(p, &parsed->function->reverse_leaves);
 }
 
-static void find_rule(Parser *p, const ParsedFunction *parsed) {
-    if (parsed->rule) {
-        const ParsedFunction *rule = name_table_find(&p->functions_by_name, parsed->rule);
-        if (!rule) {
-            parse_fail(p, parsed->rule_span, "there is no function '%s'", parsed->rule);
-            return;
-        }
-        parsed->function->reverse = rule->function;
+// False after an error.
+static bool find_rule(Parser *p, const ParsedFunction *parsed) {
+    if (!parsed->rule) {
+        return true;
     }
+    const ParsedFunction *rule = name_table_find(&p->functions_by_name, parsed->rule);
+    if (!rule) {
+        parse_fail(p, parsed->rule_span, "there is no function '%s'", parsed->rule);
+        return false;
+    }
+    parsed->function->reverse = rule->function;
+    const char *mistake = reverse_rule_mistake(p->arena, parsed->function);
+    if (mistake) {
+        parse_fail(p, parsed->rule_span, "'%s': %s", parsed->function->name, mistake);
+    }
+    return !mistake;
 }
 
 // Everything up to the body, which is skipped.
@@ -184,7 +192,11 @@ static Module *parse_all(Parser *p) {
         if (!ensure_body(p, p->functions.at[i], no_span)) {
             return NULL;
         }
-        find_rule(p, p->functions.at[i]);
+    }
+    for (int i = 0; i < p->functions.count; i++) {
+        if (!find_rule(p, p->functions.at[i])) {
+            return NULL;
+        }
     }
     return p->failed ? NULL : p->module;
 }

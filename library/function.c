@@ -234,11 +234,13 @@ Function *session_function(TdslSession *session, TdslFunctionKind kind,
     const Model *model = session->model;
     Function *source = kind == TDSL_INITIALIZE ? model->initial : model->forward;
     Function *function = clone_function(source, source->name);
-    run_pipeline(session, function, "inline,remove_dead");
+    run_pipeline(session, function, "expand_derivatives, remove_dead");
     if (kind == TDSL_GRADIENT)
         function = gradient_function(session, function, request, nulls);
-    if (function != NULL)
+    if (function != NULL) {
+        run_pipeline(session, function, "drop_rules");
         session_optimize(session, function);
+    }
     return session->diags.error_count > 0 ? NULL : function;
 }
 

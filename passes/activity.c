@@ -37,8 +37,26 @@ bool is_active(const Marks *marks, const Value *value) {
     return is_marked(marks, value, VARIED | USEFUL);
 }
 
+// A call that is differentiated by the callee's rule: which gives gradients of some parameters
+// only.
+static bool rule_flows(const Inst *call, int index) {
+    const Function *callee = call->attr.callee;
+    check(callee->reverse != NULL, "calls are inlined before differentiation");
+    for (int i = 0; i < callee->reverse_leaves.count; i++) {
+        if (callee->reverse_leaves.at[i] == index) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Can a real result be reached from this operand, be it by a derivative that is zero?
 static bool real_flows(const Inst *inst, int index) {
+    if (inst->op == OP_call) {
+        return rule_flows(inst, index);
+    }
+    check(inst->op != OP_vjp && inst->op != OP_jvp,
+          "derivatives are expanded before differentiation");
     return inst->op != OP_detach && inst->result_count == 1 &&
            element_is_real(inst->results[0]->type.element) &&
            element_is_real(inst->operands[index]->type.element);
@@ -93,10 +111,10 @@ static bool spread_region_forward(Marks *marks, const Region *region) {
         } else if (inst->op == OP_branch) {
             changed |= spread_branch_forward(marks, inst);
         } else {
-            check(inst->op != OP_call, "calls are inlined before differentiation");
-            for (int i = 0; i < inst->operand_count; i++) {
-                if (gradient_flows(inst, i)) {
-                    changed |= pass_on(marks, inst->operands[i], inst->results[0]);
+            for (int i = 0; i < inst->operand_count * inst->result_count; i++) {
+                int operand = i / inst->result_count, result = i % inst->result_count;
+                if (gradient_flows(inst, operand)) {
+                    changed |= pass_on(marks, inst->operands[operand], inst->results[result]);
                 }
             }
         }
@@ -154,10 +172,11 @@ static bool spread_region_backward(Marks *marks, const Region *region, int mark)
         } else if (inst->op == OP_branch) {
             changed |= spread_branch_backward(marks, inst, mark);
         } else {
-            check(inst->op != OP_call, "calls are inlined before differentiation");
-            for (int i = 0; i < inst->operand_count; i++) {
-                if (mark == REACHING ? real_flows(inst, i) : gradient_flows(inst, i)) {
-                    changed |= pass_back(marks, inst->results[0], inst->operands[i], mark);
+            for (int i = 0; i < inst->operand_count * inst->result_count; i++) {
+                int operand = i / inst->result_count, result = i % inst->result_count;
+                if (mark == REACHING ? real_flows(inst, operand) : gradient_flows(inst, operand)) {
+                    changed |=
+                        pass_back(marks, inst->results[result], inst->operands[operand], mark);
                 }
             }
         }
@@ -191,12 +210,21 @@ static void list_value(Marks *marks, const Inst *inst, Value *value, Arena *aren
     }
 }
 
+static bool any_result_is_active(const Marks *marks, const Inst *inst) {
+    for (int i = 0; i < inst->result_count; i++) {
+        if (is_active(marks, inst->results[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void list_region(Marks *marks, const Inst *outer, const Region *region, Arena *arena,
                         ValueList *captures) {
     for_each_inst(inst, region) {
         for (int i = 0; i < inst->operand_count; i++) {
             bool flows = inst->region_count > 0 ||
-                         (gradient_flows(inst, i) && is_active(marks, inst->results[0]));
+                         (gradient_flows(inst, i) && any_result_is_active(marks, inst));
             if (flows) {
                 list_value(marks, outer, inst->operands[i], arena, captures);
             }

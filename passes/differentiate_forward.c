@@ -1,6 +1,7 @@
 // Forward mode: the tangent program of a function. Every instruction is copied, followed by the
 // tangents of its results where they depend on a listed leaf; loops carry and stack tangents beside
 // the values they belong to.
+#include "ir/derivative.h"
 #include "passes/activity.h"
 #include "passes/derivatives.h"
 #include "passes/differentiate.h"
@@ -207,6 +208,57 @@ static void forward_branch(Forward *forward, Builder *b, const Inst *branch) {
     }
 }
 
+// The request for the transpose of a function's rule: from the gradients that it gives, where the
+// parameters have tangents, back to the gradients of results that it takes.
+static Attribute transpose_request(const Forward *forward, const Inst *call, int real_count) {
+    Function *callee = call->attr.callee;
+    int *outputs = arena_array(forward->scratch, int, callee->reverse_leaves.count);
+    int *leaves = arena_array(forward->scratch, int, real_count), count = 0;
+    for (int i = 0; i < callee->reverse_leaves.count; i++) {
+        if (tangent_of(forward, call->operands[callee->reverse_leaves.at[i]])) {
+            outputs[count++] = i;
+        }
+    }
+    for (int i = 0; i < real_count; i++) {
+        leaves[i] = call->operand_count + call->result_count + i;
+    }
+    return (Attribute){
+        .callee = callee->reverse, .outputs = {outputs, count}, .leaves = {leaves, real_count}};
+}
+
+// A rule is linear in the gradients of results that it takes: it multiplies them with the
+// transposed matrix of slopes. Transposed in its turn, at any gradients, it multiplies tangents
+// with the matrix.
+static void forward_ruled_call(Forward *forward, Builder *b, const Inst *call) {
+    const Inst *copy = clone_inst(b, call, &forward->values);
+    int real_count, count = 0;
+    const int *real = real_results(forward->scratch, call->attr.callee, &real_count);
+    Attribute request = transpose_request(forward, call, real_count);
+    if (request.outputs.count == 0) {
+        return;
+    }
+    int own = copy->operand_count + copy->result_count + real_count;
+    Value **operands = arena_array(forward->scratch, Value *, own + request.outputs.count);
+    for (int i = 0; i < copy->operand_count; i++) {
+        operands[count++] = copy->operands[i];
+    }
+    for (int i = 0; i < copy->result_count; i++) {
+        operands[count++] = copy->results[i];
+    }
+    for (int i = 0; i < real_count; i++) {
+        operands[count++] = build_full(b, copy->results[real[i]]->type, 0);
+    }
+    for (int i = 0; i < request.outputs.count; i++) {
+        int leaf = call->attr.callee->reverse_leaves.at[request.outputs.at[i]];
+        operands[count++] = tangent_of(forward, call->operands[leaf]);
+    }
+    const Inst *transpose = build_derivative(b, OP_vjp, &request, operands);
+    for (int i = 0; i < real_count; i++) {
+        set_tangent(forward, call->results[real[i]],
+                    transpose->results[transpose->result_count - real_count + i]);
+    }
+}
+
 static void forward_region(Forward *forward, Builder *b, const Region *region) {
     for_each_inst(inst, region) {
         b->span = inst->span;
@@ -214,6 +266,8 @@ static void forward_region(Forward *forward, Builder *b, const Region *region) {
             forward_loop(forward, b, inst);
         } else if (inst->op == OP_branch) {
             forward_branch(forward, b, inst);
+        } else if (inst->op == OP_call) {
+            forward_ruled_call(forward, b, inst);
         } else {
             forward_plain(forward, b, inst);
         }

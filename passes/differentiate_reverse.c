@@ -6,6 +6,7 @@
 // must values be saved (passes/reverse_residuals.c).
 #include <string.h>
 
+#include "ir/derivative.h"
 #include "passes/derivatives.h"
 #include "passes/differentiate.h"
 #include "passes/match.h"
@@ -94,6 +95,36 @@ static void reverse_plain(Reverse *reverse, Builder *b, Inst *inst) {
     }
 }
 
+// A call of a function with a rule of its own: the rule gives the gradients.
+static void reverse_ruled_call(Reverse *reverse, Builder *b, const Inst *inst) {
+    Function *callee = inst->attr.callee;
+    int real_count, count = 0;
+    const int *real = real_results(reverse->scratch, callee, &real_count);
+    Value **operands = arena_array(reverse->scratch, Value *,
+                                   inst->operand_count + inst->result_count + real_count);
+    bool any = false;
+    for (int i = 0; i < inst->operand_count; i++) {
+        operands[count++] = inst->operands[i];
+    }
+    for (int i = 0; i < inst->result_count; i++) {
+        operands[count++] = inst->results[i];
+        any = any || get_bar(reverse, inst->results[i]);
+    }
+    if (!any) {
+        return;
+    }
+    for (int i = 0; i < real_count; i++) {
+        const Value *result = inst->results[real[i]];
+        operands[count++] = bar_or_zeros(reverse, b, result);
+        name_bar(reverse, operands[count - 1], result);
+    }
+    const Inst *call = build_call(b, callee->reverse, operands);
+    for (int i = 0; i < call->result_count; i++) {
+        Value *operand = inst->operands[callee->reverse_leaves.at[i]];
+        add_to_bar(reverse, b, operand, call->results[i]);
+    }
+}
+
 void reverse_region(Reverse *reverse, Builder *b, Inst *last) {
     for (Inst *inst = last; inst != NULL; inst = inst->previous) {
         b->span = inst->span;
@@ -101,6 +132,8 @@ void reverse_region(Reverse *reverse, Builder *b, Inst *last) {
             reverse_loop(reverse, b, inst);
         } else if (inst->op == OP_branch) {
             reverse_branch(reverse, b, inst);
+        } else if (inst->op == OP_call) {
+            reverse_ruled_call(reverse, b, inst);
         } else {
             reverse_plain(reverse, b, inst);
         }

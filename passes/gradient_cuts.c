@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ir/op.h"
+#include "passes/activity.h"
 #include "passes/differentiate.h"
 
 enum { CUTS_MAX = 64 };
@@ -75,6 +76,9 @@ static const char *describe_cut(const Inst *inst) {
     if (inst->op == OP_detach) {
         return "detach";
     }
+    if (inst->op == OP_call) {
+        return "a derivative written by hand";
+    }
     if (inst->op == OP_argmax || inst->op == OP_argmin) {
         return op_info(inst->op)->name;
     }
@@ -116,7 +120,9 @@ static void follow(Search *search, Place place) {
     const Inst *inst = value->definition;
     for (int i = 0; i < inst->operand_count; i++) {
         const Value *operand = inst->operands[i];
-        bool cuts = inst->op == OP_detach || !is_real(value);
+        bool is_stopped =
+            inst->op == OP_detach || (inst->op == OP_call && !gradient_flows(inst, i));
+        bool cuts = is_stopped || !is_real(value);
         if (cuts && is_real(operand)) {
             add_cut(search, inst, operand);
         } else {

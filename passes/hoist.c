@@ -27,7 +27,7 @@ static void find_unchanged(Hoist *hoist, const Inst *loop) {
     bool runs = surely_runs(hoist, loop);
     for_each_inst(inst, loop->regions[0]) {
         bool unchanged = inst->region_count == 0 && inst->result_count == 1 &&
-                         inst->op != OP_call && (runs || !can_fail(inst));
+                         !(op_info(inst->op)->traits & STRUCTURED) && (runs || !can_fail(inst));
         for (int i = 0; i < inst->operand_count && unchanged; i++) {
             const Value *operand = inst->operands[i];
             unchanged =

@@ -1,32 +1,27 @@
 // Replaces each call by the callee's body. The callee is left as it is; what its copy calls is
-// inlined in turn, since copies are visited like everything else.
+// inlined in turn, since copies are visited like everything else. Functions with a rule of their
+// own for reverse mode stay calls: drop_rules replaces them.
+#include "passes/inline.h"
 #include "passes/passes.h"
-#include "passes/rewrite.h"
 
-enum { CALLS_DEEP = 1000 };
+enum { CALLS_MAX = 1000000 };
 
-// A copy of the callee's body in a region of its own, to be spliced in.
+void inline_call(Rewrite *rewrite, Inst *inst, int *calls) {
+    const Function *callee = inst->attr.callee;
+    check(callee != rewrite->b.region->function && (*calls)++ < CALLS_MAX, "%s calls itself",
+          callee->name);
+    Value **results = arena_array(rewrite->context->scratch, Value *, inst->result_count);
+    splice_function(rewrite, callee, inst->operands, results);
+    for (int i = 0; i < inst->result_count; i++) {
+        replace_value(rewrite, inst->results[i], results[i]);
+    }
+}
+
 static bool visit(Rewrite *rewrite, Inst *inst) {
-    if (inst->op != OP_call) {
+    if (inst->op != OP_call || inst->attr.callee->reverse) {
         return true;
     }
-    Function *caller = rewrite->b.region->function;
-    const Function *callee = inst->attr.callee;
-    int *calls = rewrite->state;
-    check(callee != caller && (*calls)++ < CALLS_DEEP * CALLS_DEEP, "%s calls itself",
-          callee->name);
-    const Region *body = callee->body;
-    Region *copy = region_new(caller, NULL);
-    ValueMap map = value_map_new(rewrite->context->scratch, callee);
-    for (int i = 0; i < body->parameters.count; i++) {
-        value_map_set(&map, body->parameters.at[i], inst->operands[i]);
-    }
-    Builder b = builder_at(copy, inst->span);
-    clone_region(&b, body, &map);
-    for (int i = 0; i < inst->result_count; i++) {
-        replace_value(rewrite, inst->results[i], value_map_get(&map, body->yields.at[i]));
-    }
-    splice_region(rewrite, copy);
+    inline_call(rewrite, inst, rewrite->state);
     return false;
 }
 

@@ -41,6 +41,23 @@ void splice_region(Rewrite *rewrite, Region *region) {
     region->first = region->last = NULL;
 }
 
+void splice_function(Rewrite *rewrite, const Function *callee, Value *const *arguments,
+                     Value **results) {
+    const Region *body = callee->body;
+    // A region of its own, to be spliced in.
+    Region *copy = region_new(rewrite->b.region->function, NULL);
+    ValueMap map = value_map_new(rewrite->context->scratch, callee);
+    for (int i = 0; i < body->parameters.count; i++) {
+        value_map_set(&map, body->parameters.at[i], arguments[i]);
+    }
+    Builder b = builder_at(copy, rewrite->b.span);
+    clone_region(&b, body, &map);
+    for (int i = 0; i < body->yields.count; i++) {
+        results[i] = value_map_get(&map, body->yields.at[i]);
+    }
+    splice_region(rewrite, copy);
+}
+
 static void rewrite_region(Rewrite *rewrite, Region *region);
 
 static void rewrite_inst(Rewrite *rewrite, Region *region, Inst *inst) {

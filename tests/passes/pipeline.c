@@ -20,11 +20,11 @@ static void check_names(void) {
     EXPECT_TEXT(pipeline_check(&arena, "simplify, merge_equals"),
                 "there is no pass merge_equals; did you mean merge_equal?");
     EXPECT_TEXT(pipeline_check(&arena, "simp"),
-                "there is no pass simp; there are inline, drop_detach, simplify, merge_equal, "
-                "hoist, remove_dead");
+                "there is no pass simp; there are inline, expand_derivatives, drop_rules, "
+                "drop_detach, simplify, merge_equal, hoist, remove_dead");
     int count;
     const PassInfo *passes = pass_list(&count);
-    EXPECT(count == 6);
+    EXPECT(count == 8);
     EXPECT_TEXT(passes[0].name, "inline");
     arena_free(&arena);
 }
