@@ -255,7 +255,7 @@ static Val expand_to(Call *call, Value *x, Dims shape) {
 Val builtin_expand(Call *call) {
     Dims shape;
     return open_shape_at(call, 1, &shape) ? expand_to(call, tensor_at(call, 0), shape)
-                                           : error_val();
+                                          : error_val();
 }
 
 Val builtin_expand_as(Call *call) {
@@ -306,8 +306,8 @@ static Val narrow_at(Call *call, Value *x, int axis) {
     const Dim **dims;
     Dims line = make_dims(e, 1, &dims);
     dims[0] = call->at[3].dim;
-    Value *index = build_add(&e->builder, iota_axis(call, line, 0),
-                             wrap_index(e, start, x->type.dims[axis]));
+    Value *index =
+        build_add(&e->builder, iota_axis(call, line, 0), wrap_index(e, start, x->type.dims[axis]));
     Dims shape = shape_replacing(call, x->type, axis, dims[0]);
     return tensor_val(
         gather_axis(call, x, axis, build_broadcast(&e->builder, index, shape, &axis)));

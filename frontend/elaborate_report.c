@@ -2,6 +2,7 @@
 #include "frontend/elaborate_internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 // The prelude's text is the compiler's: a mistake inside it is one of its caller.
 static Span user_place(const Elaborator *e, Span span, const Frame **frame, const char **name) {
@@ -17,15 +18,38 @@ static Span user_place(const Elaborator *e, Span span, const Frame **frame, cons
     return span;
 }
 
+// A message of a built-in function starts with its name; inside the prelude that is no news.
+static const char *without_name(const char *message) {
+    size_t length = strspn(message, "abcdefghijklmnopqrstuvwxyz_0123456789");
+    return length > 0 && strncmp(message + length, ": ", 2) == 0 ? message + length + 2 : message;
+}
+
+// One call of the prelude is one mistake, whatever follows from it. NULL: none was reported there.
+static Diag *find_error_at(const Elaborator *e, Span span) {
+    for (int i = 0; i < e->diags->list.count; i++) {
+        Diag *diag = e->diags->list.at[i];
+        if (diag->span.file == span.file && diag->span.start == span.start &&
+            diag->span.end == span.end && diag->severity == SEVERITY_ERROR) {
+            return diag;
+        }
+    }
+    return NULL;
+}
+
 static Diag *report_list(Elaborator *e, Span span, const char *format, va_list list) {
     const Frame *frame;
     const char *prelude_name;
     span = user_place(e, span, &frame, &prelude_name);
     const char *message = arena_format_list(e->arena, format, list);
-    Diag *diag = prelude_name != NULL ? error_at(e->diags, span, "%s: %s", prelude_name, message)
-                                      : error_at(e->diags, span, "%s", message);
-    int notes = 0;
-    for (; frame != NULL && notes < 4 && diag->notes.count < 4; frame = frame->caller) {
+    if (prelude_name != NULL) {
+        Diag *known = find_error_at(e, span);
+        if (known != NULL) {
+            return known;
+        }
+        message = arena_format(e->arena, "%s: %s", prelude_name, without_name(message));
+    }
+    Diag *diag = error_at(e->diags, span, "%s", message);
+    for (int notes = diag->notes.count; frame != NULL && notes < 4; frame = frame->caller) {
         if (frame->function != NULL && frame->call.file >= 0) {
             add_note(e->diags, diag, frame->call, "in the call of %s here", frame->function->name);
             notes++;

@@ -250,7 +250,8 @@ Value *fit_to_type(Elaborator *e, Val val, Span span, Type type, bool broadcasts
         fits = dim_equal(a, b) || dim_equal(a, one);
     }
     if (!fits) {
-        bool is_symbolic = !type_is_static(value->type) || !type_is_static(type);
+        bool is_symbolic = (!type_is_static(value->type) || !type_is_static(type)) &&
+                           value->type.rank == type.rank;
         report_sizes(e, span, is_symbolic, "%s is %s, but gets %s", what,
                      type_string(e->arena, type), show_value_type(e, value));
         return NULL;
