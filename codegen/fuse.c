@@ -161,6 +161,10 @@ static void note_operand_needs(Lowering *l, const Inst *inst) {
                 want(l, inst->operands[i]);
             }
         }
+        if (inst->op == OP_loop && inst->region_count > 1) { // the condition may be an outer value
+            want(l, inst->regions[1]->yields.at[0]);
+            state_of(l, inst->regions[1]->yields.at[0])->stored = true;
+        }
         break;
     default: break;
     }

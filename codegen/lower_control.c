@@ -15,9 +15,12 @@ static Scalar *entry_binary(Lowering *l, ScalarOp op, ElementType type, Scalar *
     return entry_scalar(l, (Scalar){.op = op, .type = type, .args = {x, y}, .arg_count = 2});
 }
 
-// The one element of a stored value.
+// The one element of a stored value, or the index of a loop around.
 static Scalar *entry_load(Lowering *l, const Value *value) {
     const ValueState *state = state_of(l, value);
+    if (is_loop_index(value)) {
+        return state->entry_scalar;
+    }
     check(state->buffer != NULL, "a count or condition is not stored");
     Scalar *position = entry_constant(l, TYPE_I64, 0);
     if (state->row != NULL) {
