@@ -7,6 +7,7 @@
 #include <llvm-c/TargetMachine.h>
 
 #include "codegen/compile.h"
+#include "codegen/vector_math.h"
 
 // How a scalar in a vector loop differs from one iteration to the next.
 typedef enum LaneKind {
@@ -29,9 +30,10 @@ typedef struct Emitter {
     const Program *program;
     const char *cpu, *features; // attributes of every function
     LLVMTypeRef pointer, i1, i8, i32, i64, f32, f64, nothing;
-    LLVMTypeRef size;        // size_t of the target
-    int buffer_limit;        // ids of buffers are below this
-    LLVMValueRef *constants; // by buffer id: read-only data
+    LLVMTypeRef size;               // size_t of the target
+    int buffer_limit;               // ids of buffers are below this
+    LLVMValueRef *constants;        // by buffer id: read-only data
+    VEC(const MathFunction *) math; // used so far
     VEC(const Kernel *) kernels;
     VEC(LLVMValueRef) kernel_functions;
     // The function being written.
@@ -41,6 +43,7 @@ typedef struct Emitter {
     Lane *lanes;           // by scalar id: in the vector loop being written
     int scalar_count;
     int width;             // iterations that are written at once
+    LLVMValueRef mask;     // lanes that are written; NULL: all
     int vector_bytes;      // of a register; 0: no vector is written
     bool has_scalar_loops; // of LOOP_VECTOR kind: work for LLVM's vectoriser
     LLVMValueRef *locals;  // by local id
@@ -60,6 +63,10 @@ LLVMValueRef llvm_scalar(Emitter *emitter, const Scalar *scalar);
 void emit_llvm_scalar(Emitter *emitter, const Scalar *scalar);
 // The operator of a scalar on arguments that are given; not for what reads memory if width > 1.
 LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *args);
+// The function that is written out instead of a call of libm; NULL: there is none.
+const MathFunction *find_math(Emitter *emitter, const char *name, ElementType type);
+// A constant in each of `width` lanes.
+LLVMValueRef splat_constant(const Emitter *emitter, LLVMValueRef constant);
 void emit_llvm_block(Emitter *emitter, const Block *block);
 void emit_llvm_store(Emitter *emitter, ElementType element, LLVMValueRef base, LLVMValueRef index,
                      LLVMValueRef value);

@@ -45,6 +45,15 @@ static LLVMValueRef constant_value(const Emitter *emitter, const Scalar *scalar)
     return LLVMConstInt(type, (unsigned long long)scalar->integer, 1);
 }
 
+LLVMValueRef splat_constant(const Emitter *emitter, LLVMValueRef constant) {
+    if (emitter->width == 1)
+        return constant;
+    LLVMValueRef *items = arena_array(emitter->arena, LLVMValueRef, emitter->width);
+    for (int i = 0; i < emitter->width; i++)
+        items[i] = constant;
+    return LLVMConstVector(items, (unsigned)emitter->width);
+}
+
 LLVMValueRef llvm_scalar(Emitter *emitter, const Scalar *scalar) {
     if (scalar->op == SCALAR_CONSTANT)
         return constant_value(emitter, scalar);
@@ -87,13 +96,7 @@ void emit_llvm_store(Emitter *emitter, ElementType element, LLVMValueRef base, L
 // first values that do not fit, so the comparisons are exact; the conversion's own result is used
 // only where it is defined.
 static LLVMValueRef lane_real(Emitter *emitter, ElementType type, double value) {
-    LLVMValueRef constant = LLVMConstReal(llvm_type(emitter, type), value);
-    if (emitter->width == 1)
-        return constant;
-    LLVMValueRef *items = arena_array(emitter->arena, LLVMValueRef, emitter->width);
-    for (int i = 0; i < emitter->width; i++)
-        items[i] = constant;
-    return LLVMConstVector(items, (unsigned)emitter->width);
+    return splat_constant(emitter, LLVMConstReal(llvm_type(emitter, type), value));
 }
 
 static LLVMValueRef real_to_integer(Emitter *emitter, LLVMValueRef x, ElementType from,
@@ -182,8 +185,44 @@ static LLVMValueRef absolute(Emitter *emitter, LLVMValueRef x, bool real, LLVMTy
                 : call_intrinsic(emitter, "llvm.abs", type, arguments, 2);
 }
 
+// ---- functions
+
+const MathFunction *find_math(Emitter *emitter, const char *name, ElementType type) {
+    for (int i = 0; i < emitter->math.count; i++)
+        if (emitter->math.at[i]->type == type && strcmp(emitter->math.at[i]->name, name) == 0)
+            return emitter->math.at[i];
+    const MathFunction *function = math_function(emitter->arena, name, type);
+    if (function)
+        vec_push(emitter->arena, &emitter->math, function);
+    return function;
+}
+
+// The steps of a function in place of its call.
+static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
+                              LLVMValueRef argument) {
+    LLVMValueRef *values = arena_array(emitter->arena, LLVMValueRef, function->scalar_count);
+    values[function->argument->id] = argument;
+    for (int i = 0; i < function->steps.count; i++) {
+        const Scalar *step = function->steps.at[i];
+        LLVMValueRef args[3] = {NULL, NULL, NULL};
+        for (int j = 0; j < step->arg_count; j++) {
+            const Scalar *arg = step->args[j];
+            args[j] = arg->op == SCALAR_CONSTANT
+                          ? splat_constant(emitter, constant_value(emitter, arg))
+                          : values[arg->id];
+        }
+        values[step->id] = llvm_compute(emitter, step, args);
+    }
+    return values[function->result->id];
+}
+
 // A function of libm: pure, as nobody reads errno.
 static LLVMValueRef call_libm(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments) {
+    const MathFunction *own =
+        scalar->arg_count == 1 ? find_math(emitter, scalar->name, scalar->type) : NULL;
+    if (own)
+        return write_out(emitter, own, arguments[0]);
+    check(emitter->width == 1, "a call of %s in a vector loop", scalar->name);
     LLVMTypeRef type = llvm_type(emitter, scalar->type);
     LLVMTypeRef types[3] = {type, type, type};
     LLVMTypeRef signature = LLVMFunctionType(type, types, (unsigned)scalar->arg_count, 0);

@@ -22,9 +22,10 @@ typedef struct VectorPlan {
     Emitter *emitter;
     const Loop *loop;
     bool possible;
-    bool uses_locals;
-    int widest;     // bytes of the largest varying element
-    int statements; // work in the body
+    bool uses_arrays; // local ones
+    bool uses_bytes;  // loads or stores bool
+    int widest;       // bytes of the largest varying element
+    int statements;   // work in the body
 } VectorPlan;
 
 static LaneKind kind_of(const VectorPlan *plan, const Scalar *scalar) {
@@ -81,12 +82,21 @@ static Lane classify_index(const VectorPlan *plan, const Scalar *scalar) {
 
 static Lane classify_local(VectorPlan *plan, const Scalar *scalar) {
     const Scalar *index = scalar->args[0];
-    plan->uses_locals = true;
     if (index == NULL || kind_of(plan, index) == LANE_UNIFORM)
         return (Lane){LANE_UNIFORM, 0};
+    plan->uses_arrays = true;
     if (stride_of(plan, index) != 1)
         plan->possible = false;
     return (Lane){LANE_VARYING, 0};
+}
+
+static void plan_function(VectorPlan *plan, const Scalar *scalar) {
+    const MathFunction *function =
+        scalar->arg_count == 1 ? find_math(plan->emitter, scalar->name, scalar->type) : NULL;
+    if (function == NULL)
+        plan->possible = false;
+    else
+        plan->statements += function->steps.count;
 }
 
 static Lane classify(VectorPlan *plan, const Scalar *scalar) {
@@ -100,8 +110,12 @@ static Lane classify(VectorPlan *plan, const Scalar *scalar) {
             return lane;
     }
     bool divides = scalar->op == SCALAR_DIV || scalar->op == SCALAR_REMAINDER;
-    if (scalar->op == SCALAR_LIBM || (divides && element_is_integer(scalar->type)))
+    if (divides && element_is_integer(scalar->type))
         plan->possible = false;
+    if (scalar->op == SCALAR_LIBM)
+        plan_function(plan, scalar);
+    if (scalar->op == SCALAR_LOAD && scalar->type == TYPE_BOOL)
+        plan->uses_bytes = true;
     return (Lane){LANE_VARYING, 0};
 }
 
@@ -119,9 +133,9 @@ static bool is_flag_update(const Statement *statement) {
 }
 
 static void plan_set(VectorPlan *plan, const Statement *statement) {
-    plan->uses_locals = true;
     if (is_flag_update(statement))
         return;
+    plan->uses_arrays = true;
     if (statement->index == NULL || stride_of(plan, statement->index) != 1)
         plan->possible = false;
     note_width(plan, statement->local->type);
@@ -144,6 +158,7 @@ static void plan_statement(VectorPlan *plan, const Statement *statement) {
         if (kind_of(plan, statement->index) == LANE_UNIFORM)
             plan->possible = false;
         note_width(plan, statement->buffer->element);
+        plan->uses_bytes |= statement->buffer->element == TYPE_BOOL;
         return;
     case STATEMENT_SET: plan_set(plan, statement); return;
     case STATEMENT_PRESENT: plan_block(plan, &statement->body); return;
@@ -244,12 +259,8 @@ static LLVMTypeRef vector_of(const Emitter *emitter, LLVMTypeRef element) {
 
 static LLVMValueRef splat(Emitter *emitter, LLVMValueRef value) {
     LLVMTypeRef type = vector_of(emitter, LLVMTypeOf(value));
-    if (LLVMIsConstant(value)) {
-        LLVMValueRef *items = arena_array(emitter->arena, LLVMValueRef, emitter->width);
-        for (int i = 0; i < emitter->width; i++)
-            items[i] = value;
-        return LLVMConstVector(items, (unsigned)emitter->width);
-    }
+    if (LLVMIsConstant(value))
+        return splat_constant(emitter, value);
     LLVMValueRef none = LLVMGetPoison(type);
     LLVMValueRef first =
         LLVMBuildInsertElement(emitter->builder, none, value, LLVMConstInt(emitter->i64, 0, 0), "");
@@ -303,12 +314,25 @@ static LLVMValueRef call_masked(Emitter *emitter, const char *name, LLVMTypeRef 
     return LLVMBuildCall2(emitter->builder, type, function, arguments, count, "");
 }
 
-static LLVMValueRef all_lanes(Emitter *emitter) {
-    return LLVMConstAllOnes(vector_of(emitter, emitter->i1));
+// The lanes that are written and, if they are not all, read.
+static LLVMValueRef lane_mask(Emitter *emitter) {
+    return emitter->mask ? emitter->mask : LLVMConstAllOnes(vector_of(emitter, emitter->i1));
 }
 
 static LLVMValueRef element_alignment(Emitter *emitter, ElementType element) {
     return LLVMConstInt(emitter->i32, element_bytes(element), 0);
+}
+
+static LLVMValueRef load_contiguous(Emitter *emitter, ElementType element, LLVMTypeRef type,
+                                    LLVMValueRef place) {
+    if (emitter->mask) {
+        LLVMValueRef arguments[] = {place, element_alignment(emitter, element), emitter->mask,
+                                    LLVMConstNull(type)};
+        return call_masked(emitter, "llvm.masked.load", type, emitter->pointer, arguments, 4);
+    }
+    LLVMValueRef value = LLVMBuildLoad2(emitter->builder, type, place, "");
+    LLVMSetAlignment(value, (unsigned)element_bytes(element));
+    return value;
 }
 
 static LLVMValueRef load_lanes(Emitter *emitter, ElementType element, LLVMValueRef base,
@@ -316,13 +340,12 @@ static LLVMValueRef load_lanes(Emitter *emitter, ElementType element, LLVMValueR
     LLVMTypeRef type = vector_of(emitter, llvm_storage_type(emitter, element));
     LLVMValueRef value;
     if (is_contiguous(lane_of(emitter, index))) {
-        LLVMValueRef place = pointer_to(emitter, element, base, llvm_scalar(emitter, index));
-        value = LLVMBuildLoad2(emitter->builder, type, place, "");
-        LLVMSetAlignment(value, (unsigned)element_bytes(element));
+        value = load_contiguous(emitter, element, type,
+                                pointer_to(emitter, element, base, llvm_scalar(emitter, index)));
     } else {
         LLVMValueRef places = pointer_to(emitter, element, base, lanes_of(emitter, index));
-        LLVMValueRef arguments[] = {places, element_alignment(emitter, element), all_lanes(emitter),
-                                    LLVMGetPoison(type)};
+        LLVMValueRef arguments[] = {places, element_alignment(emitter, element), lane_mask(emitter),
+                                    LLVMConstNull(type)};
         value = call_masked(emitter, "llvm.masked.gather", type, LLVMTypeOf(places), arguments, 4);
     }
     if (element != TYPE_BOOL)
@@ -334,17 +357,19 @@ static void store_lanes(Emitter *emitter, ElementType element, LLVMValueRef base
                         const Scalar *index, LLVMValueRef value) {
     if (element == TYPE_BOOL)
         value = LLVMBuildZExt(emitter->builder, value, vector_of(emitter, emitter->i8), "");
-    if (is_contiguous(lane_of(emitter, index))) {
-        LLVMValueRef place = pointer_to(emitter, element, base, llvm_scalar(emitter, index));
+    bool contiguous = is_contiguous(lane_of(emitter, index));
+    LLVMValueRef place =
+        pointer_to(emitter, element, base,
+                   contiguous ? llvm_scalar(emitter, index) : lanes_of(emitter, index));
+    if (contiguous && emitter->mask == NULL) {
         LLVMSetAlignment(LLVMBuildStore(emitter->builder, value, place),
                          (unsigned)element_bytes(element));
         return;
     }
-    LLVMValueRef places = pointer_to(emitter, element, base, lanes_of(emitter, index));
-    LLVMValueRef arguments[] = {value, places, element_alignment(emitter, element),
-                                all_lanes(emitter)};
-    call_masked(emitter, "llvm.masked.scatter", LLVMTypeOf(value), LLVMTypeOf(places), arguments,
-                4);
+    LLVMValueRef arguments[] = {value, place, element_alignment(emitter, element),
+                                lane_mask(emitter)};
+    call_masked(emitter, contiguous ? "llvm.masked.store" : "llvm.masked.scatter",
+                LLVMTypeOf(value), LLVMTypeOf(place), arguments, 4);
 }
 
 void emit_lanes_scalar(Emitter *emitter, const Scalar *scalar) {
@@ -379,6 +404,8 @@ void emit_lanes_store(Emitter *emitter, const Statement *statement) {
 // The flag holds if it held before or the condition holds in any lane.
 static void update_flag(Emitter *emitter, const Statement *statement) {
     LLVMValueRef condition = lanes_of(emitter, statement->value->args[1]);
+    if (emitter->mask)
+        condition = LLVMBuildAnd(emitter->builder, condition, emitter->mask, "");
     LLVMValueRef any =
         call_intrinsic(emitter, "llvm.vector.reduce.or", LLVMTypeOf(condition), &condition, 1);
     LLVMValueRef before = llvm_scalar(emitter, statement->value->args[0]);
@@ -405,13 +432,36 @@ static void emit_iterations(Emitter *emitter, const Loop *loop, LLVMValueRef sta
     emitter->width = 1;
 }
 
-// Iterations first .. first + count - 1 one after the other, the last ones in narrower vectors.
-static void emit_straight(Emitter *emitter, const Loop *loop, int64_t first, int64_t count,
-                          int width) {
+// The last `count` iterations at once, in the lowest lanes of a vector.
+static void emit_masked(Emitter *emitter, const Loop *loop, int64_t first, int64_t count) {
+    int width = 1;
+    while (width < count)
+        width *= 2;
+    LLVMValueRef *lanes = arena_array(emitter->arena, LLVMValueRef, width);
+    for (int i = 0; i < width; i++)
+        lanes[i] = LLVMConstInt(emitter->i1, i < count, 0);
+    emitter->mask = LLVMConstVector(lanes, (unsigned)width);
+    emit_iterations(emitter, loop, constant_i64(emitter, first), width);
+    emitter->mask = NULL;
+}
+
+static bool can_mask(const VectorPlan *plan) {
+    return !plan->uses_arrays && plan->emitter->vector_bytes >= (plan->uses_bytes ? 64 : 32);
+}
+
+// Iterations first .. first + count - 1 without a loop. The last ones are a masked vector, or
+// narrower vectors and then single iterations.
+static void emit_straight(const VectorPlan *plan, int64_t first, int64_t count, int width) {
+    Emitter *emitter = plan->emitter;
     while (count > 0) {
+        bool is_power = (count & (count - 1)) == 0;
+        if (count < width && !is_power && can_mask(plan)) {
+            emit_masked(emitter, plan->loop, first, count);
+            return;
+        }
         while (width > count)
             width /= 2;
-        emit_iterations(emitter, loop, constant_i64(emitter, first), width);
+        emit_iterations(emitter, plan->loop, constant_i64(emitter, first), width);
         first += width;
         count -= width;
     }
@@ -419,9 +469,9 @@ static void emit_straight(Emitter *emitter, const Loop *loop, int64_t first, int
 
 static void emit_constant_loop(Emitter *emitter, const VectorPlan *plan, int64_t extent,
                                int width) {
-    int64_t straight = plan->uses_locals ? MOST_LOCAL_BLOCKS : MOST_STRAIGHT_BLOCKS;
+    int64_t straight = plan->uses_arrays ? MOST_LOCAL_BLOCKS : MOST_STRAIGHT_BLOCKS;
     if (extent <= straight * width) {
-        emit_straight(emitter, plan->loop, 0, extent, width);
+        emit_straight(plan, 0, extent, width);
         return;
     }
     int repeats = plan->statements <= LARGEST_BODY / 4   ? 4
@@ -436,7 +486,7 @@ static void emit_constant_loop(Emitter *emitter, const VectorPlan *plan, int64_t
                         LLVMBuildNSWAdd(emitter->builder, counted.index, offset, ""), width);
     }
     end_counted_loop(emitter, &counted, true);
-    emit_straight(emitter, plan->loop, in_loop, extent % step, width);
+    emit_straight(plan, in_loop, extent % step, width);
 }
 
 static void emit_open_loop(Emitter *emitter, const VectorPlan *plan, int width) {
