@@ -135,7 +135,7 @@ static void test_adding(void) {
     TensorFile file = {0};
     TensorError error = {0};
     for (int i = 0; i < 20; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "t%d", i);
         bool done = false;
         for (long left = 0; !done; left++) {
