@@ -99,15 +99,39 @@ static Guarded guard_tensor(Call *call, Type type) {
     return guard(call->arena, type_bytes(type), shift);
 }
 
+// The seed of a one-element output may be left out if it is 1.
+static bool may_be_null(const Slot *slot, const TensorData *argument) {
+    return slot->role == ROLE_SEED && type_elements(argument->type) == 1 &&
+           tensor_get(argument, 0) == 1;
+}
+
+// The result that replaces a parameter, or -1.
+static int next_of(const Function *function, int parameter) {
+    Role role = function->parameters[parameter].role;
+    for (int i = 0; i < function->body->yields.count; i++) {
+        if (function->results[i].role == ROLE_NEXT && (role == ROLE_PARAM || role == ROLE_STATE) &&
+            strcmp(function->results[i].name, function->parameters[parameter].name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 static void fill_arguments(Call *call) {
     const Region *body = call->function->body;
     for (int i = 0; i < body->parameters.count; i++) {
+        const TensorData *argument = &call->reference->arguments[i];
+        const Slot *slot = &call->function->parameters[i];
         call->arguments[i] = guard_tensor(call, body->parameters.at[i]->type);
         if (call->arguments[i].bytes > 0) {
-            memcpy(call->arguments[i].at, call->reference->arguments[i].bytes,
-                   call->arguments[i].bytes);
+            memcpy(call->arguments[i].at, argument->bytes, call->arguments[i].bytes);
         }
-        point_to(call, &call->function->parameters[i], call->arguments[i].at);
+        bool null = may_be_null(slot, argument) && random_chance(&call->subject->random, 0.5);
+        point_to(call, slot, null ? NULL : call->arguments[i].at);
+        int next = next_of(call->function, i);
+        if (next >= 0) {
+            call->results[next] = call->arguments[i];
+        }
     }
     size_t bytes = call->entry->workspace_bytes;
     call->workspace = guard(call->arena, bytes, 0);
@@ -120,6 +144,9 @@ static void fill_results(Call *call, double null_probability) {
     const Region *body = call->function->body;
     for (int i = 0; i < body->yields.count; i++) {
         Type type = body->yields.at[i]->type;
+        if (call->function->results[i].role == ROLE_NEXT) {
+            continue;
+        }
         call->results[i] = guard_tensor(call, type);
         TensorData data = {type, call->results[i].at};
         bool is_gradient = call->function->results[i].role == ROLE_GRADIENT;
@@ -136,8 +163,9 @@ static const char *check_memory(Call *call) {
     const Region *body = call->function->body;
     for (int i = 0; i < body->parameters.count; i++) {
         const Guarded *memory = &call->arguments[i];
+        bool replaced = next_of(call->function, i) >= 0;
         if (!is_intact(memory) ||
-            (memory->bytes > 0 &&
+            (memory->bytes > 0 && !replaced &&
              memcmp(memory->at, call->reference->arguments[i].bytes, memory->bytes) != 0)) {
             return arena_format(call->arena, "argument %d or memory near it is written", i);
         }
@@ -196,6 +224,7 @@ static const char *compare_call(Call *call) {
 }
 
 static const char *call_once(Call *call, double null_probability) {
+    fill_arguments(call);
     fill_results(call, null_probability);
     int status = loaded_call(call->loaded, call->entry, &call->pointers);
     call->subject->counts.calls++;
@@ -247,6 +276,10 @@ const char *check_engine(Subject *subject, Reference *original, int level, bool 
     Program *program = program_new(arena, "fuzz", subject->sources);
     LowerOptions options = {.level = level};
     target_vector_shape(&(TargetMachine){0}, &options.vector_bytes, &options.vector_registers);
+    if (random_chance(&subject->random, 0.4)) {
+        options.vector_bytes = 16 << random_below(&subject->random, 3);
+        options.vector_registers = 16 << random_below(&subject->random, 2);
+    }
     Call call = {.subject = subject, .arena = arena, .reference = &reference};
     call.function = function;
     call.entry = lower_function(program, function, "run", &options);
@@ -256,7 +289,6 @@ const char *check_engine(Subject *subject, Reference *original, int level, bool 
     call.is_null = arena_array(arena, bool, function->body->yields.count);
     const char *wrong = load(&call, level, through_c);
     if (wrong == NULL) {
-        fill_arguments(&call);
         wrong = call_once(&call, 0);
         wrong = wrong ? wrong : call_once(&call, 0);
         wrong = wrong ? wrong : call_once(&call, 0.4);

@@ -76,8 +76,9 @@ static void choose_request(Study *study, int first_output) {
         Type type = body->yields.at[output[i]]->type;
         seeded[i] = type_elements(type) != 1 || random_chance(&study->subject->random, 0.7);
         study->seeds[i] = random_direction(study, type);
-        if (!seeded[i]) {
-            tensor_set(&study->seeds[i], 0, 1);
+        if (!seeded[i] ||
+            (type_elements(type) == 1 && random_chance(&study->subject->random, 0.4))) {
+            tensor_set(&study->seeds[i], 0, 1); // compiled code is given NULL for it
         }
     }
     study->directions = arena_array(study->arena, TensorData, leaves);
@@ -335,5 +336,9 @@ static const char *check_order(Subject *subject, Function *function, TensorData 
 const char *check_gradients(Subject *subject) {
     Function *function = clone_function(subject->function, "plain");
     pipeline_run(subject->module, function, &(PipelineOptions){.passes = "inline", .verify = true});
+    if (subject->kind == PROGRAM_SMOOTH && random_chance(&subject->random, 0.3)) {
+        PipelineOptions options = {.passes = random_passes(subject), .verify = true};
+        pipeline_run(subject->module, function, &options);
+    }
     return check_order(subject, function, subject->arguments, 0, 1);
 }

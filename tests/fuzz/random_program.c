@@ -411,7 +411,9 @@ static void add_parameters(Generator *g, Function *function, bool is_helper) {
             random_element(g, random_chance(&g->random, 0.7) ? ANY_REAL : ANY_ELEMENT);
         Slot slot = {.name = arena_format(g->module->arena, "x%d", i), .span = no_span};
         if (!is_helper) {
-            slot.role = random_chance(&g->random, 0.5) ? ROLE_INPUT : ROLE_PARAM;
+            static const Role roles[] = {ROLE_INPUT, ROLE_INPUT, ROLE_PARAM, ROLE_PARAM,
+                                         ROLE_STATE};
+            slot.role = roles[random_below(&g->random, 5)];
             slot.requires_grad = element_is_real(element) && slot.role == ROLE_PARAM;
         }
         add_parameter(g, function, random_shape(g, element), slot);
@@ -436,6 +438,20 @@ static void add_results(Generator *g, Function *function, bool is_helper) {
     }
 }
 
+// The next value of some params and states, as training steps have them.
+static void add_next(Generator *g, Function *function) {
+    for (int i = 0; i < function->body->parameters.count; i++) {
+        Slot slot = function->parameters[i];
+        bool replaced = slot.role == ROLE_PARAM || slot.role == ROLE_STATE;
+        if (replaced && random_chance(&g->random, 0.7)) {
+            Value *next = match(g, function->body->parameters.at[i]->type);
+            slot.role = ROLE_NEXT;
+            slot.requires_grad = false;
+            function_add_result(function, next, slot);
+        }
+    }
+}
+
 static Function *build_function(Generator *g, const char *name, int size, bool is_helper) {
     Function *function = function_new(g->module, name, no_span);
     g->b = builder_at(function->body, no_span);
@@ -443,6 +459,9 @@ static Function *build_function(Generator *g, const char *name, int size, bool i
     add_parameters(g, function, is_helper);
     build_some(g, size);
     add_results(g, function, is_helper);
+    if (!is_helper && random_chance(&g->random, 0.12)) {
+        add_next(g, function);
+    }
     return function;
 }
 
