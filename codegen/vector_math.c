@@ -184,9 +184,10 @@ static Scalar *power_of_two(Math *m, Scalar *biased) {
 
 // ---- exponentials
 
-// x = n log(2) + rest, |rest| <= log(2) / 2, n an integer.
+// x = n log(2) + rest + lost, |rest| <= log(2) / 2, n an integer; `lost` is what rounding took from
+// the rest.
 typedef struct ExpParts {
-    Scalar *n, *rest;
+    Scalar *n, *rest, *lost;
 } ExpParts;
 
 static ExpParts split_exponent(Math *m, Scalar *x) {
@@ -195,23 +196,32 @@ static ExpParts split_exponent(Math *m, Scalar *x) {
     Scalar *sum = fused(m, x, real(m, 0x1.71547652b82fep0), rounder);
     Scalar *n = binary(m, SCALAR_SUB, sum, rounder);
     ExpParts parts;
-    parts.rest = fused(m, n, real(m, -format->ln2_high), x);
-    parts.rest = fused(m, n, real(m, -format->ln2_low), parts.rest);
+    Scalar *high = fused(m, n, real(m, -format->ln2_high), x); // exact
+    Scalar *low = binary(m, SCALAR_MUL, n, real(m, format->ln2_low));
+    parts.rest = binary(m, SCALAR_SUB, high, low);
+    parts.lost = binary(m, SCALAR_SUB, binary(m, SCALAR_SUB, high, parts.rest), low);
     parts.n = binary(m, SCALAR_SUB, to_bits(m, sum), integer(m, bits_of(m, format->rounder)));
     return parts;
 }
 
-// exp(rest) - 1
+// exp(rest) - 1 - rest
 static Scalar *exp_of_rest(Math *m, Scalar *rest) {
     Scalar *square = binary(m, SCALAR_MUL, rest, rest);
-    return fused(m, square, polynomial(m, m->format->exp_part, m->format->exp_count, rest), rest);
+    return binary(m, SCALAR_MUL, square,
+                  polynomial(m, m->format->exp_part, m->format->exp_count, rest));
+}
+
+// exp(rest)
+static Scalar *exp_of_parts(Math *m, const ExpParts *parts) {
+    Scalar *part = binary(m, SCALAR_ADD, parts->rest, exp_of_rest(m, parts->rest));
+    return binary(m, SCALAR_ADD, real(m, 1), part);
 }
 
 static Scalar *exp_steps(Math *m, Scalar *x) {
     const Format *format = m->format;
     ExpParts parts =
         split_exponent(m, at_most(m, at_least(m, x, format->exp_low), format->exp_high));
-    Scalar *y = binary(m, SCALAR_ADD, real(m, 1), exp_of_rest(m, parts.rest));
+    Scalar *y = exp_of_parts(m, &parts);
     // 2^n in two factors, as n may be beyond the exponents of normal numbers.
     Scalar *sum = binary(m, SCALAR_ADD, parts.n, integer(m, 2 * format->bias));
     Scalar *half = binary(m, SCALAR_SHIFT_LOGICAL, sum, integer(m, 1));
@@ -223,26 +233,26 @@ static Scalar *exp_steps(Math *m, Scalar *x) {
 static Scalar *small_exp(Math *m, Scalar *x) {
     ExpParts parts = split_exponent(m, x);
     Scalar *biased = binary(m, SCALAR_ADD, parts.n, integer(m, m->format->bias));
-    Scalar *scale = power_of_two(m, biased);
-    return fused(m, scale, exp_of_rest(m, parts.rest), scale);
+    return binary(m, SCALAR_MUL, exp_of_parts(m, &parts), power_of_two(m, biased));
 }
 
-// 2^n exp(rest) - 1 = 2 (2^(n-1) (exp(rest) - 1) + (2^(n-1) - 1/2))
+// 2^n exp(rest) - 1 = 2 (2^(n-1) - 1/2 + 2^(n-1) rest + 2^(n-1) (exp(rest) - 1 - rest))
 static Scalar *expm1_steps(Math *m, Scalar *x) {
     const Format *format = m->format;
     ExpParts parts =
         split_exponent(m, at_most(m, at_least(m, x, format->expm1_low), format->exp_high));
     Scalar *scale = power_of_two(m, binary(m, SCALAR_ADD, parts.n, integer(m, format->bias - 1)));
-    Scalar *rest = binary(m, SCALAR_SUB, scale, real(m, 0.5));
-    Scalar *half = fused(m, scale, exp_of_rest(m, parts.rest), rest);
+    Scalar *high = fused(m, scale, parts.rest, binary(m, SCALAR_SUB, scale, real(m, 0.5)));
+    Scalar *low = binary(m, SCALAR_ADD, exp_of_rest(m, parts.rest), parts.lost);
+    Scalar *half = fused(m, scale, low, high);
     // The sign is for -0.
     return binary(m, SCALAR_COPYSIGN, binary(m, SCALAR_ADD, half, half), x);
 }
 
 // ---- logarithms
 
-// log(1 + f) + n log(2)
-static Scalar *log_of_parts_f32(Math *m, Scalar *f, Scalar *n) {
+// log(1 + f) + n log(2) + more, where `more` is small beside f or n, or NULL.
+static Scalar *log_of_parts_f32(Math *m, Scalar *f, Scalar *n, Scalar *more) {
     const Format *format = m->format;
     Scalar *square = binary(m, SCALAR_MUL, f, f);
     Scalar *cube = binary(m, SCALAR_MUL, square, f);
@@ -250,11 +260,12 @@ static Scalar *log_of_parts_f32(Math *m, Scalar *f, Scalar *n) {
         binary(m, SCALAR_MUL, cube, polynomial(m, format->log_part, format->log_count, f));
     rest = fused(m, n, real(m, format->ln2_low), rest);
     rest = fused(m, square, real(m, -0.5), rest);
+    rest = more ? binary(m, SCALAR_ADD, rest, more) : rest;
     return fused(m, n, real(m, format->ln2_high), binary(m, SCALAR_ADD, f, rest));
 }
 
 // The same by s = f / (2 + f): log(1 + f) = 2 s + s r = f - (f^2 / 2 - s (f^2 / 2 + r)).
-static Scalar *log_of_parts_f64(Math *m, Scalar *f, Scalar *n) {
+static Scalar *log_of_parts_f64(Math *m, Scalar *f, Scalar *n, Scalar *more) {
     const Format *format = m->format;
     Scalar *s = binary(m, SCALAR_DIV, f, binary(m, SCALAR_ADD, real(m, 2), f));
     Scalar *z = binary(m, SCALAR_MUL, s, s);
@@ -262,12 +273,14 @@ static Scalar *log_of_parts_f64(Math *m, Scalar *f, Scalar *n) {
     Scalar *half_square = binary(m, SCALAR_MUL, binary(m, SCALAR_MUL, real(m, 0.5), f), f);
     Scalar *low = fused(m, s, binary(m, SCALAR_ADD, half_square, r),
                         binary(m, SCALAR_MUL, n, real(m, format->ln2_low)));
+    low = more ? binary(m, SCALAR_ADD, low, more) : low;
     Scalar *rest = binary(m, SCALAR_SUB, binary(m, SCALAR_SUB, half_square, low), f);
     return binary(m, SCALAR_SUB, binary(m, SCALAR_MUL, n, real(m, format->ln2_high)), rest);
 }
 
-// log(x) for 0 < x < infinity; anything otherwise. x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2).
-static Scalar *log_of_positive(Math *m, Scalar *x) {
+// log(x) + more for 0 < x < infinity; anything otherwise. x = 2^n (1 + f), sqrt(1/2) <= 1 + f <
+// sqrt(2).
+static Scalar *log_of_positive(Math *m, Scalar *x, Scalar *more) {
     const Format *format = m->format;
     Scalar *tiny = compare(m, SCALAR_LT, x, real(m, format->least_normal));
     Scalar *grown = binary(m, SCALAR_MUL, x, real(m, ldexp(1, format->rescale)));
@@ -285,7 +298,8 @@ static Scalar *log_of_positive(Math *m, Scalar *x) {
     Scalar *excess = choose(m, tiny, real(m, format->rounder + format->bias + format->rescale),
                             real(m, format->rounder + format->bias));
     Scalar *n = binary(m, SCALAR_SUB, sum, excess);
-    return format->real == TYPE_F32 ? log_of_parts_f32(m, f, n) : log_of_parts_f64(m, f, n);
+    return format->real == TYPE_F32 ? log_of_parts_f32(m, f, n, more)
+                                    : log_of_parts_f64(m, f, n, more);
 }
 
 // `y` where 0 < x < infinity, else the logarithm of 0, of infinity, or NaN.
@@ -302,7 +316,7 @@ static Scalar *is_positive_finite(Math *m, Scalar *x) {
 }
 
 static Scalar *log_steps(Math *m, Scalar *x) {
-    return log_special(m, x, log_of_positive(m, x), is_positive_finite(m, x));
+    return log_special(m, x, log_of_positive(m, x, NULL), is_positive_finite(m, x));
 }
 
 // log(u) + c / u, where u is 1 + x rounded and c what the rounding lost.
@@ -313,7 +327,7 @@ static Scalar *log1p_steps(Math *m, Scalar *x) {
     Scalar *of_one = binary(m, SCALAR_SUB, u, of_x);
     Scalar *lost =
         binary(m, SCALAR_ADD, binary(m, SCALAR_SUB, one, of_one), binary(m, SCALAR_SUB, x, of_x));
-    Scalar *y = binary(m, SCALAR_ADD, log_of_positive(m, u), binary(m, SCALAR_DIV, lost, u));
+    Scalar *y = log_of_positive(m, u, binary(m, SCALAR_DIV, lost, u));
     y = log_special(m, u, y, is_positive_finite(m, u));
     // The sign is for -0.
     return binary(m, SCALAR_COPYSIGN, y, x);
