@@ -334,7 +334,13 @@ static void write_call(Writer *writer) {
         for (int i = 0; i < test->arguments.count; i++)
             if (argument_pass(writer, &test->arguments.at[i]) == pass && !is_later_item(test, i))
                 write_argument(writer, i, &printed);
+    // A note of the corpus: both arguments are the one tensor.
+    if (strncmp(test->note, "same tensor twice", 17) == 0)
+        text_format(&writer->text, ", %s", leaf_name(writer, "x"));
     text_add_char(&writer->text, ')');
+    // One result of a function that gives a list.
+    if (test->outputs.count == 1 && strcmp(test->outputs.at[0].name, "y0") == 0)
+        text_add(&writer->text, "[0]");
 }
 
 const char *case_statements(Arena *arena, const Case *test, const char *prefix, int form) {

@@ -108,6 +108,9 @@ static const char *check_case(Run *run, const Case *test, const char *prefix,
         // The first form's complaint is the one to show, unless it only disliked a name.
         if (*message == NULL || strstr(*message, "argument"))
             *message = why;
+        // A refusal counts as such unless it is about the name of an argument.
+        if (test->error && !strstr(why, "has no argument"))
+            return NULL;
     }
 }
 
