@@ -38,15 +38,12 @@ static void end_compilation(Compilation *compilation) {
 static const char *pipeline_of(const Compilation *compilation, int level) {
     if (level == 0)
         return "default<O0>";
-    if (level == 1)
-        return "function(sroa,early-cse,simplifycfg)";
     if (level >= 3)
         return "default<O3>";
-    if (compilation->has_scalar_loops)
+    if (level == 2 && compilation->has_scalar_loops)
         return "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
                "loop-mssa(licm),loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg)";
-    return "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
-           "loop-mssa(licm))";
+    return "function(sroa,early-cse,simplifycfg)";
 }
 
 static bool run_passes(Compilation *compilation, int level, const char **error) {
