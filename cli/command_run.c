@@ -120,6 +120,15 @@ int command_fmt(const Options *options) {
     return session_end(session, text ? TDSL_OK : status ? status : TDSL_BAD_PROGRAM);
 }
 
+int command_ops(const Options *options) {
+    TdslSession *session = tdsl_open(&options->compiler);
+    TdslListForm form = options->json       ? TDSL_LIST_JSON
+                        : options->markdown ? TDSL_LIST_MARKDOWN
+                                            : TDSL_LIST_PLAIN;
+    fputs(tdsl_operators(session, form), stdout);
+    return session_end(session, TDSL_OK);
+}
+
 int command_version(const Options *options) {
     if (options->json)
         printf("{\"version\": \"%s\", \"llvm\": \"%s\"}\n", tdsl_version(), tdsl_llvm_version());

@@ -16,6 +16,7 @@ int command_build(const Options *options);
 int command_emit(const Options *options);
 int command_fmt(const Options *options);
 int command_bench(const Options *options);
+int command_ops(const Options *options);
 int command_version(const Options *options);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "cli/commands.h"
 
-enum { VALUES = 1, GRADIENT = 2, TRAIN = 4, PRODUCT = 8, ALL = 16 };
+enum { VALUES = 1, GRADIENT = 2, TRAIN = 4, PRODUCT = 8, ALL = 16, LIST = 32 };
 
 typedef struct OptionInfo {
     const char *name;
@@ -41,6 +41,7 @@ static const Command command_table[] = {
     {"fmt", command_fmt, ALL, "FILE", "print the program in its canonical layout"},
     {"bench", command_bench, ALL | VALUES | GRADIENT, "FILE [options]",
      "time the outputs and the gradients"},
+    {"ops", command_ops, ALL | LIST, "", "list the functions of the language"},
     {"version", command_version, ALL, "", "print the version"},
 };
 enum { COMMAND_COUNT = sizeof command_table / sizeof *command_table };
@@ -279,6 +280,8 @@ static bool set_option(Options *options, const OptionInfo *option, const char *v
         options->zero_grad = true;
     else if (strcmp(name, "json") == 0)
         options->json = true;
+    else if (strcmp(name, "markdown") == 0)
+        options->markdown = true;
     else if (strcmp(name, "verify") == 0)
         options->compiler.verify = true;
     else if (strcmp(name, "help") == 0)
@@ -378,7 +381,7 @@ bool options_parse(int count, char **arguments, Options *options) {
         else
             return usage_error(options, "one file is enough; what is", text);
     }
-    if (options->file == NULL && !options->help && strcmp(command->name, "version") != 0)
+    if (options->file == NULL && !options->help && command->usage[0] == 'F')
         return usage_error(options, "no file given", NULL);
     return true;
 }

@@ -32,6 +32,7 @@ typedef struct Options {
     int64_t repeat;
     bool zero_grad;
     bool json;
+    bool markdown;
     bool help;
     const char *output, *stage;
     const char *data;

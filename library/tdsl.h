@@ -164,6 +164,10 @@ bool tdsl_is_stage(const char *stage);
 // The program in its canonical layout; NULL on failure.
 const char *tdsl_format(TdslSession *session);
 
+// The functions of the language with their arguments and meaning, and the operators behind them.
+typedef enum TdslListForm { TDSL_LIST_PLAIN, TDSL_LIST_MARKDOWN, TDSL_LIST_JSON } TdslListForm;
+const char *tdsl_operators(TdslSession *session, TdslListForm form);
+
 // Writes the shortest decimal that reads back as the same number (single: the same float), with a
 // '.', an exponent, or nan, inf, -inf; independent of the locale. At least 40 bytes.
 void tdsl_print_real(char *buffer, double value, bool single);
