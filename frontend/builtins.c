@@ -282,8 +282,7 @@ static bool convert_argument(Call *call, int index, const char *kind) {
         return val->kind == VAL_ELEMENT || refuse_kind(call, index, "a type such as f32");
     }
     check(strcmp(kind, "function") == 0, "argument kind %s", kind);
-    return val->kind == VAL_FUNCTION || val->kind == VAL_BUILTIN ||
-           refuse_kind(call, index, "a function");
+    return is_callable(*val) || refuse_kind(call, index, "a function");
 }
 
 // ---- matching

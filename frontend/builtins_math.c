@@ -124,17 +124,6 @@ Val builtin_is_tensor(Call *call) {
     return bool_val(is_tensor(call->at[0]));
 }
 
-Val builtin_unsupported(Call *call) {
-    Diag *diag =
-        report(call->e, call->span, "%s is not supported yet", builtin_name(call->builtin));
-    if (strcmp(builtin_name(call->builtin), "vmap") != 0) {
-        hint(call->e, diag,
-             "gradients of a model's outputs are asked for from outside: tdsl grad "
-             "FILE");
-    }
-    return error_val();
-}
-
 // ---- products
 
 static bool has_rank(Call *call, int index, int rank) {

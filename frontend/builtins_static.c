@@ -17,7 +17,8 @@ Val builtin_kind_of(Call *call) {
     case VAL_LIST: return string_val("list");
     case VAL_ELEMENT: return string_val("type");
     case VAL_FUNCTION:
-    case VAL_BUILTIN: return string_val("function");
+    case VAL_BUILTIN:
+    case VAL_DERIVED: return string_val("function");
     case VAL_ERROR:
     case VAL_RESULTS: break;
     }

@@ -94,12 +94,15 @@ static void mark_function(const Function *function, bool *needed) {
     if (!needed[function->index]) {
         needed[function->index] = true;
         mark_region(function->body, needed);
+        if (function->reverse != NULL) {
+            mark_function(function->reverse, needed);
+        }
     }
 }
 
 static void mark_region(const Region *region, bool *needed) {
     for_each_inst(inst, region) {
-        if (inst->op == OP_call) {
+        if (inst->attr.callee != NULL) {
             mark_function(inst->attr.callee, needed);
         }
         for (int i = 0; i < inst->region_count; i++) {

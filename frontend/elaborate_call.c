@@ -325,6 +325,15 @@ static void note_call(Elaborator *e, const FunctionVal *function) {
     vec_push(e->arena, &e->called, function->ast);
 }
 
+static Val refuse_arguments(Elaborator *e, Span span, const FunctionVal *function) {
+    Diag *diag = report(e, span,
+                        "%s has a derivative of its own: it takes tensors and what is known while "
+                        "compiling",
+                        function->name);
+    hint(e, diag, "pass the tensors of a list one by one");
+    return error_val();
+}
+
 static Val call_bound(Elaborator *e, Span span, const FunctionVal *function, Bound *bound) {
     Frame frame = {.caller = e->frame, .function = function, .call = span};
     SavedState saved = {e->scope, e->frame, e->no_grad, e->builder};
@@ -336,9 +345,16 @@ static Val call_bound(Elaborator *e, Span span, const FunctionVal *function, Bou
         e->scope = saved.scope;
         return error_val();
     }
-    bool in_place = function->is_prelude || function->scope != NULL || e->initialiser != NULL;
+    // A derivative of its own belongs to a function, not to what is written out in its place.
+    bool has_rule = function->ast->derivative != NULL && e->initialiser == NULL;
+    bool in_place = !has_rule && (function->is_prelude || function->scope != NULL ||
+                                  e->initialiser != NULL);
     const char *key = in_place ? NULL : instance_key(e, function, bound);
     Val result;
+    if (key == NULL && has_rule) {
+        e->scope = saved.scope;
+        return refuse_arguments(e, span, function);
+    }
     enter_function(e, &frame);
     if (key == NULL) {
         result = call_in_place(e, function, bound);
@@ -346,13 +362,18 @@ static Val call_bound(Elaborator *e, Span span, const FunctionVal *function, Bou
         return result;
     }
     Instance *instance = find_instance(e, key);
-    if (instance == NULL) {
+    bool is_new = instance == NULL;
+    if (is_new) {
         instance = arena_new(e->arena, Instance);
         instance->key = key;
         vec_push(e->arena, &e->instances, instance);
         fill_instance(e, instance, function, bound);
     }
     leave_function(e, saved);
+    if (is_new && !instance->failed && function->ast->derivative != NULL) {
+        instance->failed =
+            !elaborate_rule(e, function, instance->function, bound->at, bound->spans);
+    }
     at_span(e, span);
     return call_instance(e, instance, bound);
 }
@@ -386,6 +407,7 @@ Val call_val(Elaborator *e, Span span, Val callee, Span callee_span,
     case VAL_ERROR: return callee;
     case VAL_FUNCTION: return call_function(e, span, callee.function, arguments);
     case VAL_BUILTIN: return call_builtin(e, span, callee.builtin, arguments);
+    case VAL_DERIVED: return call_derived(e, span, callee.derived, arguments);
     case VAL_ELEMENT: { // f32(x)
         CallArgumentList both = {0};
         for (int i = 0; i < arguments->count; i++) {
@@ -511,7 +533,12 @@ static void check_uncalled(Elaborator *e, const FunctionVal *function) {
         }
     }
     if (ok && unify_parameters(e, function, bound.at, bound.spans, function->ast->span)) {
-        call_in_place(e, function, &bound);
+        Val result = call_in_place(e, function, &bound);
+        if (!is_error(result) && function->ast->derivative != NULL) {
+            add_results(e, scratch, result);
+            e->frame = NULL;
+            elaborate_rule(e, function, scratch, bound.at, bound.spans);
+        }
     }
     e->is_speculative = was_speculative;
     e->has_gaps = had_gaps;

@@ -14,6 +14,8 @@ typedef struct Elaborator Elaborator;
 typedef struct Scope Scope;
 typedef struct Val Val;
 typedef struct Builtin Builtin;
+typedef struct DerivedVal DerivedVal;
+typedef struct Trace Trace;
 
 typedef enum ValKind {
     VAL_ERROR,    // reported already
@@ -28,6 +30,7 @@ typedef enum ValKind {
     VAL_RESULTS,  // list: several results of a function, or none at all
     VAL_FUNCTION, // function
     VAL_BUILTIN,  // builtin
+    VAL_DERIVED,  // derived: a function made of another one, as grad(f)
     VAL_ELEMENT,  // element: an element type, as in cast(x, f32)
 } ValKind;
 
@@ -56,6 +59,7 @@ struct Val {
         ValList list;
         const FunctionVal *function;
         const Builtin *builtin;
+        const DerivedVal *derived;
         ElementType element;
         struct {
             const Dim *dim;
@@ -74,6 +78,9 @@ static inline bool is_tensor(Val val) {
 static inline bool is_static_scalar(Val val) {
     return val.kind == VAL_INT || val.kind == VAL_REAL || val.kind == VAL_RATIO ||
            val.kind == VAL_BOOL;
+}
+static inline bool is_callable(Val val) {
+    return val.kind == VAL_FUNCTION || val.kind == VAL_BUILTIN || val.kind == VAL_DERIVED;
 }
 // May become a tensor: a tensor, a number, or a list.
 static inline bool is_tensor_like(Val val) {
@@ -126,6 +133,8 @@ struct Elaborator {
     Scope *scope;
     Frame *frame;
     Initialiser *initialiser; // NULL: not in a leaf's initial value
+    Trace *trace;             // NULL: not in a function that is made to be differentiated
+    Value *guard;             // bool scalar: what is computed counts only where it holds; or NULL
     int no_grad;              // depth of no_grad blocks
     bool is_trial;            // its errors are dropped: the same text is elaborated again
     bool is_speculative;      // some dimension has no value: what depends on it is left out
@@ -303,6 +312,21 @@ void add_builtin_names(Elaborator *e, NameVec *names);
 // Drops the instances with mistakes, so that the next call reports them.
 void forget_failed_instances(Elaborator *e);
 void check_uncalled_functions(Elaborator *e, const AstFile *file);
+
+// ---- derivatives (elaborate_derivative.c, elaborate_trace.c, elaborate_rule.c)
+
+Val call_derived(Elaborator *e, Span span, const DerivedVal *derived,
+                 const CallArgumentList *arguments);
+const char *derived_name(Elaborator *e, const DerivedVal *derived); // "grad(f)"
+bool derived_equal(const DerivedVal *x, const DerivedVal *y);
+bool derived_key(Elaborator *e, const DerivedVal *derived, Text *key);
+// A value of the code around a function that is made to be differentiated, as a value of this
+// function; others as they are.
+Val import_val(Elaborator *e, Val val);
+// Elaborates the derivative that a function brings along, for the function made of it. `arguments`
+// are the parameters' values in that function. False after an error.
+bool elaborate_rule(Elaborator *e, const FunctionVal *function, Function *made,
+                    const Val *arguments, const Span *spans);
 
 // ---- models and files
 

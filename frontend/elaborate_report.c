@@ -144,6 +144,8 @@ const char *describe(Elaborator *e, Val val) {
                                    : arena_format(e->arena, "%d results", val.list.count);
     case VAL_FUNCTION: return arena_format(e->arena, "the function %s", val.function->name);
     case VAL_BUILTIN: return arena_format(e->arena, "the function %s", builtin_name(val.builtin));
+    case VAL_DERIVED:
+        return arena_format(e->arena, "the function %s", derived_name(e, val.derived));
     case VAL_ELEMENT: return arena_format(e->arena, "the type %s", element_name(val.element));
     }
     return "";

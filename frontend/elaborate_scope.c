@@ -157,7 +157,7 @@ static void report_unknown(Elaborator *e, const char *name, Span span) {
 Val lookup(Elaborator *e, const char *name, Span span) {
     Binding *binding = find_binding(e->scope, name);
     if (binding != NULL) {
-        return binding->value;
+        return import_val(e, binding->value);
     }
     const FunctionVal *function = find_function(e, name);
     if (function != NULL) {

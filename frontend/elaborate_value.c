@@ -340,9 +340,11 @@ Value *to_tensor(Elaborator *e, Val val, Span span, ElementType wanted) {
     Diag *diag = report(e, span, "a tensor or a number is needed here, got %s", describe(e, val));
     if (val.kind == VAL_RESULTS && val.list.count > 1) {
         hint(e, diag, "give each result a name: a, b = ...");
-    } else if (val.kind == VAL_FUNCTION || val.kind == VAL_BUILTIN) {
+    } else if (is_callable(val)) {
         hint(e, diag, "a call has parentheses: %s(...)",
-             val.kind == VAL_FUNCTION ? val.function->name : builtin_name(val.builtin));
+             val.kind == VAL_FUNCTION  ? val.function->name
+             : val.kind == VAL_DERIVED ? derived_name(e, val.derived)
+                                       : builtin_name(val.builtin));
     }
     return NULL;
 }
@@ -397,6 +399,7 @@ bool val_equal(Val x, Val y) {
     case VAL_ELEMENT: return x.element == y.element;
     case VAL_FUNCTION: return x.function == y.function;
     case VAL_BUILTIN: return x.builtin == y.builtin;
+    case VAL_DERIVED: return derived_equal(x.derived, y.derived);
     case VAL_LIST:
     case VAL_RESULTS:
         if (x.list.count != y.list.count) {
@@ -445,6 +448,7 @@ bool val_key(Elaborator *e, Val val, Text *key) {
         text_format(key, "fn%p", (const void *)val.function);
         return val.function->scope == NULL;
     case VAL_BUILTIN: text_format(key, "builtin %s", builtin_name(val.builtin)); return true;
+    case VAL_DERIVED: return derived_key(e, val.derived, key);
     case VAL_ELEMENT: text_add(key, element_name(val.element)); return true;
     case VAL_RESULTS:
     case VAL_ERROR: return false;

@@ -109,10 +109,6 @@ static bool load_function(Elaborator *e, const AstFunction *ast, bool is_prelude
     if (refuse_duplicate(e, ast, is_prelude) || !check_parameters(e, ast)) {
         return false;
     }
-    if (ast->derivative != NULL) {
-        report(e, ast->derivative->span, "a derivative written by hand is not supported yet");
-        return false;
-    }
     FunctionVal *function = arena_new(e->arena, FunctionVal);
     *function = (FunctionVal){.ast = ast, .name = ast->name.text, .is_prelude = is_prelude};
     vec_push(e->arena, &e->functions, function);

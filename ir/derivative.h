@@ -31,4 +31,11 @@ const char *reverse_rule_mistake(Arena *arena, const Function *function);
 // The real results of a function, whose gradients its rule takes; *count of them, in `arena`.
 int *real_results(Arena *arena, const Function *function, int *count);
 
+// Forward mode transposes rules, which is right for those that are linear in the gradients they
+// take. A function reachable from `function` by calls and derivatives whose rule cannot be shown to
+// be so, or NULL.
+const Function *find_nonlinear_rule(const Function *function);
+// True if the function's rule takes a derivative for which the function's rule is needed.
+bool rule_needs_itself(const Function *function);
+
 #endif
