@@ -337,6 +337,10 @@ static void write_call(Writer *writer) {
     // A note of the corpus: both arguments are the one tensor.
     if (strncmp(test->note, "same tensor twice", 17) == 0)
         text_format(&writer->text, ", %s", leaf_name(writer, "x"));
+    if (strcmp(test->note, "x @ x^T") == 0)
+        text_format(&writer->text, ", %s.T", leaf_name(writer, "x"));
+    if (strcmp(test->op, "pad_reflect") == 0)
+        text_add(&writer->text, ", mode=\"reflect\"");
     text_add_char(&writer->text, ')');
     // One result of a function that gives a list.
     if (test->outputs.count == 1 && strcmp(test->outputs.at[0].name, "y0") == 0)
