@@ -1,9 +1,10 @@
 // End to end: `tdsl build` makes products of user/classifier.tdsl, user/main.c is compiled against
 // each of them, as C and as C++, and run, also under sanitizers. All print the same loss.
-// Arguments: the tdsl program, the folder user/.
+// Arguments: the tdsl program, the folder user/, docs/products.md.
 #include <stdlib.h>
 
 #include "codegen/process.h"
+#include "ir/base/text.h"
 #include "tests/products/support/compile.h"
 #include "tests/unit/expect.h"
 
@@ -140,9 +141,78 @@ static void check_needs(Setting *setting) {
     }
 }
 
+// The shared object shows nothing but names that begin with the model's.
+static void check_shown(Setting *setting) {
+    Arena *arena = setting->arena;
+    const char *names[] = {"nm",
+                           "-D",
+                           "--defined-only",
+                           "-j",
+                           arena_format(arena, "%s/libclassifier.so", setting->folder),
+                           NULL};
+    if (!EXPECT(run(setting, names))) {
+        return;
+    }
+    char *text = read_text(arena, arena_format(arena, "%s/log", setting->folder));
+    int shown = 0;
+    char *rest = NULL;
+    for (char *name = strtok_r(text, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest)) {
+        if (!EXPECT(strncmp(name, "classifier_", 11) == 0)) {
+            fprintf(stderr, "  the shared object shows %s\n", name);
+        }
+        shown++;
+    }
+    EXPECT(shown >= 11);
+}
+
+// The block of `page` from the line that begins with `    start` up to one of plain text, without
+// its indentation; written to FOLDER/name.
+static void write_block(Setting *setting, const char *page, const char *start, const char *name) {
+    const char *line = strstr(page, arena_format(setting->arena, "\n    %s", start));
+    Text text = text_new(setting->arena);
+    if (!EXPECT(line != NULL)) {
+        return;
+    }
+    for (line++; *line == '\n' || strncmp(line, "    ", 4) == 0; line++) {
+        size_t length = strcspn(line, "\n");
+        size_t indent = length ? 4 : 0;
+        text_add_bytes(&text, line + indent, length - indent);
+        text_add_char(&text, '\n');
+        line += length;
+    }
+    const char *error = NULL;
+    EXPECT(write_new_file(setting->arena,
+                          arena_format(setting->arena, "%s/%s", setting->folder, name),
+                          text_string(&text), text.length, &error));
+}
+
+// The example of the documentation does what it says.
+static void try_documentation(Setting *setting, const char *path) {
+    Arena *arena = setting->arena;
+    const char *page = read_text(arena, path);
+    write_block(setting, page, "# line.tdsl", "line.tdsl");
+    write_block(setting, page, "#include <stdio.h>", "example.c");
+    const char *source = arena_format(arena, "%s/line.c", setting->folder);
+    const char *program = arena_format(arena, "%s/example", setting->folder);
+    const char *make[] = {
+        setting->tdsl, "build", arena_format(arena, "%s/line.tdsl", setting->folder),
+        "-o",          source,  NULL};
+    const char *compile[] = {
+        "cc",      "-O3",     "-Wall",
+        "-Wextra", "-Werror", arena_format(arena, "%s/example.c", setting->folder),
+        source,    "-lm",     "-o",
+        program,   NULL};
+    const char *start[] = {program, NULL};
+    if (EXPECT(run(setting, make)) && EXPECT(run(setting, compile)) &&
+        EXPECT(run(setting, start))) {
+        const char *output = read_text(arena, arena_format(arena, "%s/log", setting->folder));
+        EXPECT(strstr(output, "y = 2.000 x + 1.000, loss ") == output);
+    }
+}
+
 int main(int count, char **arguments) {
-    if (count != 3) {
-        fprintf(stderr, "usage: user TDSL FOLDER\n");
+    if (count != 4) {
+        fprintf(stderr, "usage: user TDSL FOLDER PAGE\n");
         return 2;
     }
     Arena arena = {0};
@@ -165,6 +235,8 @@ int main(int count, char **arguments) {
             try_program(&setting, "g++", "-xc++ -std=c++11 -O2", products[i]);
         }
     }
+    check_shown(&setting);
+    try_documentation(&setting, arguments[3]);
     remove_private_folder(setting.folder);
     arena_free(&arena);
     return expect_result();
