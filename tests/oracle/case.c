@@ -22,6 +22,10 @@ const CaseTensor *find_tensor(const CaseTensor *tensors, int count, const char *
     return NULL;
 }
 
+bool is_program(const Case *test) {
+    return strncmp(test->id, "program/", 8) == 0;
+}
+
 typedef struct Reader {
     Arena *arena;
     FILE *file;

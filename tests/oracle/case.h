@@ -53,6 +53,9 @@ bool read_cases(Arena *arena, const char *path, CaseList *cases);
 bool element_of(const char *dtype, TdslElement *element);
 const CaseTensor *find_tensor(const CaseTensor *tensors, int count, const char *name);
 
+// A case of program.txt: its source is a function of programs.tdsl.
+bool is_program(const Case *test);
+
 // The case as statements of a model, every name prefixed with `prefix`: declarations of its leaves,
 // its computation, and `output` lines. `form` is 0, 1, ...: the forms in which arguments may be
 // passed (by name, by place). NULL if there is no such form.

@@ -280,7 +280,13 @@ static bool write_special(Writer *writer) {
     const char *op = test->op;
     const char *x = leaf_name(writer, "x");
     const CaseAttribute *attribute;
-    if (test->expressions.count == 1)
+    if (is_program(test)) {
+        text_format(&writer->text, "program_%s(", op);
+        for (int i = 0; i < test->inputs.count; i++)
+            text_format(&writer->text, "%s%s", i ? ", " : "",
+                        leaf_name(writer, test->inputs.at[i].name));
+        text_add_char(&writer->text, ')');
+    } else if (test->expressions.count == 1)
         write_expression(writer, test->expressions.at[0]);
     else if (strcmp(op, "T") == 0 || strcmp(op, "mT") == 0)
         text_format(&writer->text, "%s.%s", x, op);

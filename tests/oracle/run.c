@@ -13,6 +13,7 @@
 
 #include "case.h"
 #include "ir/base/text.h"
+#include "library/read_file.h"
 
 enum { BATCH = 32 };
 
@@ -25,6 +26,7 @@ typedef struct Run {
     TdslOptions options;
     Names claimed, differences;
     const char *only;
+    const char *library; // definitions in front of every program; ""
     bool verbose;
     int cases, skipped_operator, skipped_type, refused, compared, failed, listed, agreeing;
     int64_t skipped_elements;
@@ -83,7 +85,7 @@ static const char *first_line(Arena *arena, const char *text) {
 }
 
 static bool try_statements(Run *run, const char *statements, const char **message) {
-    const char *program = arena_format(&run->arena, "model m {\n%s}\n", statements);
+    const char *program = arena_format(&run->arena, "%smodel m {\n%s}\n", run->library, statements);
     TdslSession *session = tdsl_open(&run->options);
     bool good = tdsl_load_text(session, "case", program, strlen(program)) == TDSL_OK &&
                 tdsl_check(session) == TDSL_OK;
@@ -223,6 +225,7 @@ typedef struct Batch {
 
 static bool batch_open(Batch *batch) {
     Text program = text_new(&batch->run->arena);
+    text_add(&program, batch->run->library);
     text_add(&program, "model batch {\n");
     for (int i = 0; i < batch->count; i++)
         text_add(&program, batch->items[i].statements);
@@ -349,7 +352,7 @@ static void run_all(Run *run, const CaseList *cases) {
         const Case *test = cases->at[i];
         if (run->only && strcmp(run->only, test->op) != 0)
             continue;
-        if (!contains(&run->claimed, test->op)) {
+        if (!is_program(test) && !contains(&run->claimed, test->op)) {
             run->skipped_operator++;
             continue;
         }
@@ -393,7 +396,8 @@ static bool set_engine(Run *run, const char *name) {
 }
 
 int main(int count, char **arguments) {
-    Run run = {.options = tdsl_default_options()};
+    Run run = {.options = tdsl_default_options(), .library = ""};
+    size_t length;
     run.options.level = 1;
     CaseList cases = {0};
     bool good = true, any = false;
@@ -405,6 +409,8 @@ int main(int count, char **arguments) {
             good = read_names(&run.arena, value, &run.claimed), i++;
         else if (strcmp(arguments[i], "--differences") == 0)
             good = read_names(&run.arena, value, &run.differences), i++;
+        else if (strcmp(arguments[i], "--library") == 0)
+            good = (run.library = read_file(&run.arena, value, &length)) != NULL, i++;
         else if (strcmp(arguments[i], "--only") == 0)
             run.only = value, i++;
         else if (strcmp(arguments[i], "--verbose") == 0)
