@@ -82,4 +82,7 @@ Value *random_bits(Call *call, Value *key, Dims shape, int stream);
 Value *uniform_values(Call *call, Value *key, ElementType element, Dims shape);
 Value *normal_values(Call *call, Value *key, ElementType element, Dims shape);
 
+// The result of a function of the prelude.
+Val call_prelude(Call *call, const char *name, const Val *values, int count);
+
 #endif

@@ -26,6 +26,38 @@ static bool needs_axes(Call *call, const Value *x) {
     return true;
 }
 
+// PyTorch takes a scalar as a vector of one element here: the handler again, with its scalars as
+// such vectors; the result has `shape`.
+static Val as_vectors(Call *call, BuiltinHandler *handler, Dims shape) {
+    Elaborator *e = call->e;
+    Call copy = *call;
+    int64_t size;
+    for (int i = 0; i < call->count; i++) {
+        if (is_tensor(copy.at[i]) && copy.at[i].tensor->type.rank == 0) {
+            const Dim **dims;
+            Dims one = make_dims(e, 1, &dims);
+            dims[0] = constant_of(call, 1);
+            copy.at[i] = tensor_val(reshape_value(e, copy.at[i].tensor, one));
+        }
+    }
+    Val result = handler(&copy);
+    if (is_error(result)) {
+        return result;
+    }
+    const Dim *elements = type_size(e->module->dims, result.tensor->type);
+    if (shape.count == 0 && (!dim_is_constant(elements, &size) || size != 1)) {
+        report(e, call->span, "%s: a scalar takes one index", builtin_name(call->builtin));
+        return error_val();
+    }
+    return tensor_val(reshape_value(e, result.tensor, shape));
+}
+
+static bool is_scalar(const Value *x) {
+    return x->type.rank == 0;
+}
+
+static const Dims no_axes = {NULL, 0};
+
 // gather and scatter: the index may be smaller than x along the other axes.
 static bool fits_inside(Call *call, const Value *x, const Value *index, int axis) {
     Elaborator *e = call->e;
@@ -50,6 +82,11 @@ static bool fits_inside(Call *call, const Value *x, const Value *index, int axis
 Val builtin_gather(Call *call) {
     Value *x = tensor_at(call, 0), *index = tensor_at(call, 2);
     int axis;
+    if (is_scalar(x) || is_scalar(index)) {
+        return is_scalar(x) && index->type.rank < 2
+                   ? as_vectors(call, builtin_gather, value_shape(index))
+                   : as_vectors(call, builtin_gather, no_axes);
+    }
     if (!axis_at(call, 1, x->type.rank, &axis) || !needs_axes(call, x) ||
         !fits_inside(call, x, index, axis)) {
         return error_val();
@@ -119,6 +156,9 @@ static Value *slices_index(Call *call, Value *x, int axis, int argument, Dims *s
         return NULL;
     }
     *shape = shape_replacing(call, x->type, axis, index->type.dims[0]);
+    if (!check_shape(e, call->span, *shape)) {
+        return NULL;
+    }
     return build_broadcast(&e->builder, index, *shape, &axis);
 }
 
@@ -126,7 +166,10 @@ Val builtin_index_select(Call *call) {
     Value *x = tensor_at(call, 0);
     int axis;
     Dims shape;
-    if (!axis_at(call, 1, x->type.rank, &axis) || !needs_axes(call, x)) {
+    if (is_scalar(x)) {
+        return as_vectors(call, builtin_index_select, no_axes);
+    }
+    if (!axis_at(call, 1, x->type.rank, &axis)) {
         return error_val();
     }
     Value *index = slices_index(call, x, axis, 2, &shape);
@@ -203,6 +246,9 @@ Val builtin_embedding(Call *call) {
         axes[i] = i;
     }
     Dims shape = shape_with(call, index->type, rank, weight->type.dims[1]);
+    if (!check_shape(e, call->span, shape)) {
+        return error_val();
+    }
     if (is_given(call, 2)) {
         const Dim **dims;
         Dims column = make_dims(e, 2, &dims);
@@ -235,6 +281,9 @@ Val builtin_one_hot(Call *call) {
         axes[i] = i;
     }
     Dims shape = shape_with(call, index->type, rank, call->at[1].dim);
+    if (!check_shape(e, call->span, shape)) {
+        return error_val();
+    }
     Value *same = build_eq(&e->builder, build_broadcast(&e->builder, index, shape, axes),
                            iota_axis(call, shape, rank));
     return tensor_val(convert(e, same, TYPE_I64));
@@ -260,12 +309,14 @@ Val builtin_masked_fill(Call *call) {
 
 // ---- scatter
 
-static Val scatter(Call *call, Op op) {
+static Val scatter(Call *call, BuiltinHandler *handler, Op op) {
     Elaborator *e = call->e;
     Value *x = tensor_at(call, 0), *index = tensor_at(call, 2);
     int axis, rank = x->type.rank;
-    if (!axis_at(call, 1, rank, &axis) || !needs_axes(call, x) ||
-        !fits_inside(call, x, index, axis)) {
+    if (is_scalar(x)) {
+        return as_vectors(call, handler, no_axes);
+    }
+    if (!axis_at(call, 1, rank, &axis) || !fits_inside(call, x, index, axis)) {
         return error_val();
     }
     index = index_at(call, 2, NULL);
@@ -302,11 +353,11 @@ static Val scatter(Call *call, Op op) {
 }
 
 Val builtin_scatter_add(Call *call) {
-    return scatter(call, OP_scatter_add);
+    return scatter(call, builtin_scatter_add, OP_scatter_add);
 }
 
 Val builtin_scatter(Call *call) {
-    return scatter(call, OP_scatter_set);
+    return scatter(call, builtin_scatter, OP_scatter_set);
 }
 
 // Slices of x at a vector of indices.
@@ -343,6 +394,9 @@ Val builtin_index_add(Call *call) {
     Elaborator *e = call->e;
     Value *x = tensor_at(call, 0), *source = tensor_at(call, 3);
     int axis;
+    if (is_scalar(x)) {
+        return as_vectors(call, builtin_index_add, no_axes);
+    }
     if (!axis_at(call, 1, x->type.rank, &axis) || !needs_axes(call, x)) {
         return error_val();
     }
@@ -356,6 +410,9 @@ Val builtin_index_add(Call *call) {
 Val builtin_index_copy(Call *call) {
     Value *x = tensor_at(call, 0);
     int axis;
+    if (is_scalar(x)) {
+        return as_vectors(call, builtin_index_copy, no_axes);
+    }
     return axis_at(call, 1, x->type.rank, &axis) && needs_axes(call, x)
                ? scatter_slices(call, OP_scatter_set, x, axis, tensor_at(call, 3), 3)
                : error_val();
@@ -364,6 +421,9 @@ Val builtin_index_copy(Call *call) {
 Val builtin_index_fill(Call *call) {
     Value *x = tensor_at(call, 0);
     int axis;
+    if (is_scalar(x)) {
+        return as_vectors(call, builtin_index_fill, no_axes);
+    }
     if (!axis_at(call, 1, x->type.rank, &axis) || !needs_axes(call, x)) {
         return error_val();
     }

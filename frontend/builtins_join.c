@@ -135,7 +135,9 @@ static Value *padded_index(Call *call, const char *mode, int64_t size, int64_t l
     for (int64_t i = 0; i < count; i++) {
         int64_t place = i - low;
         if (strcmp(mode, "circular") == 0) {
-            place = ((place % size) + size) % size;
+            // Negative amounts cut before what is left goes round.
+            int64_t first = low < 0 ? -low : 0, kept = size - first + (high < 0 ? high : 0);
+            place = first + (((place - first) % kept) + kept) % kept;
         } else if (strcmp(mode, "reflect") == 0) {
             place = place < 0 ? -place : place;
             place = place >= size ? 2 * (size - 1) - place : place;
@@ -160,7 +162,8 @@ static Value *pad_axis_by_index(Call *call, Value *x, int axis, const char *mode
         return NULL;
     }
     most = strcmp(mode, "reflect") == 0 ? size - 1 : strcmp(mode, "circular") == 0 ? size : 1 << 20;
-    if (low > most || high > most || size == 0 || size + low + high < 0) {
+    if (low > most || high > most || size == 0 || size + low + high < 0 || low <= -size ||
+        high <= -size) {
         report(e, call->spans[1],
                "pad with mode \"%s\": axis %d with size %" PRId64 " cannot be padded by %" PRId64
                " and %" PRId64,
@@ -284,6 +287,9 @@ static Val put_diagonal(Call *call, Value *x, int64_t offset) {
     const Dim *size = dim_add(e->module->dims, x->type.dims[rank - 1], constant_of(call, extra));
     Type rows = {x->type.element, rank, shape_replacing(call, x->type, rank - 1, size).at};
     Dims shape = shape_with(call, rows, rank, size);
+    if (!check_shape(e, call->span, shape)) {
+        return error_val();
+    }
     Value **operands = arena_array(e->arena, Value *, rank + 3);
     operands[0] = full_value(e, scalar_of(call, x->type.element, 0), shape);
     operands[1] = x;
@@ -302,7 +308,14 @@ Val builtin_diag(Call *call) {
         return put_diagonal(call, x, int_at(call, 1));
     }
     if (x->type.rank == 2) {
-        return take_diagonal(call, x, int_at(call, 1), 0, 1);
+        int64_t rows, columns, offset = int_at(call, 1);
+        if (dim_is_constant(x->type.dims[0], &rows) && dim_is_constant(x->type.dims[1], &columns) &&
+            (offset < -rows || offset > columns)) {
+            report(call->e, call->spans[1], "diag: diagonal %" PRId64 " lies outside of %s", offset,
+                   show_value_type(call->e, x));
+            return error_val();
+        }
+        return take_diagonal(call, x, offset, 0, 1);
     }
     report(call->e, call->spans[0], "diag needs a vector or a matrix, got %s",
            show_value_type(call->e, x));
@@ -315,41 +328,22 @@ Val builtin_diag_embed(Call *call) {
         report(call->e, call->spans[0], "diag_embed needs a tensor with axes, got a scalar");
         return error_val();
     }
-    return put_diagonal(call, x, int_at(call, 1));
-}
-
-// ---- windows
-
-Val builtin_unfold(Call *call) {
-    Elaborator *e = call->e;
-    Value *x = tensor_at(call, 0);
-    int axis, rank = x->type.rank;
-    int64_t total, size = int_at(call, 2), step = int_at(call, 3);
-    if (!axis_at(call, 1, rank, &axis)) {
+    int rank = x->type.rank + 1, first, second;
+    if (!axis_at(call, 2, rank, &first) || !axis_at(call, 3, rank, &second)) {
         return error_val();
     }
-    if (rank == 0 || !dim_is_constant(x->type.dims[axis], &total)) {
-        report_sizes(e, call->span, rank > 0, "unfold needs an axis of known size, got %s",
-                     show_value_type(e, x));
+    if (first == second) {
+        report(call->e, call->span, "diag_embed needs two different dims");
         return error_val();
     }
-    if (size < 0 || size > total || step <= 0) {
-        report(e, call->span,
-               "unfold: windows of %" PRId64 " with step %" PRId64
-               " do not fit an axis of size %" PRId64,
-               size, step, total);
-        return error_val();
+    Val result = put_diagonal(call, x, int_at(call, 1));
+    if (is_error(result)) {
+        return result;
     }
-    const Dim *count = constant_of(call, (total - size) / step + 1);
-    Type windows = {x->type.element, rank, shape_replacing(call, x->type, axis, count).at};
-    Dims shape = shape_with(call, windows, rank, constant_of(call, size));
-    Builder *b = &e->builder;
-    Value **operands = arena_array(e->arena, Value *, rank + 1);
-    operands[0] = x;
-    for (int i = 0; i < rank; i++) {
-        operands[i + 1] = iota_axis(call, shape, i);
+    int *axes = arena_array(call->e->module->arena, int, rank);
+    for (int i = 0, next = 0; i < rank; i++) {
+        axes[i] = i == first ? rank - 2 : i == second ? rank - 1 : next++;
     }
-    Value *starts = build_mul(b, operands[axis + 1], build_scalar_integer(b, TYPE_I64, step));
-    operands[axis + 1] = build_add(b, starts, iota_axis(call, shape, rank));
-    return tensor_val(emit(e, call->span, OP_gather, operands, rank + 1, NULL));
+    Attribute attribute = {.axes = {axes, rank}};
+    return tensor_val(emit(call->e, call->span, OP_transpose, &result.tensor, 1, &attribute));
 }

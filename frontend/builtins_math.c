@@ -99,6 +99,13 @@ Val builtin_detach(Call *call) {
 
 Val builtin_error(Call *call) {
     report(call->e, call->span, "%s", string_at(call, 0));
+    // Nothing of the prelude's functions around it is looked at any more.
+    for (Frame *frame = call->e->frame;
+         frame != NULL && frame->function != NULL && frame->function->is_prelude;
+         frame = frame->caller) {
+        frame->returned = true;
+        frame->result = error_val();
+    }
     return error_val();
 }
 

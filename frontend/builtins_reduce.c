@@ -102,6 +102,10 @@ static Val extreme(Call *call, Op reduction, Op place, Op binary) {
             return error_val();
         }
         axes_at(call, 1, x->type.rank, &axes);
+        if (element_is_real(x->type.element)) {
+            Val arguments[2] = {tensor_val(x), bool_val(reduction == OP_reduce_max)};
+            return call_prelude(call, "extreme_of_all", arguments, 2);
+        }
         return tensor_val(reduce(call, reduction, x, axes, false));
     }
     int64_t number;

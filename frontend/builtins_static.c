@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 Val builtin_kind_of(Call *call) {
     switch (call->at[0].kind) {
@@ -50,22 +51,30 @@ Val builtin_static_floor(Call *call) {
     return number_val(call->e, (int64_t)number);
 }
 
-// name(a, b, c) is name_list([a, b, c]) of the prelude.
-static Val call_with_list(Call *call, const char *name, int argument_count) {
+Val call_prelude(Call *call, const char *name, const Val *values, int count) {
     Elaborator *e = call->e;
-    const FunctionVal *function = find_function(e, name);
+    const FunctionVal *function = NULL;
     CallArgumentList arguments = {0};
-    check(function != NULL, "the prelude has no %s", name);
-    if (call->at[0].kind != VAL_LIST) {
-        Val list = list_val(e, 1);
-        list.list.at[0] = call->at[0];
-        call->at[0] = list;
+    for (int i = 0; i < e->functions.count && function == NULL; i++) {
+        const FunctionVal *candidate = e->functions.at[i];
+        function = candidate->is_prelude && strcmp(candidate->name, name) == 0 ? candidate : NULL;
     }
-    for (int i = 0; i < argument_count; i++) {
-        CallArgument argument = {NULL, no_span, call->at[i], call->spans[i]};
+    check(function != NULL, "the prelude has no %s", name);
+    for (int i = 0; i < count; i++) {
+        CallArgument argument = {NULL, no_span, values[i], call->span};
         vec_push(e->arena, &arguments, argument);
     }
     return call_function(e, call->span, function, &arguments);
+}
+
+// name(a, b, c) is name_list([a, b, c]) of the prelude.
+static Val call_with_list(Call *call, const char *name, int argument_count) {
+    if (call->at[0].kind != VAL_LIST) {
+        Val list = list_val(call->e, 1);
+        list.list.at[0] = call->at[0];
+        call->at[0] = list;
+    }
+    return call_prelude(call, name, call->at, argument_count);
 }
 
 Val builtin_block_diag(Call *call) {
@@ -74,4 +83,19 @@ Val builtin_block_diag(Call *call) {
 
 Val builtin_meshgrid(Call *call) {
     return call_with_list(call, "meshgrid_list", 2);
+}
+
+Val builtin_round(Call *call) {
+    Elaborator *e = call->e;
+    int64_t decimals = int_at(call, 1);
+    Val x = call->at[0], factor;
+    if (decimals == 0) {
+        return elementwise(e, call->span, OP_round, &x, call->spans);
+    }
+    factor = real_val(pow(10, (double)(decimals < 0 ? -decimals : decimals)));
+    BinaryOp before = decimals > 0 ? BINARY_MULTIPLY : BINARY_DIVIDE;
+    BinaryOp after = decimals > 0 ? BINARY_DIVIDE : BINARY_MULTIPLY;
+    Val scaled = binary_operator(e, call->span, before, x, call->spans[0], factor, call->span);
+    Val rounded = elementwise(e, call->span, OP_round, &scaled, call->spans);
+    return binary_operator(e, call->span, after, rounded, call->span, factor, call->span);
 }
