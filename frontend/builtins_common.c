@@ -128,7 +128,7 @@ static bool read_shape(Call *call, int index, int most_open, Dims *shape) {
         }
         dims[i] = NULL;
     }
-    return true;
+    return open > 0 || check_shape(e, call->spans[index], *shape);
 }
 
 bool shape_at(Call *call, int index, bool allows_minus_one, Dims *shape) {
@@ -261,7 +261,9 @@ static bool is_known_positive(const Value *index, int depth) {
     }
     if (inst == NULL) {
         const Inst *owner = index->region->owner;
-        return owner != NULL && owner->op == OP_loop && index->index == 0;
+        // index parameters: the first of a loop, and further ones of a comprehension
+        return owner != NULL && owner->op == OP_loop &&
+               (index->index == 0 || index->index > owner->attr.carried);
     }
     switch (inst->op) {
     case OP_iota:

@@ -180,6 +180,15 @@ Val builtin_eye(Call *call) {
     Dims shape = make_dims(e, 2, &dims);
     dims[0] = call->at[0].dim;
     dims[1] = is_given(call, 1) ? call->at[1].dim : dims[0];
+    int64_t rows, columns;
+    if ((dim_is_constant(dims[0], &rows) && rows < 0) ||
+        (dim_is_constant(dims[1], &columns) && columns < 0)) {
+        report(e, call->span, "eye: a size cannot be negative");
+        return error_val();
+    }
+    if (!check_shape(e, call->span, shape)) {
+        return error_val();
+    }
     Value *same = build_eq(&e->builder, iota_axis(call, shape, 0), iota_axis(call, shape, 1));
     return tensor_val(convert(e, same, element_at(call, 2, e->options->real)));
 }
@@ -296,6 +305,10 @@ Val builtin_randint(Call *call) {
     if (low >= high) {
         report(e, call->span, "randint needs low below high, got %" PRId64 " and %" PRId64, low,
                high);
+        return error_val();
+    }
+    if ((low < 0 && high > INT64_MAX / 2 + low) || high - low > INT64_MAX / 2) {
+        report(e, call->span, "randint: high - low must be below 2**62");
         return error_val();
     }
     if (key == NULL || !shape_at(call, 2, false, &shape)) {

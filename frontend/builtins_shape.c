@@ -249,7 +249,8 @@ static Val expand_to(Call *call, Value *x, Dims shape) {
             return error_val();
         }
     }
-    return tensor_val(broadcast_value(e, x, full));
+    return check_shape(e, call->span, full) ? tensor_val(broadcast_value(e, x, full))
+                                            : error_val();
 }
 
 Val builtin_expand(Call *call) {
@@ -286,6 +287,9 @@ Val builtin_repeat(Call *call) {
         spread[2 * i] = times.at[i];
         split[2 * i + 1] = spread[2 * i + 1] = size;
         joined[i] = dim_multiply(e->module->dims, times.at[i], size);
+    }
+    if (!check_shape(e, call->span, joined_shape)) {
+        return error_val();
     }
     x = reshape_value(e, x, split_shape);
     x = broadcast_value(e, x, spread_shape);
@@ -366,7 +370,7 @@ static Val split_evenly(Call *call, Value *x, int axis, int64_t size, int64_t to
         report(call->e, call->spans[1], "%s needs a positive size", builtin_name(call->builtin));
         return error_val();
     }
-    int64_t count = total == 0 ? 1 : (total + size - 1) / size;
+    int64_t count = total == 0 ? 1 : total / size + (total % size > 0);
     if (count > 4096) {
         report(call->e, call->span, "%s would make %" PRId64 " pieces; 4096 are allowed",
                builtin_name(call->builtin), count);
@@ -438,7 +442,7 @@ Val builtin_chunk(Call *call) {
         return error_val();
     }
     return total == 0 ? split_evenly(call, x, axis, 1, 0)
-                      : split_evenly(call, x, axis, (total + chunks - 1) / chunks, total);
+                      : split_evenly(call, x, axis, total / chunks + (total % chunks > 0), total);
 }
 
 Val builtin_unbind(Call *call) {
@@ -598,7 +602,7 @@ Val builtin_other_axes(Call *call) {
     if (!axis_at(call, 1, x->type.rank, &axis)) {
         return error_val();
     }
-    Val list = list_val(call->e, x->type.rank - 1);
+    Val list = list_val(call->e, x->type.rank > 0 ? x->type.rank - 1 : 0);
     for (int i = 0; i < x->type.rank; i++) {
         if (i != axis) {
             list.list.at[count++] = number_val(call->e, i);

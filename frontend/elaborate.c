@@ -7,7 +7,7 @@
 #include "frontend/elaborate_internal.h"
 #include "frontend/parse.h"
 
-enum { BUDGET = 4000000 }; // expressions and statements of one compilation
+enum { BUDGET = 1000000 }; // expressions and statements of one compilation
 
 static void start(Elaborator *e, Arena *arena, Diags *diags, const ElaborateOptions *options) {
     *e = (Elaborator){.arena = arena, .diags = diags, .options = options, .budget = BUDGET};

@@ -135,10 +135,11 @@ typedef struct SavedState {
     Frame *frame;
     int no_grad;
     Builder builder;
+    Value *guard;
 } SavedState;
 
 static SavedState enter_function(Elaborator *e, Frame *frame) {
-    SavedState saved = {e->scope, e->frame, e->no_grad, e->builder};
+    SavedState saved = {e->scope, e->frame, e->no_grad, e->builder, e->guard};
     e->frame = frame;
     e->no_grad = 0;
     return saved;
@@ -149,6 +150,7 @@ static void leave_function(Elaborator *e, SavedState saved) {
     e->frame = saved.frame;
     e->no_grad = saved.no_grad;
     e->builder = saved.builder;
+    e->guard = saved.guard;
 }
 
 // The body in the present scope, where the parameters are defined.
@@ -257,6 +259,7 @@ static void fill_instance(Elaborator *e, Instance *instance, const FunctionVal *
     Function *made = function_new(e->module, function->name, function->ast->span);
     Bound inner = {arena_array(e->arena, Val, bound->count), bound->spans, bound->count};
     instance->function = made;
+    e->guard = NULL;
     e->builder = builder_at(made->body, function->ast->span);
     for (int i = 0; i < bound->count; i++) {
         AstName name = function->ast->parameters.at[i].name;
@@ -336,7 +339,7 @@ static Val refuse_arguments(Elaborator *e, Span span, const FunctionVal *functio
 
 static Val call_bound(Elaborator *e, Span span, const FunctionVal *function, Bound *bound) {
     Frame frame = {.caller = e->frame, .function = function, .call = span};
-    SavedState saved = {e->scope, e->frame, e->no_grad, e->builder};
+    SavedState saved = {e->scope, e->frame, e->no_grad, e->builder, e->guard};
     // The arguments' mistakes belong to the caller's frame.
     e->scope = function->scope;
     push_scope(e, true);
@@ -348,7 +351,7 @@ static Val call_bound(Elaborator *e, Span span, const FunctionVal *function, Bou
     // A derivative of its own belongs to a function, not to what is written out in its place.
     bool has_rule = function->ast->derivative != NULL && e->initialiser == NULL;
     bool in_place = !has_rule && (function->is_prelude || function->scope != NULL ||
-                                  e->initialiser != NULL);
+                                  e->initialiser != NULL || e->guard != NULL);
     const char *key = in_place ? NULL : instance_key(e, function, bound);
     Val result;
     if (key == NULL && has_rule) {
@@ -438,6 +441,9 @@ static void add_arguments(Elaborator *e, const ArgumentList *written, CallArgume
 Val elaborate_call(Elaborator *e, const Expr *expr) {
     const Expr *callee_expr = expr->as.call.callee;
     CallArgumentList arguments = {0};
+    if (is_reduction_call(expr)) {
+        return elaborate_reduction(e, expr);
+    }
     Val callee = elaborate_value(e, callee_expr);
     add_arguments(e, &expr->as.call.arguments, &arguments);
     return call_val(e, expr->span, callee, callee_expr->span, &arguments);

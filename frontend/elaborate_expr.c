@@ -27,6 +27,13 @@ static Val elaborate_binary(Elaborator *e, const Expr *expr) {
     return binary_operator(e, expr->span, op, x, left->span, y, right->span);
 }
 
+Value *push_guard(Elaborator *e, Value *condition, Span span) {
+    Value *outer = e->guard;
+    at_span(e, span);
+    e->guard = outer == NULL ? condition : build_logical_and(&e->builder, outer, condition);
+    return outer;
+}
+
 static Val elaborate_conditional(Elaborator *e, const Expr *expr) {
     const Expr *then = expr->as.conditional.then, *otherwise = expr->as.conditional.otherwise;
     Span condition_span = expr->as.conditional.condition->span;
@@ -34,7 +41,20 @@ static Val elaborate_conditional(Elaborator *e, const Expr *expr) {
     if (condition.kind == VAL_BOOL) {
         return elaborate_value(e, condition.boolean ? then : otherwise);
     }
-    Val x = elaborate_value(e, then), y = elaborate_value(e, otherwise);
+    bool is_scalar = is_tensor(condition) && type_equal(condition.tensor->type,
+                                                        type_scalar(TYPE_BOOL));
+    Val x, y;
+    if (is_scalar) {
+        Value *outer = push_guard(e, condition.tensor, condition_span);
+        x = elaborate_value(e, then);
+        e->guard = outer;
+        push_guard(e, build_logical_not(&e->builder, condition.tensor), condition_span);
+        y = elaborate_value(e, otherwise);
+        e->guard = outer;
+    } else {
+        x = elaborate_value(e, then);
+        y = elaborate_value(e, otherwise);
+    }
     if (!is_error(condition) && !is_tensor(condition)) {
         Diag *diag =
             report(e, condition_span, "a condition must be bool, got %s", describe(e, condition));
@@ -117,10 +137,9 @@ static Val elaborate_function_expr(Elaborator *e, const Expr *expr) {
     return (Val){.kind = VAL_FUNCTION, .function = function};
 }
 
-Val elaborate_expr(Elaborator *e, const Expr *expr) {
-    if (!spend(e, expr->span)) {
-        return error_val();
-    }
+enum { DEPTH_MAX = 2000 }; // keeps the stack small
+
+static Val elaborate_kind(Elaborator *e, const Expr *expr) {
     switch (expr->kind) {
     case EXPR_ERROR: return error_val();
     case EXPR_INTEGER: return number_val(e, expr->as.integer);
@@ -147,6 +166,20 @@ Val elaborate_expr(Elaborator *e, const Expr *expr) {
     case EXPR_FUNCTION: return elaborate_function_expr(e, expr);
     }
     return error_val();
+}
+
+Val elaborate_expr(Elaborator *e, const Expr *expr) {
+    if (!spend(e, expr->span)) {
+        return error_val();
+    }
+    if (e->depth >= DEPTH_MAX) {
+        report(e, expr->span, "expressions and calls are nested too deeply");
+        return error_val();
+    }
+    e->depth++;
+    Val val = elaborate_kind(e, expr);
+    e->depth--;
+    return val;
 }
 
 Val elaborate_value(Elaborator *e, const Expr *expr) {

@@ -80,6 +80,12 @@ static bool plan_tensor(Elaborator *e, Plan *plan, Item *item, Value *index) {
     at_span(e, item->span);
     item->kind = ITEM_TENSOR;
     item->index = wrap_index(e, index, plan->x->type.dims[item->axis]);
+    if (e->guard != NULL) {
+        Builder *b = &e->builder;
+        Dims shape = value_shape(item->index);
+        Value *zero = full_value(e, build_scalar_integer(b, TYPE_I64, 0), shape);
+        item->index = build_select(b, full_value(e, e->guard, shape), item->index, zero);
+    }
     plan->has_tensor = true;
     plan->has_array = plan->has_array || index->type.rank > 0;
     return true;
@@ -300,7 +306,7 @@ static bool make_plan(Elaborator *e, Span span, Value *x, const SubscriptList *s
         return false;
     }
     plan_shape(e, plan);
-    return true;
+    return check_shape(e, span, plan->shape);
 }
 
 // ---- reading
@@ -436,9 +442,9 @@ Val index_val(Elaborator *e, Span span, Val object, Span object_span,
         return error_val();
     }
     Value *x = as_tensor(e, object, object_span);
-    Plan plan;
-    return x != NULL && make_plan(e, span, x, subscripts, &plan)
-               ? tensor_val(read_plan(e, span, &plan))
+    Plan *plan = arena_new(e->arena, Plan); // large: not for the stack, where indices nest
+    return x != NULL && make_plan(e, span, x, subscripts, plan)
+               ? tensor_val(read_plan(e, span, plan))
                : error_val();
 }
 

@@ -136,7 +136,8 @@ struct Elaborator {
     Trace *trace;             // NULL: not in a function that is made to be differentiated
     Value *guard;             // bool scalar: what is computed counts only where it holds; or NULL
     int no_grad;              // depth of no_grad blocks
-    bool is_trial;            // its errors are dropped: the same text is elaborated again
+    int trials;               // that are going on: their errors are dropped, the text comes again
+    int depth;                // of expressions and blocks, through calls
     bool is_speculative;      // some dimension has no value: what depends on it is left out
     bool has_gaps;            // something was left out
     int64_t budget;           // statements and expressions still allowed
@@ -220,6 +221,8 @@ Value *convert(Elaborator *e, Value *value, ElementType element);
 // NumPy's broadcasting of two shapes; false after an error.
 bool broadcast_shapes(Elaborator *e, Span span, const char *what, Type x, Type y, Dims *shape);
 Value *broadcast_value(Elaborator *e, Value *value, Dims shape);
+// False, after an error, if a tensor of this shape would be too large.
+bool check_shape(Elaborator *e, Span span, Dims shape);
 // All values promoted to one type and shape.
 bool unify_operands(Elaborator *e, Span span, const char *what, const Val *vals, const Span *spans,
                     int count, Value **results);
@@ -276,6 +279,12 @@ Val index_val(Elaborator *e, Span span, Val object, Span object_span,
 Val store_at(Elaborator *e, const Target *target, Val object, Val value, Span value_span,
              const BinaryOp *op);
 Val elaborate_comprehension(Elaborator *e, const Expr *expr);
+// sum(for i in 0..n: e): a call whose one argument is a comprehension.
+bool is_reduction_call(const Expr *expr);
+Val elaborate_reduction(Elaborator *e, const Expr *expr);
+// While `condition`, a bool scalar, chooses a side, indices computed on it are 0 where it does not hold,
+// so that they cannot be out of range. Returns the guard so far, to be put back.
+Value *push_guard(Elaborator *e, Value *condition, Span span);
 void elaborate_block(Elaborator *e, const AstBlock *block); // in the present scope
 void elaborate_statement(Elaborator *e, const Stmt *statement);
 void elaborate_for(Elaborator *e, const Stmt *statement);

@@ -10,6 +10,8 @@
 
 #include "ir/edit.h"
 
+enum { TRIALS_MAX = 10 }; // inside of each other: each doubles the work
+
 typedef struct LoopPlan {
     const Stmt *statement;
     const AstBlock *body;
@@ -126,16 +128,24 @@ static Type trial_type(Elaborator *e, Val before, Val after, bool has_errors) {
     return type_scalar(element);
 }
 
+// Without a trial: the types that the numbers have on their own.
+static void default_types(Elaborator *e, const CarriedList *carried, Type *types) {
+    for (int i = 0; i < carried->count; i++) {
+        if (!is_tensor(carried->at[i].before)) {
+            types[i] = trial_type(e, carried->at[i].before, carried->at[i].before, true);
+        }
+    }
+}
+
 // Elaborates the body with the known numbers as they are, to see what it makes of them. Nothing of
 // it stays: neither instructions nor errors.
 static void find_trial_types(Elaborator *e, const LoopPlan *plan, const CarriedList *carried,
                              Type *types) {
     Diags trial = {.arena = e->arena, .sources = e->diags->sources}, *kept = e->diags;
-    bool was_trial = e->is_trial;
     Val *after = arena_array(e->arena, Val, carried->count);
     Inst *loop;
     e->diags = &trial;
-    e->is_trial = true;
+    e->trials++;
     elaborate_loop_once(e, plan, carried, &loop, after);
     for (int i = 0; i < carried->count; i++) {
         if (!is_tensor(carried->at[i].before)) {
@@ -145,7 +155,7 @@ static void find_trial_types(Elaborator *e, const LoopPlan *plan, const CarriedL
     inst_remove(loop);
     forget_failed_instances(e);
     e->diags = kept;
-    e->is_trial = was_trial;
+    e->trials--;
     e->budget_reported = e->budget_reported && e->budget > 0;
 }
 
@@ -167,7 +177,11 @@ static bool settle_carried(Elaborator *e, const LoopPlan *plan, CarriedList *car
         return ok;
     }
     Type *types = arena_array(e->arena, Type, carried->count);
-    find_trial_types(e, plan, carried, types);
+    if (e->trials < TRIALS_MAX) {
+        find_trial_types(e, plan, carried, types);
+    } else {
+        default_types(e, carried, types);
+    }
     for (int i = 0; i < carried->count; i++) {
         Carried *item = &carried->at[i];
         if (!is_tensor(item->before)) {
@@ -245,7 +259,7 @@ static void run_loop(Elaborator *e, const LoopPlan *plan) {
 
 // ---- for and while
 
-static bool bound_value(Elaborator *e, const Expr *expr, const char *what, const Dim **dim) {
+bool range_bound(Elaborator *e, const Expr *expr, const char *what, const Dim **dim) {
     Val val = elaborate_value(e, expr);
     if (is_tensor(val)) {
         Diag *diag = report(e, expr->span, "%s depends on data: %s", what, describe(e, val));
@@ -257,36 +271,37 @@ static bool bound_value(Elaborator *e, const Expr *expr, const char *what, const
     return val_to_dim(e, val, expr->span, what, dim);
 }
 
-static bool find_trip(Elaborator *e, const Binder *binder, const Dim *stop, LoopPlan *plan) {
+bool range_size(Elaborator *e, const Binder *binder, const Dim *start, const Dim *stop,
+                int64_t step, const Dim **size) {
     DimTable *table = e->module->dims;
-    bool is_up = plan->step > 0;
+    bool is_up = step > 0;
     const Dim *distance =
-        is_up ? dim_subtract(table, stop, plan->start) : dim_subtract(table, plan->start, stop);
-    int64_t value, step = is_up ? plan->step : -plan->step;
+        is_up ? dim_subtract(table, stop, start) : dim_subtract(table, start, stop);
+    int64_t value, stride = is_up ? step : -step;
     if (distance == NULL) {
         report(e, binder->span, "this range is too large");
         return false;
     }
     if (dim_is_constant(distance, &value)) {
-        plan->trip = constant_dim(e, value <= 0 ? 0 : value / step + (value % step > 0));
+        *size = constant_dim(e, value <= 0 ? 0 : value / stride + (value % stride > 0));
         return true;
     }
-    if (step != 1 || !dim_is_at_least(table, distance, 0)) {
+    if (stride != 1 || !dim_is_at_least(table, distance, 0)) {
         Diag *diag = report_sizes(e, binder->span, true,
                                   "the number of iterations is not known: it depends on %s",
                                   show_dim_text(e, distance));
         hint(e, diag, "bind the dimension on the command line: -D NAME=INT");
         return false;
     }
-    plan->trip = distance;
+    *size = distance;
     return true;
 }
 
 static bool plan_range(Elaborator *e, const Binder *binder, LoopPlan *plan) {
     const Dim *stop = NULL;
     plan->step = 1;
-    bool ok = bound_value(e, binder->start, "the start of a range", &plan->start);
-    ok = bound_value(e, binder->stop, "the end of a range", &stop) && ok;
+    bool ok = range_bound(e, binder->start, "the start of a range", &plan->start);
+    ok = range_bound(e, binder->stop, "the end of a range", &stop) && ok;
     if (binder->step != NULL) {
         ok = val_to_int(e, elaborate_value(e, binder->step), binder->step->span,
                         "the step of a range", &plan->step) &&
@@ -296,7 +311,7 @@ static bool plan_range(Elaborator *e, const Binder *binder, LoopPlan *plan) {
             ok = false;
         }
     }
-    return ok && find_trip(e, binder, stop, plan);
+    return ok && range_size(e, binder, plan->start, stop, plan->step, &plan->trip);
 }
 
 static void loop_over_list(Elaborator *e, const Stmt *statement, Val list) {
@@ -363,7 +378,7 @@ void elaborate_while(Elaborator *e, const Stmt *statement) {
         poison_loop(e, &plan);
         return;
     }
-    if (!bound_value(e, limit, "the limit of while", &plan.trip)) {
+    if (!range_bound(e, limit, "the limit of while", &plan.trip)) {
         poison_loop(e, &plan);
         return;
     }

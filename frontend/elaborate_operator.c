@@ -98,6 +98,28 @@ Value *reshape_value(Elaborator *e, Value *value, Dims shape) {
     return value == NULL ? NULL : build_reshape(&e->builder, value, shape);
 }
 
+bool check_shape(Elaborator *e, Span span, Dims shape) {
+    Type type = {TYPE_F64, shape.count, shape.at};
+    for (int i = 0; i < shape.count; i++) {
+        if (shape.at[i] == NULL) {
+            report(e, span, "this tensor would be too large");
+            return false;
+        }
+    }
+    if (shape.count > 15 || !type_fits(type)) {
+        Text text = text_new(e->arena);
+        for (int i = 0; i < shape.count; i++) {
+            text_add(&text, i == 0 ? "" : ",");
+            dim_print(&text, shape.at[i]);
+        }
+        report(e, span, shape.count > 15 ? "a tensor has at most 15 axes: [%s]"
+                                         : "a tensor of shape [%s] would be too large",
+               text_string(&text));
+        return false;
+    }
+    return true;
+}
+
 bool broadcast_shapes(Elaborator *e, Span span, const char *what, Type x, Type y, Dims *shape) {
     int rank = x.rank > y.rank ? x.rank : y.rank;
     const Dim **dims, *one = constant_dim(e, 1);
@@ -121,7 +143,7 @@ bool broadcast_shapes(Elaborator *e, Span span, const char *what, Type x, Type y
         }
         dims[rank - i] = dim_equal(a, one) ? b : a;
     }
-    return true;
+    return check_shape(e, span, *shape);
 }
 
 Value *broadcast_value(Elaborator *e, Value *value, Dims shape) {
