@@ -5,220 +5,210 @@
 #include <math.h>
 
 static Scalar *number_like(KernelBuilder *k, const Scalar *x, double value) {
-  return scalar_number(k, x->type, value);
+    return scalar_number(k, x->type, value);
 }
 
 static Scalar *add(KernelBuilder *k, Scalar *x, Scalar *y) {
-  return scalar_binary(k, SCALAR_ADD, x, y);
+    return scalar_binary(k, SCALAR_ADD, x, y);
 }
 
 static Scalar *sub(KernelBuilder *k, Scalar *x, Scalar *y) {
-  return scalar_binary(k, SCALAR_SUB, x, y);
+    return scalar_binary(k, SCALAR_SUB, x, y);
 }
 
 static Scalar *mul(KernelBuilder *k, Scalar *x, Scalar *y) {
-  return scalar_binary(k, SCALAR_MUL, x, y);
+    return scalar_binary(k, SCALAR_MUL, x, y);
 }
 
 static Scalar *divide(KernelBuilder *k, Scalar *x, Scalar *y) {
-  return scalar_binary(k, SCALAR_DIV, x, y);
+    return scalar_binary(k, SCALAR_DIV, x, y);
 }
 
 static Scalar *compare(KernelBuilder *k, ScalarOp op, Scalar *x, double y) {
-  return scalar_binary(k, op, x, number_like(k, x, y));
+    return scalar_binary(k, op, x, number_like(k, x, y));
 }
 
 static Scalar *both(KernelBuilder *k, Scalar *x, Scalar *y) {
-  return scalar_binary(k, SCALAR_AND, x, y);
+    return scalar_binary(k, SCALAR_AND, x, y);
 }
 
 static Scalar *expand_sign(KernelBuilder *k, Scalar *x) {
-  Scalar *zero = number_like(k, x, 0);
-  Scalar *negative = scalar_select(k, compare(k, SCALAR_LT, x, 0),
-                                   number_like(k, x, -1), zero);
-  return scalar_select(k, compare(k, SCALAR_GT, x, 0), number_like(k, x, 1),
-                       negative);
+    Scalar *zero = number_like(k, x, 0);
+    Scalar *negative = scalar_select(k, compare(k, SCALAR_LT, x, 0), number_like(k, x, -1), zero);
+    return scalar_select(k, compare(k, SCALAR_GT, x, 0), number_like(k, x, 1), negative);
 }
 
 // Of equal operands the second is the result.
 Scalar *expand_extreme(KernelBuilder *k, bool largest, Scalar *x, Scalar *y) {
-  Scalar *first = scalar_binary(k, largest ? SCALAR_GT : SCALAR_LT, x, y);
-  if (element_is_real(x->type)) {
-    first =
-        scalar_binary(k, SCALAR_OR, first, scalar_binary(k, SCALAR_NE, x, x));
-  }
-  return scalar_select(k, first, x, y);
+    Scalar *first = scalar_binary(k, largest ? SCALAR_GT : SCALAR_LT, x, y);
+    if (element_is_real(x->type)) {
+        first = scalar_binary(k, SCALAR_OR, first, scalar_binary(k, SCALAR_NE, x, x));
+    }
+    return scalar_select(k, first, x, y);
 }
 
 // exp(-x) overflows to infinity where the result is 0 anyway.
 static Scalar *expand_sigmoid(KernelBuilder *k, Scalar *x) {
-  Scalar *one = number_like(k, x, 1);
-  Scalar *power =
-      scalar_libm(k, "exp", 1, scalar_unary(k, SCALAR_NEG, x), NULL);
-  return divide(k, one, add(k, one, power));
+    Scalar *one = number_like(k, x, 1);
+    Scalar *power = scalar_libm(k, "exp", 1, scalar_unary(k, SCALAR_NEG, x), NULL);
+    return divide(k, one, add(k, one, power));
 }
 
 // The quotient of f32 is taken in f64: there floor() of it is exact but for the
 // rounding of the division itself, which the remainder shows.
 static Scalar *remainder_real(KernelBuilder *k, Scalar *x, Scalar *y) {
-  Scalar *rest = scalar_libm(k, "fmod", 2, x, y);
-  Scalar *opposite =
-      scalar_binary(k, SCALAR_XOR, compare(k, SCALAR_LT, rest, 0),
-                    compare(k, SCALAR_LT, y, 0));
-  Scalar *adjust = both(k, compare(k, SCALAR_NE, rest, 0), opposite);
-  return scalar_select(k, adjust, add(k, rest, y), rest);
+    Scalar *rest = scalar_libm(k, "fmod", 2, x, y);
+    Scalar *opposite =
+        scalar_binary(k, SCALAR_XOR, compare(k, SCALAR_LT, rest, 0), compare(k, SCALAR_LT, y, 0));
+    Scalar *adjust = both(k, compare(k, SCALAR_NE, rest, 0), opposite);
+    return scalar_select(k, adjust, add(k, rest, y), rest);
 }
 
 static Scalar *floor_divide_real(KernelBuilder *k, Scalar *x, Scalar *y) {
-  Scalar *one = number_like(k, x, 1);
-  Scalar *rest = scalar_libm(k, "fmod", 2, x, y);
-  Scalar *quotient = divide(k, sub(k, x, rest), y);
-  Scalar *opposite =
-      scalar_binary(k, SCALAR_XOR, compare(k, SCALAR_LT, rest, 0),
-                    compare(k, SCALAR_LT, y, 0));
-  Scalar *adjust = both(k, compare(k, SCALAR_NE, rest, 0), opposite);
-  quotient = scalar_select(k, adjust, sub(k, quotient, one), quotient);
-  Scalar *below = scalar_unary(k, SCALAR_FLOOR, quotient);
-  Scalar *above = compare(k, SCALAR_GT, sub(k, quotient, below), 0.5);
-  Scalar *nearest = scalar_select(k, above, add(k, below, one), below);
-  Scalar *plain = divide(k, x, y);
-  Scalar *zero = scalar_binary(k, SCALAR_COPYSIGN, number_like(k, x, 0), plain);
-  nearest = scalar_select(k, compare(k, SCALAR_EQ, quotient, 0), zero, nearest);
-  return scalar_select(k, compare(k, SCALAR_EQ, y, 0), plain, nearest);
+    Scalar *one = number_like(k, x, 1);
+    Scalar *rest = scalar_libm(k, "fmod", 2, x, y);
+    Scalar *quotient = divide(k, sub(k, x, rest), y);
+    Scalar *opposite =
+        scalar_binary(k, SCALAR_XOR, compare(k, SCALAR_LT, rest, 0), compare(k, SCALAR_LT, y, 0));
+    Scalar *adjust = both(k, compare(k, SCALAR_NE, rest, 0), opposite);
+    quotient = scalar_select(k, adjust, sub(k, quotient, one), quotient);
+    Scalar *below = scalar_unary(k, SCALAR_FLOOR, quotient);
+    Scalar *above = compare(k, SCALAR_GT, sub(k, quotient, below), 0.5);
+    Scalar *nearest = scalar_select(k, above, add(k, below, one), below);
+    Scalar *plain = divide(k, x, y);
+    Scalar *zero = scalar_binary(k, SCALAR_COPYSIGN, number_like(k, x, 0), plain);
+    nearest = scalar_select(k, compare(k, SCALAR_EQ, quotient, 0), zero, nearest);
+    return scalar_select(k, compare(k, SCALAR_EQ, y, 0), plain, nearest);
 }
 
-static int bits_of(ElementType type) { return type == TYPE_I32 ? 32 : 64; }
+static int bits_of(ElementType type) {
+    return type == TYPE_I32 ? 32 : 64;
+}
 
 static Scalar *integer_like(KernelBuilder *k, const Scalar *x, int64_t value) {
-  return scalar_integer_constant(k, x->type, value);
+    return scalar_integer_constant(k, x->type, value);
 }
 
 static int64_t least_integer(ElementType type) {
-  return type == TYPE_I32 ? INT32_MIN : INT64_MIN;
+    return type == TYPE_I32 ? INT32_MIN : INT64_MIN;
 }
 
 // Quotient and remainder for integers of any sign. The scalar operators want a
 // non-negative dividend and a positive divisor, so magnitudes are divided. The
 // least integer has none: as a dividend it is replaced by its magnitude less
 // one and the remainder corrected; as a divisor it divides only itself.
-static void divide_integers(KernelBuilder *k, Scalar *x, Scalar *y,
-                            Scalar **quotient, Scalar **remainder) {
-  Scalar *zero = integer_like(k, x, 0), *one = integer_like(k, x, 1);
-  Scalar *least = integer_like(k, x, least_integer(x->type));
-  Scalar *x_is_least = scalar_binary(k, SCALAR_EQ, x, least);
-  Scalar *y_is_least = scalar_binary(k, SCALAR_EQ, y, least);
-  Scalar *x_negative = scalar_binary(k, SCALAR_LT, x, zero);
-  Scalar *y_negative = scalar_binary(k, SCALAR_LT, y, zero);
-  Scalar *safe_x = scalar_select(k, x_is_least, add(k, x, one), x);
-  Scalar *unusable = scalar_binary(k, SCALAR_OR, y_is_least,
-                                   scalar_binary(k, SCALAR_EQ, y, zero));
-  Scalar *safe_y = scalar_select(k, unusable, one, y);
-  Scalar *p = scalar_unary(k, SCALAR_ABS, safe_x),
-         *q = scalar_unary(k, SCALAR_ABS, safe_y);
-  Scalar *whole = scalar_binary(k, SCALAR_DIV, p, q);
-  Scalar *rest = scalar_binary(k, SCALAR_REMAINDER, p, q);
-  // |least| = p + 1
-  Scalar *next_rest = add(k, rest, one);
-  Scalar *wraps = scalar_binary(k, SCALAR_EQ, next_rest, q);
-  Scalar *least_whole = scalar_select(k, wraps, add(k, whole, one), whole);
-  Scalar *least_rest = scalar_select(k, wraps, zero, next_rest);
-  whole = scalar_select(k, x_is_least, least_whole, whole);
-  rest = scalar_select(k, x_is_least, least_rest, rest);
-  // Magnitudes to floors.
-  Scalar *signs_differ = scalar_binary(k, SCALAR_XOR, x_negative, y_negative);
-  Scalar *has_rest = scalar_binary(k, SCALAR_NE, rest, zero);
-  Scalar *rounds = both(k, signs_differ, has_rest);
-  Scalar *magnitude = scalar_select(k, rounds, add(k, whole, one), whole);
-  *quotient = scalar_select(k, signs_differ,
-                            scalar_unary(k, SCALAR_NEG, magnitude), magnitude);
-  Scalar *distance = scalar_select(k, rounds, sub(k, q, rest), rest);
-  *remainder = scalar_select(k, y_negative,
-                             scalar_unary(k, SCALAR_NEG, distance), distance);
-  // y is the least integer: the quotient is 1 for x = y, -1 for positive x,
-  // else 0.
-  Scalar *x_positive = scalar_binary(k, SCALAR_GT, x, zero);
-  Scalar *minus_one = integer_like(k, x, -1);
-  Scalar *of_least = scalar_select(
-      k, x_is_least, one, scalar_select(k, x_positive, minus_one, zero));
-  Scalar *least_remainder = scalar_select(
-      k, x_is_least, zero, scalar_select(k, x_positive, add(k, x, y), x));
-  Scalar *y_is_zero = scalar_binary(k, SCALAR_EQ, y, zero);
-  *quotient = scalar_select(k, y_is_least, of_least, *quotient);
-  *quotient = scalar_select(k, y_is_zero, zero, *quotient);
-  *remainder = scalar_select(k, y_is_least, least_remainder, *remainder);
-  *remainder = scalar_select(k, y_is_zero, zero, *remainder);
+static void divide_integers(KernelBuilder *k, Scalar *x, Scalar *y, Scalar **quotient,
+                            Scalar **remainder) {
+    Scalar *zero = integer_like(k, x, 0), *one = integer_like(k, x, 1);
+    Scalar *least = integer_like(k, x, least_integer(x->type));
+    Scalar *x_is_least = scalar_binary(k, SCALAR_EQ, x, least);
+    Scalar *y_is_least = scalar_binary(k, SCALAR_EQ, y, least);
+    Scalar *x_negative = scalar_binary(k, SCALAR_LT, x, zero);
+    Scalar *y_negative = scalar_binary(k, SCALAR_LT, y, zero);
+    Scalar *safe_x = scalar_select(k, x_is_least, add(k, x, one), x);
+    Scalar *unusable =
+        scalar_binary(k, SCALAR_OR, y_is_least, scalar_binary(k, SCALAR_EQ, y, zero));
+    Scalar *safe_y = scalar_select(k, unusable, one, y);
+    Scalar *p = scalar_unary(k, SCALAR_ABS, safe_x), *q = scalar_unary(k, SCALAR_ABS, safe_y);
+    Scalar *whole = scalar_binary(k, SCALAR_DIV, p, q);
+    Scalar *rest = scalar_binary(k, SCALAR_REMAINDER, p, q);
+    // |least| = p + 1
+    Scalar *next_rest = add(k, rest, one);
+    Scalar *wraps = scalar_binary(k, SCALAR_EQ, next_rest, q);
+    Scalar *least_whole = scalar_select(k, wraps, add(k, whole, one), whole);
+    Scalar *least_rest = scalar_select(k, wraps, zero, next_rest);
+    whole = scalar_select(k, x_is_least, least_whole, whole);
+    rest = scalar_select(k, x_is_least, least_rest, rest);
+    // Magnitudes to floors.
+    Scalar *signs_differ = scalar_binary(k, SCALAR_XOR, x_negative, y_negative);
+    Scalar *has_rest = scalar_binary(k, SCALAR_NE, rest, zero);
+    Scalar *rounds = both(k, signs_differ, has_rest);
+    Scalar *magnitude = scalar_select(k, rounds, add(k, whole, one), whole);
+    *quotient = scalar_select(k, signs_differ, scalar_unary(k, SCALAR_NEG, magnitude), magnitude);
+    Scalar *distance = scalar_select(k, rounds, sub(k, q, rest), rest);
+    *remainder = scalar_select(k, y_negative, scalar_unary(k, SCALAR_NEG, distance), distance);
+    // y is the least integer: the quotient is 1 for x = y, -1 for positive x,
+    // else 0.
+    Scalar *x_positive = scalar_binary(k, SCALAR_GT, x, zero);
+    Scalar *minus_one = integer_like(k, x, -1);
+    Scalar *of_least =
+        scalar_select(k, x_is_least, one, scalar_select(k, x_positive, minus_one, zero));
+    Scalar *least_remainder =
+        scalar_select(k, x_is_least, zero, scalar_select(k, x_positive, add(k, x, y), x));
+    Scalar *y_is_zero = scalar_binary(k, SCALAR_EQ, y, zero);
+    *quotient = scalar_select(k, y_is_least, of_least, *quotient);
+    *quotient = scalar_select(k, y_is_zero, zero, *quotient);
+    *remainder = scalar_select(k, y_is_least, least_remainder, *remainder);
+    *remainder = scalar_select(k, y_is_zero, zero, *remainder);
 }
 
 // A shorter form for a constant positive divisor.
-static void divide_by_constant(KernelBuilder *k, Scalar *x, Scalar *y,
-                               Scalar **quotient, Scalar **remainder) {
-  Scalar *zero = integer_like(k, x, 0);
-  Scalar *negative = scalar_binary(k, SCALAR_LT, x, zero);
-  // ~x is non-negative for negative x, and floor(x / y) = ~(~x / y).
-  Scalar *minus_one = integer_like(k, x, -1);
-  Scalar *flipped = scalar_binary(k, SCALAR_XOR, x, minus_one);
-  Scalar *magnitude = scalar_select(k, negative, flipped, x);
-  Scalar *whole = scalar_binary(k, SCALAR_DIV, magnitude, y);
-  Scalar *rest = scalar_binary(k, SCALAR_REMAINDER, magnitude, y);
-  Scalar *mirrored = sub(k, sub(k, y, integer_like(k, x, 1)), rest);
-  *quotient = scalar_select(
-      k, negative, scalar_binary(k, SCALAR_XOR, whole, minus_one), whole);
-  *remainder = scalar_select(k, negative, mirrored, rest);
+static void divide_by_constant(KernelBuilder *k, Scalar *x, Scalar *y, Scalar **quotient,
+                               Scalar **remainder) {
+    Scalar *zero = integer_like(k, x, 0);
+    Scalar *negative = scalar_binary(k, SCALAR_LT, x, zero);
+    // ~x is non-negative for negative x, and floor(x / y) = ~(~x / y).
+    Scalar *minus_one = integer_like(k, x, -1);
+    Scalar *flipped = scalar_binary(k, SCALAR_XOR, x, minus_one);
+    Scalar *magnitude = scalar_select(k, negative, flipped, x);
+    Scalar *whole = scalar_binary(k, SCALAR_DIV, magnitude, y);
+    Scalar *rest = scalar_binary(k, SCALAR_REMAINDER, magnitude, y);
+    Scalar *mirrored = sub(k, sub(k, y, integer_like(k, x, 1)), rest);
+    *quotient = scalar_select(k, negative, scalar_binary(k, SCALAR_XOR, whole, minus_one), whole);
+    *remainder = scalar_select(k, negative, mirrored, rest);
 }
 
 static Scalar *expand_division(KernelBuilder *k, Op op, Scalar *x, Scalar *y) {
-  bool whole = op == OP_floor_divide;
-  if (element_is_real(x->type)) {
-    return whole ? floor_divide_real(k, x, y) : remainder_real(k, x, y);
-  }
-  Scalar *quotient, *remainder;
-  int64_t divisor;
-  const ScalarFacts *facts = scalar_facts(k, x);
-  if (scalar_is_constant(y, &divisor) && divisor > 0) {
-    if (facts->bounded && facts->low >= 0) {
-      return scalar_binary(k, whole ? SCALAR_DIV : SCALAR_REMAINDER, x, y);
+    bool whole = op == OP_floor_divide;
+    if (element_is_real(x->type)) {
+        return whole ? floor_divide_real(k, x, y) : remainder_real(k, x, y);
     }
-    divide_by_constant(k, x, y, &quotient, &remainder);
-  } else {
-    divide_integers(k, x, y, &quotient, &remainder);
-  }
-  return whole ? quotient : remainder;
+    Scalar *quotient, *remainder;
+    int64_t divisor;
+    const ScalarFacts *facts = scalar_facts(k, x);
+    if (scalar_is_constant(y, &divisor) && divisor > 0) {
+        if (facts->bounded && facts->low >= 0) {
+            return scalar_binary(k, whole ? SCALAR_DIV : SCALAR_REMAINDER, x, y);
+        }
+        divide_by_constant(k, x, y, &quotient, &remainder);
+    } else {
+        divide_integers(k, x, y, &quotient, &remainder);
+    }
+    return whole ? quotient : remainder;
 }
 
 static Scalar *expand_shift(KernelBuilder *k, Op op, Scalar *x, Scalar *y) {
-  Scalar *zero = integer_like(k, x, 0),
-         *last = integer_like(k, x, bits_of(x->type) - 1);
-  Scalar *in_range = both(k, scalar_binary(k, SCALAR_GE, y, zero),
-                          scalar_binary(k, SCALAR_LE, y, last));
-  if (op == OP_shift_left) {
-    Scalar *amount = scalar_select(k, in_range, y, zero);
-    Scalar *shifted = scalar_binary(k, SCALAR_SHIFT_LEFT, x, amount);
-    return scalar_select(k, in_range, shifted, zero);
-  }
-  Scalar *amount = scalar_select(k, in_range, y, last);
-  return scalar_binary(k, SCALAR_SHIFT_RIGHT, x, amount);
+    Scalar *zero = integer_like(k, x, 0), *last = integer_like(k, x, bits_of(x->type) - 1);
+    Scalar *in_range =
+        both(k, scalar_binary(k, SCALAR_GE, y, zero), scalar_binary(k, SCALAR_LE, y, last));
+    if (op == OP_shift_left) {
+        Scalar *amount = scalar_select(k, in_range, y, zero);
+        Scalar *shifted = scalar_binary(k, SCALAR_SHIFT_LEFT, x, amount);
+        return scalar_select(k, in_range, shifted, zero);
+    }
+    Scalar *amount = scalar_select(k, in_range, y, last);
+    return scalar_binary(k, SCALAR_SHIFT_RIGHT, x, amount);
 }
 
 static Scalar *xor_shifted(KernelBuilder *k, Scalar *x, int bits) {
-  Scalar *amount = scalar_integer_constant(k, TYPE_I64, bits);
-  return scalar_binary(k, SCALAR_XOR, x,
-                       scalar_binary(k, SCALAR_SHIFT_LOGICAL, x, amount));
+    Scalar *amount = scalar_integer_constant(k, TYPE_I64, bits);
+    return scalar_binary(k, SCALAR_XOR, x, scalar_binary(k, SCALAR_SHIFT_LOGICAL, x, amount));
 }
 
 // The formula is part of the language: every engine computes the same bits.
 static Scalar *mix_bits(KernelBuilder *k, Scalar *z) {
-  Scalar *first = scalar_integer_constant(k, TYPE_I64, -0x40a7b892e31b1a47);
-  Scalar *second = scalar_integer_constant(k, TYPE_I64, -0x6b2fb644ecceee15);
-  z = mul(k, xor_shifted(k, z, 30), first);
-  z = mul(k, xor_shifted(k, z, 27), second);
-  return xor_shifted(k, z, 31);
+    Scalar *first = scalar_integer_constant(k, TYPE_I64, -0x40a7b892e31b1a47);
+    Scalar *second = scalar_integer_constant(k, TYPE_I64, -0x6b2fb644ecceee15);
+    z = mul(k, xor_shifted(k, z, 30), first);
+    z = mul(k, xor_shifted(k, z, 27), second);
+    return xor_shifted(k, z, 31);
 }
 
 static Scalar *expand_random(KernelBuilder *k, Scalar *key, Scalar *counter) {
-  Scalar *golden = scalar_integer_constant(k, TYPE_I64, -0x61c8864680b583eb);
-  Scalar *stream = mix_bits(k, add(k, key, golden));
-  Scalar *place = add(k, stream, mul(k, counter, golden));
-  return mix_bits(k, scalar_binary(k, SCALAR_XOR, mix_bits(k, place), stream));
+    Scalar *golden = scalar_integer_constant(k, TYPE_I64, -0x61c8864680b583eb);
+    Scalar *stream = mix_bits(k, add(k, key, golden));
+    Scalar *place = add(k, stream, mul(k, counter, golden));
+    return mix_bits(k, scalar_binary(k, SCALAR_XOR, mix_bits(k, place), stream));
 }
 
 enum { SERIES_TERMS = 6, RECURRENCES = 8 };
@@ -230,95 +220,79 @@ static const double bernoulli[SERIES_TERMS] = {
 static const double pi = 3.14159265358979323846;
 
 // For x > 0, in f64: steps up by 8 where x is below 8, then Stirling's series.
-static Scalar *positive_polygamma(KernelBuilder *k, bool is_trigamma,
-                                  Scalar *x) {
-  Scalar *small = compare(k, SCALAR_LT, x, RECURRENCES);
-  Scalar *one = number_like(k, x, 1), *below = number_like(k, x, 0);
-  for (int i = 0; i < RECURRENCES; i++) {
-    Scalar *at = i == 0 ? x : add(k, x, number_like(k, x, i));
-    Scalar *inverse = divide(k, one, at);
-    below = add(k, below, is_trigamma ? mul(k, inverse, inverse) : inverse);
-  }
-  below = scalar_select(k, small, below, number_like(k, x, 0));
-  x = scalar_select(k, small, add(k, x, number_like(k, x, RECURRENCES)), x);
-  Scalar *inverse = divide(k, one, x), *square = mul(k, inverse, inverse);
-  Scalar *series = number_like(k, x, 0);
-  for (int i = SERIES_TERMS - 1; i >= 0; i--) {
-    double term = is_trigamma ? bernoulli[i] : bernoulli[i] / (2 * (i + 1));
-    series = mul(k, add(k, series, number_like(k, x, term)), square);
-  }
-  if (is_trigamma) {
-    Scalar *whole = add(k, mul(k, add(k, one, series), inverse),
-                        mul(k, square, number_like(k, x, 0.5)));
-    return add(k, below, whole);
-  }
-  Scalar *log = scalar_libm(k, "log", 1, x, NULL);
-  Scalar *half = mul(k, inverse, number_like(k, x, 0.5));
-  return sub(k, sub(k, sub(k, log, half), series), below);
+static Scalar *positive_polygamma(KernelBuilder *k, bool is_trigamma, Scalar *x) {
+    Scalar *small = compare(k, SCALAR_LT, x, RECURRENCES);
+    Scalar *one = number_like(k, x, 1), *below = number_like(k, x, 0);
+    for (int i = 0; i < RECURRENCES; i++) {
+        Scalar *at = i == 0 ? x : add(k, x, number_like(k, x, i));
+        Scalar *inverse = divide(k, one, at);
+        below = add(k, below, is_trigamma ? mul(k, inverse, inverse) : inverse);
+    }
+    below = scalar_select(k, small, below, number_like(k, x, 0));
+    x = scalar_select(k, small, add(k, x, number_like(k, x, RECURRENCES)), x);
+    Scalar *inverse = divide(k, one, x), *square = mul(k, inverse, inverse);
+    Scalar *series = number_like(k, x, 0);
+    for (int i = SERIES_TERMS - 1; i >= 0; i--) {
+        double term = is_trigamma ? bernoulli[i] : bernoulli[i] / (2 * (i + 1));
+        series = mul(k, add(k, series, number_like(k, x, term)), square);
+    }
+    if (is_trigamma) {
+        Scalar *whole =
+            add(k, mul(k, add(k, one, series), inverse), mul(k, square, number_like(k, x, 0.5)));
+        return add(k, below, whole);
+    }
+    Scalar *log = scalar_libm(k, "log", 1, x, NULL);
+    Scalar *half = mul(k, inverse, number_like(k, x, 0.5));
+    return sub(k, sub(k, sub(k, log, half), series), below);
 }
 
 // Negative arguments are reflected at 1/2; the angle is taken from the nearest
 // integer, so that it is exact. At 0, -1, -2, ... digamma is NaN (infinite with
 // the sign of -x at 0), trigamma infinite.
-static Scalar *expand_polygamma(KernelBuilder *k, bool is_trigamma,
-                                Scalar *argument) {
-  Scalar *x = scalar_cast(k, TYPE_F64, argument);
-  Scalar *zero = number_like(k, x, 0), *one = number_like(k, x, 1);
-  Scalar *infinity = number_like(k, x, (double)INFINITY),
-         *nan = number_like(k, x, (double)NAN);
-  Scalar *reflected = compare(k, SCALAR_LE, x, 0);
-  Scalar *positive = scalar_select(k, reflected, sub(k, one, x), x);
-  Scalar *value = positive_polygamma(k, is_trigamma, positive);
-  Scalar *offset = sub(k, x, scalar_unary(k, SCALAR_ROUND, x));
-  Scalar *angle = mul(k, number_like(k, x, pi), offset);
-  Scalar *mirrored, *pole;
-  if (is_trigamma) {
-    Scalar *ratio =
-        divide(k, number_like(k, x, pi), scalar_libm(k, "sin", 1, angle, NULL));
-    mirrored = sub(k, mul(k, ratio, ratio), value);
-    pole = infinity;
-  } else {
-    Scalar *tangent = scalar_libm(k, "tan", 1, angle, NULL);
-    mirrored = sub(k, value, divide(k, number_like(k, x, pi), tangent));
-    Scalar *sign = scalar_binary(k, SCALAR_COPYSIGN, infinity, x);
-    pole = scalar_select(k, compare(k, SCALAR_EQ, x, 0),
-                         scalar_unary(k, SCALAR_NEG, sign), nan);
-  }
-  Scalar *at_pole =
-      scalar_binary(k, SCALAR_EQ, x, scalar_unary(k, SCALAR_FLOOR, x));
-  mirrored = scalar_select(k, at_pole, pole, mirrored);
-  Scalar *far_below =
-      scalar_binary(k, SCALAR_EQ, x, scalar_unary(k, SCALAR_NEG, infinity));
-  mirrored = scalar_select(k, far_below, nan, mirrored);
-  value = scalar_select(k, reflected, mirrored, value);
-  Scalar *far_above = scalar_binary(k, SCALAR_EQ, x, infinity);
-  value = scalar_select(k, far_above, is_trigamma ? zero : infinity, value);
-  return scalar_cast(k, argument->type, value);
+static Scalar *expand_polygamma(KernelBuilder *k, bool is_trigamma, Scalar *argument) {
+    Scalar *x = scalar_cast(k, TYPE_F64, argument);
+    Scalar *zero = number_like(k, x, 0), *one = number_like(k, x, 1);
+    Scalar *infinity = number_like(k, x, (double)INFINITY), *nan = number_like(k, x, (double)NAN);
+    Scalar *reflected = compare(k, SCALAR_LE, x, 0);
+    Scalar *positive = scalar_select(k, reflected, sub(k, one, x), x);
+    Scalar *value = positive_polygamma(k, is_trigamma, positive);
+    Scalar *offset = sub(k, x, scalar_unary(k, SCALAR_ROUND, x));
+    Scalar *angle = mul(k, number_like(k, x, pi), offset);
+    Scalar *mirrored, *pole;
+    if (is_trigamma) {
+        Scalar *ratio = divide(k, number_like(k, x, pi), scalar_libm(k, "sin", 1, angle, NULL));
+        mirrored = sub(k, mul(k, ratio, ratio), value);
+        pole = infinity;
+    } else {
+        Scalar *tangent = scalar_libm(k, "tan", 1, angle, NULL);
+        mirrored = sub(k, value, divide(k, number_like(k, x, pi), tangent));
+        Scalar *sign = scalar_binary(k, SCALAR_COPYSIGN, infinity, x);
+        pole =
+            scalar_select(k, compare(k, SCALAR_EQ, x, 0), scalar_unary(k, SCALAR_NEG, sign), nan);
+    }
+    Scalar *at_pole = scalar_binary(k, SCALAR_EQ, x, scalar_unary(k, SCALAR_FLOOR, x));
+    mirrored = scalar_select(k, at_pole, pole, mirrored);
+    Scalar *far_below = scalar_binary(k, SCALAR_EQ, x, scalar_unary(k, SCALAR_NEG, infinity));
+    mirrored = scalar_select(k, far_below, nan, mirrored);
+    value = scalar_select(k, reflected, mirrored, value);
+    Scalar *far_above = scalar_binary(k, SCALAR_EQ, x, infinity);
+    value = scalar_select(k, far_above, is_trigamma ? zero : infinity, value);
+    return scalar_cast(k, argument->type, value);
 }
 
 Scalar *expand_operator(KernelBuilder *k, Op op, Scalar *const *x) {
-  switch (op) {
-  case OP_sign:
-    return expand_sign(k, x[0]);
-  case OP_minimum:
-    return expand_extreme(k, false, x[0], x[1]);
-  case OP_maximum:
-    return expand_extreme(k, true, x[0], x[1]);
-  case OP_sigmoid:
-    return expand_sigmoid(k, x[0]);
-  case OP_floor_divide:
-  case OP_remainder:
-    return expand_division(k, op, x[0], x[1]);
-  case OP_shift_left:
-  case OP_shift_right:
-    return expand_shift(k, op, x[0], x[1]);
-  case OP_digamma:
-    return expand_polygamma(k, false, x[0]);
-  case OP_trigamma:
-    return expand_polygamma(k, true, x[0]);
-  case OP_random_bits:
-    return expand_random(k, x[0], x[1]);
-  default:
-    unreachable("%s has no expansion", op_info(op)->name);
-  }
+    switch (op) {
+    case OP_sign: return expand_sign(k, x[0]);
+    case OP_minimum: return expand_extreme(k, false, x[0], x[1]);
+    case OP_maximum: return expand_extreme(k, true, x[0], x[1]);
+    case OP_sigmoid: return expand_sigmoid(k, x[0]);
+    case OP_floor_divide:
+    case OP_remainder: return expand_division(k, op, x[0], x[1]);
+    case OP_shift_left:
+    case OP_shift_right: return expand_shift(k, op, x[0], x[1]);
+    case OP_digamma: return expand_polygamma(k, false, x[0]);
+    case OP_trigamma: return expand_polygamma(k, true, x[0]);
+    case OP_random_bits: return expand_random(k, x[0], x[1]);
+    default: unreachable("%s has no expansion", op_info(op)->name);
+    }
 }

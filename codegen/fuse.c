@@ -10,670 +10,635 @@
 #include "codegen/lower_plan.h"
 
 enum {
-  COST_SHARED = 4, // a value with several readers is computed again in each up
-                   // to this cost
-  COST_REPEATED =
-      6, // the same for a value whose elements are each needed many times
-  COST_OUTER = 3,     // and for a value from around a loop
-  DEPTH_LIMIT = 60,   // of operators pulled into one reader
-  MEMBER_LIMIT = 48,  // members of a node of tensors
-  FEWEST_IN_ROW = 16, // elements of a row that is computed in the same kernel
-                      // as its reduction
-  SCALAR_LIMIT = 3000 // members of a node of scalars
+    COST_SHARED = 4,    // a value with several readers is computed again in each up
+                        // to this cost
+    COST_REPEATED = 6,  // the same for a value whose elements are each needed many times
+    COST_OUTER = 3,     // and for a value from around a loop
+    DEPTH_LIMIT = 60,   // of operators pulled into one reader
+    MEMBER_LIMIT = 48,  // members of a node of tensors
+    FEWEST_IN_ROW = 16, // elements of a row that is computed in the same kernel
+                        // as its reduction
+    SCALAR_LIMIT = 3000 // members of a node of scalars
 };
 
 bool is_reduction(Op op) {
-  switch (op) {
-  case OP_reduce_sum:
-  case OP_reduce_prod:
-  case OP_reduce_max:
-  case OP_reduce_min:
-  case OP_argmax:
-  case OP_argmin:
-  case OP_contract:
-    return true;
-  default:
-    return false;
-  }
+    switch (op) {
+    case OP_reduce_sum:
+    case OP_reduce_prod:
+    case OP_reduce_max:
+    case OP_reduce_min:
+    case OP_argmax:
+    case OP_argmin:
+    case OP_contract: return true;
+    default: return false;
+    }
 }
 
 bool is_inlinable(Op op) {
-  switch (op) {
-  case OP_constant:
-  case OP_iota:
-  case OP_broadcast:
-  case OP_reshape:
-  case OP_transpose:
-  case OP_slice:
-  case OP_pad:
-  case OP_gather:
-  case OP_detach:
-    return true;
-  default:
-    return op_info(op)->elementwise;
-  }
+    switch (op) {
+    case OP_constant:
+    case OP_iota:
+    case OP_broadcast:
+    case OP_reshape:
+    case OP_transpose:
+    case OP_slice:
+    case OP_pad:
+    case OP_gather:
+    case OP_detach: return true;
+    default: return op_info(op)->elementwise;
+    }
 }
 
 static void mark_region(Lowering *l, const Region *region);
 
 // A loop's stacks are needed only if somebody reads them; its carried values
 // may need each other.
-static bool is_yield_needed(const Lowering *l, const Inst *inst, int region,
-                            int yield) {
-  bool stack =
-      inst->op == OP_loop && region == 0 && yield >= inst->attr.carried;
-  return !stack || state_of(l, inst->results[yield])->needed;
+static bool is_yield_needed(const Lowering *l, const Inst *inst, int region, int yield) {
+    bool stack = inst->op == OP_loop && region == 0 && yield >= inst->attr.carried;
+    return !stack || state_of(l, inst->results[yield])->needed;
 }
 
 static void mark_inst(Lowering *l, const Inst *inst) {
-  bool needed = false;
-  for (int i = 0; i < inst->result_count; i++) {
-    needed = needed || state_of(l, inst->results[i])->needed;
-  }
-  if (!needed) {
-    return;
-  }
-  for (int i = 0; i < inst->region_count; i++) {
-    for (int j = 0; j < inst->regions[i]->yields.count; j++) {
-      if (is_yield_needed(l, inst, i, j)) {
-        state_of(l, inst->regions[i]->yields.at[j])->needed = true;
-      }
+    bool needed = false;
+    for (int i = 0; i < inst->result_count; i++) {
+        needed = needed || state_of(l, inst->results[i])->needed;
     }
-    mark_region(l, inst->regions[i]);
-  }
-  for (int i = 0; i < inst->operand_count; i++) {
-    state_of(l, inst->operands[i])->needed = true;
-  }
+    if (!needed) {
+        return;
+    }
+    for (int i = 0; i < inst->region_count; i++) {
+        for (int j = 0; j < inst->regions[i]->yields.count; j++) {
+            if (is_yield_needed(l, inst, i, j)) {
+                state_of(l, inst->regions[i]->yields.at[j])->needed = true;
+            }
+        }
+        mark_region(l, inst->regions[i]);
+    }
+    for (int i = 0; i < inst->operand_count; i++) {
+        state_of(l, inst->operands[i])->needed = true;
+    }
 }
 
 static void mark_region(Lowering *l, const Region *region) {
-  for (const Inst *inst = region->last; inst != NULL; inst = inst->previous) {
-    mark_inst(l, inst);
-  }
+    for (const Inst *inst = region->last; inst != NULL; inst = inst->previous) {
+        mark_inst(l, inst);
+    }
 }
 
 // A broadcast whose repeats lie outside of an axis of its operand reads each
 // element again and again; repeats inside of all axes are moved out of the
 // inner loops.
 static bool repeats_outside(const Inst *inst) {
-  Type from = inst->operands[0]->type, to = inst->results[0]->type;
-  int last = -1;
-  for (int k = 0; k < from.rank; k++) {
-    if (type_size_at(from, k) > 1) {
-      last = inst->attr.axes.at[k];
-    }
-  }
-  for (int axis = 0; axis < last; axis++) {
-    bool repeated = type_size_at(to, axis) > 1;
+    Type from = inst->operands[0]->type, to = inst->results[0]->type;
+    int last = -1;
     for (int k = 0; k < from.rank; k++) {
-      if (inst->attr.axes.at[k] == axis && type_size_at(from, k) > 1) {
-        repeated = false;
-      }
+        if (type_size_at(from, k) > 1) {
+            last = inst->attr.axes.at[k];
+        }
     }
-    if (repeated) {
-      return true;
+    for (int axis = 0; axis < last; axis++) {
+        bool repeated = type_size_at(to, axis) > 1;
+        for (int k = 0; k < from.rank; k++) {
+            if (inst->attr.axes.at[k] == axis && type_size_at(from, k) > 1) {
+                repeated = false;
+            }
+        }
+        if (repeated) {
+            return true;
+        }
     }
-  }
-  return false;
+    return false;
 }
 
 // An index that may be out of range must be looked at wherever the program has
 // it: readers that skip elements read it from memory.
 static bool may_fail(const Value *value) {
-  const Inst *inst = value->definition;
-  if (inst == NULL || inst->op != OP_gather) {
-    return false;
-  }
-  for (int k = 1; k < inst->operand_count; k++) {
-    int64_t low, high;
-    if (!value_range(inst->operands[k], &low, &high) || low < 0 ||
-        high >= type_size_at(inst->operands[0]->type, k - 1)) {
-      return true;
+    const Inst *inst = value->definition;
+    if (inst == NULL || inst->op != OP_gather) {
+        return false;
     }
-  }
-  return false;
+    for (int k = 1; k < inst->operand_count; k++) {
+        int64_t low, high;
+        if (!value_range(inst->operands[k], &low, &high) || low < 0 ||
+            high >= type_size_at(inst->operands[0]->type, k - 1)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void want(Lowering *l, const Value *value) {
-  state_of(l, value)->wanted = true;
+    state_of(l, value)->wanted = true;
 }
 
 static void note_operand_needs(Lowering *l, const Inst *inst) {
-  ValueState *first =
-      inst->operand_count > 0 ? state_of(l, inst->operands[0]) : NULL;
-  switch (inst->op) {
-  case OP_slice:
-  case OP_pad:
-    first->wanted = first->wanted || first->fallible;
-    break;
-  case OP_broadcast:
-    if (repeats_outside(inst)) {
-      first->repeated = true;
+    ValueState *first = inst->operand_count > 0 ? state_of(l, inst->operands[0]) : NULL;
+    switch (inst->op) {
+    case OP_slice:
+    case OP_pad: first->wanted = first->wanted || first->fallible; break;
+    case OP_broadcast:
+        if (repeats_outside(inst)) {
+            first->repeated = true;
+        }
+        break;
+    case OP_gather:
+        first->wanted = first->wanted || first->fallible;
+        if (type_elements(inst->results[0]->type) > type_elements(inst->operands[0]->type)) {
+            first->repeated = true;
+        }
+        break;
+    case OP_contract:
+        for (int i = 0; i < 2; i++) {
+            if (is_tiled_contract(l, inst)) {
+                want(l, view_source(inst->operands[i]));
+            } else {
+                state_of(l, inst->operands[i])->repeated = true;
+            }
+        }
+        break;
+    case OP_loop:
+    case OP_branch:
+        for (int i = 0; i < inst->operand_count; i++) {
+            bool initial = inst->op == OP_loop && i < inst->attr.carried;
+            if (!initial) {
+                want(l, inst->operands[i]);
+            }
+        }
+        if (inst->op == OP_loop && inst->region_count > 1) { // the condition may be an outer value
+            want(l, inst->regions[1]->yields.at[0]);
+            state_of(l, inst->regions[1]->yields.at[0])->stored = true;
+        }
+        break;
+    default: break;
     }
-    break;
-  case OP_gather:
-    first->wanted = first->wanted || first->fallible;
-    if (type_elements(inst->results[0]->type) >
-        type_elements(inst->operands[0]->type)) {
-      first->repeated = true;
-    }
-    break;
-  case OP_contract:
-    for (int i = 0; i < 2; i++) {
-      if (is_tiled_contract(l, inst)) {
-        want(l, view_source(inst->operands[i]));
-      } else {
-        state_of(l, inst->operands[i])->repeated = true;
-      }
-    }
-    break;
-  case OP_loop:
-  case OP_branch:
-    for (int i = 0; i < inst->operand_count; i++) {
-      bool initial = inst->op == OP_loop && i < inst->attr.carried;
-      if (!initial) {
-        want(l, inst->operands[i]);
-      }
-    }
-    if (inst->op == OP_loop &&
-        inst->region_count > 1) { // the condition may be an outer value
-      want(l, inst->regions[1]->yields.at[0]);
-      state_of(l, inst->regions[1]->yields.at[0])->stored = true;
-    }
-    break;
-  default:
-    break;
-  }
 }
 
 static void note_uses(Lowering *l, const Region *region) {
-  for_each_inst(inst, region) {
-    if (inst->result_count > 0 && !state_of(l, inst->results[0])->needed) {
-      bool any = false;
-      for (int i = 0; i < inst->result_count; i++) {
-        any = any || state_of(l, inst->results[i])->needed;
-      }
-      if (!any) {
-        continue;
-      }
+    for_each_inst(inst, region) {
+        if (inst->result_count > 0 && !state_of(l, inst->results[0])->needed) {
+            bool any = false;
+            for (int i = 0; i < inst->result_count; i++) {
+                any = any || state_of(l, inst->results[i])->needed;
+            }
+            if (!any) {
+                continue;
+            }
+        }
+        bool fallible = false;
+        for (int i = 0; i < inst->operand_count; i++) {
+            bool first = true;
+            for (int j = 0; j < i; j++) {
+                first = first && inst->operands[j] != inst->operands[i];
+            }
+            ValueState *of = state_of(l, inst->operands[i]);
+            of->uses += first;
+            of->inner = of->inner || inst->operands[i]->region != region;
+            fallible = fallible || of->fallible;
+        }
+        if (is_inlinable(inst->op)) {
+            state_of(l, inst->results[0])->fallible = fallible || may_fail(inst->results[0]);
+        }
+        note_operand_needs(l, inst);
+        for (int i = 0; i < inst->region_count; i++) {
+            note_uses(l, inst->regions[i]);
+        }
     }
-    bool fallible = false;
-    for (int i = 0; i < inst->operand_count; i++) {
-      bool first = true;
-      for (int j = 0; j < i; j++) {
-        first = first && inst->operands[j] != inst->operands[i];
-      }
-      ValueState *of = state_of(l, inst->operands[i]);
-      of->uses += first;
-      of->inner = of->inner || inst->operands[i]->region != region;
-      fallible = fallible || of->fallible;
+    for (int i = 0; i < region->yields.count; i++) {
+        int number = region->owner != NULL && region == region->owner->regions[0] ? 0 : 1;
+        if (region->owner == NULL || is_yield_needed(l, region->owner, number, i)) {
+            state_of(l, region->yields.at[i])->uses++;
+        }
     }
-    if (is_inlinable(inst->op)) {
-      state_of(l, inst->results[0])->fallible =
-          fallible || may_fail(inst->results[0]);
-    }
-    note_operand_needs(l, inst);
-    for (int i = 0; i < inst->region_count; i++) {
-      note_uses(l, inst->regions[i]);
-    }
-  }
-  for (int i = 0; i < region->yields.count; i++) {
-    int number =
-        region->owner != NULL && region == region->owner->regions[0] ? 0 : 1;
-    if (region->owner == NULL || is_yield_needed(l, region->owner, number, i)) {
-      state_of(l, region->yields.at[i])->uses++;
-    }
-  }
 }
 
 void analyse_function(Lowering *l) {
-  const Region *body = l->function->body;
-  for (int i = 0; i < body->yields.count; i++) {
-    state_of(l, body->yields.at[i])->needed = true;
-  }
-  mark_region(l, body);
-  note_uses(l, body);
+    const Region *body = l->function->body;
+    for (int i = 0; i < body->yields.count; i++) {
+        state_of(l, body->yields.at[i])->needed = true;
+    }
+    mark_region(l, body);
+    note_uses(l, body);
 }
 
 static int own_cost(const Inst *inst) {
-  const OpInfo *info = op_info(inst->op);
-  if (info->elementwise) {
-    if (info->form == FORM_LIBM) {
-      return 16;
+    const OpInfo *info = op_info(inst->op);
+    if (info->elementwise) {
+        if (info->form == FORM_LIBM) {
+            return 16;
+        }
+        return inst->op == OP_div || inst->op == OP_sqrt ? 3 : info->traits & CHEAP ? 1 : 12;
     }
-    return inst->op == OP_div || inst->op == OP_sqrt ? 3
-           : info->traits & CHEAP                    ? 1
-                                                     : 12;
-  }
-  return inst->op == OP_gather ? 2 : inst->op == OP_pad ? 3 : 0;
+    return inst->op == OP_gather ? 2 : inst->op == OP_pad ? 3 : 0;
 }
 
 static void measure(Lowering *l, const Inst *inst) {
-  ValueState *state = state_of(l, inst->results[0]);
-  int64_t cost = own_cost(inst);
-  int depth = 0;
-  for (int i = 0; i < inst->operand_count; i++) {
-    const Value *operand = inst->operands[i];
-    const ValueState *of = state_of(l, operand);
-    bool in_memory = operand->definition == NULL || of->materialised;
-    cost += in_memory ? !is_loop_index(operand) : of->cost;
-    depth = !in_memory && of->depth > depth ? of->depth : depth;
-  }
-  state->cost = cost > 1000000 ? 1000000 : (int)cost;
-  state->depth = depth + 1;
+    ValueState *state = state_of(l, inst->results[0]);
+    int64_t cost = own_cost(inst);
+    int depth = 0;
+    for (int i = 0; i < inst->operand_count; i++) {
+        const Value *operand = inst->operands[i];
+        const ValueState *of = state_of(l, operand);
+        bool in_memory = operand->definition == NULL || of->materialised;
+        cost += in_memory ? !is_loop_index(operand) : of->cost;
+        depth = !in_memory && of->depth > depth ? of->depth : depth;
+    }
+    state->cost = cost > 1000000 ? 1000000 : (int)cost;
+    state->depth = depth + 1;
 }
 
 // Loops and branches have their results in memory anyway.
 static bool decide_materialised(const Lowering *l, const Inst *inst) {
-  const ValueState *state = state_of(l, inst->results[0]);
-  if (!is_inlinable(inst->op) || state->wanted ||
-      state->destinations.count > 0 || state->stored) {
-    return true;
-  }
-  if (l->options->level == 0) {
-    return inst->op != OP_constant;
-  }
-  return (state->uses > 1 && state->cost > COST_SHARED) ||
-         (state->repeated && state->cost > COST_REPEATED) ||
-         (state->inner && state->cost > COST_OUTER) ||
-         state->depth > DEPTH_LIMIT;
+    const ValueState *state = state_of(l, inst->results[0]);
+    if (!is_inlinable(inst->op) || state->wanted || state->destinations.count > 0 ||
+        state->stored) {
+        return true;
+    }
+    if (l->options->level == 0) {
+        return inst->op != OP_constant;
+    }
+    return (state->uses > 1 && state->cost > COST_SHARED) ||
+           (state->repeated && state->cost > COST_REPEATED) ||
+           (state->inner && state->cost > COST_OUTER) || state->depth > DEPTH_LIMIT;
 }
 
 static NodeKind node_kind(const Lowering *l, const Inst *inst) {
-  if (inst->op == OP_loop || inst->op == OP_branch) {
-    return NODE_CONTROL;
-  }
-  if (is_inlinable(inst->op)) {
-    return NODE_POINTS;
-  }
-  if (is_reduction(inst->op)) {
-    return inst->op == OP_contract && is_tiled_contract(l, inst) ? NODE_TILES
-                                                                 : NODE_POINTS;
-  }
-  check(inst->op == OP_concat || inst->op == OP_scatter_add ||
-            inst->op == OP_scatter_set || inst->op == OP_cumsum,
-        "%s cannot be lowered: calls are inlined and dimensions known before",
-        op_info(inst->op)->name);
-  return NODE_MOVE;
+    if (inst->op == OP_loop || inst->op == OP_branch) {
+        return NODE_CONTROL;
+    }
+    if (is_inlinable(inst->op)) {
+        return NODE_POINTS;
+    }
+    if (is_reduction(inst->op)) {
+        return inst->op == OP_contract && is_tiled_contract(l, inst) ? NODE_TILES : NODE_POINTS;
+    }
+    check(inst->op == OP_concat || inst->op == OP_scatter_add || inst->op == OP_scatter_set ||
+              inst->op == OP_cumsum,
+          "%s cannot be lowered: calls are inlined and dimensions known before",
+          op_info(inst->op)->name);
+    return NODE_MOVE;
 }
 
-static bool is_scalar_shape(Type type) { return type_elements(type) == 1; }
+static bool is_scalar_shape(Type type) {
+    return type_elements(type) == 1;
+}
 
 bool stores_conditionally(const Node *node) {
-  return node->kind == NODE_POINTS &&
-         (is_scalar_shape(node->shape) ||
-          (node->has_long_reduction && !node->by_columns));
+    return node->kind == NODE_POINTS &&
+           (is_scalar_shape(node->shape) || (node->has_long_reduction && !node->by_columns));
 }
 
 // Kernels that run only if a pointer is given are not mixed with others, except
 // where a test at each point costs little.
-static bool purposes_agree(const Lowering *l, const Node *node,
-                           const Value *value) {
-  if (stores_conditionally(node)) {
-    return true;
-  }
-  bool conditional = only_purpose(l, value) != NULL;
-  for (int i = 0; i < node->members.count; i++) {
-    const Value *member = node->members.at[i];
-    if (only_purpose(l, member) != NULL ||
-        (conditional && state_of(l, member)->uses > 1)) {
-      return false;
+static bool purposes_agree(const Lowering *l, const Node *node, const Value *value) {
+    if (stores_conditionally(node)) {
+        return true;
     }
-  }
-  return true;
+    bool conditional = only_purpose(l, value) != NULL;
+    for (int i = 0; i < node->members.count; i++) {
+        const Value *member = node->members.at[i];
+        if (only_purpose(l, member) != NULL || (conditional && state_of(l, member)->uses > 1)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool reads_shared(const Reads *x, const Reads *y) {
-  for (int i = 0; i < x->count; i++) {
-    for (int j = 0; j < y->count; j++) {
-      if (x->at[i].value == y->at[j].value) {
-        return true;
-      }
+    for (int i = 0; i < x->count; i++) {
+        for (int j = 0; j < y->count; j++) {
+            if (x->at[i].value == y->at[j].value) {
+                return true;
+            }
+        }
     }
-  }
-  return false;
+    return false;
 }
 
 // Members are read at the point that is being computed; all of their axes, or,
 // for rows, those of the node's shape.
-static bool reads_own_point(const Lowering *l, const Node *node, Type shape,
-                            const Reads *reads, bool *reads_member) {
-  *reads_member = false;
-  for (int i = 0; i < reads->count; i++) {
-    if (state_of(l, reads->at[i].value)->node == node) {
-      *reads_member = true;
-      if (reads->at[i].prefix < shape.rank) {
-        return false;
-      }
+static bool reads_own_point(const Lowering *l, const Node *node, Type shape, const Reads *reads,
+                            bool *reads_member) {
+    *reads_member = false;
+    for (int i = 0; i < reads->count; i++) {
+        if (state_of(l, reads->at[i].value)->node == node) {
+            *reads_member = true;
+            if (reads->at[i].prefix < shape.rank) {
+                return false;
+            }
+        }
     }
-  }
-  return true;
+    return true;
 }
 
 // Rows join a node that reduces rows of the same length or another.
-static bool can_join_as_row(const Lowering *l, const Node *node,
-                            const Value *value, const Reads *reads) {
-  bool reads_member;
-  return node->kind == NODE_POINTS && node->has_long_reduction &&
-         !node->by_columns && is_inlinable(value->definition->op) &&
-         continues_shape(value->type, node->shape) &&
-         node->members.count < MEMBER_LIMIT && type_elements(value->type) > 0 &&
-         reads_own_point(l, node, node->shape, reads, &reads_member) &&
-         reads_member;
+static bool can_join_as_row(const Lowering *l, const Node *node, const Value *value,
+                            const Reads *reads) {
+    bool reads_member;
+    return node->kind == NODE_POINTS && node->has_long_reduction && !node->by_columns &&
+           is_inlinable(value->definition->op) && continues_shape(value->type, node->shape) &&
+           node->members.count < MEMBER_LIMIT && type_elements(value->type) > 0 &&
+           reads_own_point(l, node, node->shape, reads, &reads_member) && reads_member;
 }
 
 // A node of rows only takes in a reduction of them: then its members become
 // rows.
-static bool can_become_rows(Lowering *l, const Node *node, const Value *value,
-                            const Reads *reads) {
-  bool reads_member;
-  if (node->kind != NODE_POINTS || node->has_reduction ||
-      !is_reduction(value->definition->op) ||
-      !continues_shape(node->shape, value->type) ||
-      type_elements(node->shape) < FEWEST_IN_ROW * type_elements(value->type) ||
-      !reads_own_point(l, node, value->type, reads, &reads_member) ||
-      !reads_member || reduces_by_columns(l, value) ||
-      is_small_reduction(value)) {
-    return false;
-  }
-  for (int i = 0; i < node->members.count; i++) {
-    if (only_purpose(l, node->members.at[i]) != NULL) {
-      return false;
+static bool can_become_rows(Lowering *l, const Node *node, const Value *value, const Reads *reads) {
+    bool reads_member;
+    if (node->kind != NODE_POINTS || node->has_reduction || !is_reduction(value->definition->op) ||
+        !continues_shape(node->shape, value->type) ||
+        type_elements(node->shape) < FEWEST_IN_ROW * type_elements(value->type) ||
+        !reads_own_point(l, node, value->type, reads, &reads_member) || !reads_member ||
+        reduces_by_columns(l, value) || is_small_reduction(value)) {
+        return false;
     }
-  }
-  return true;
+    for (int i = 0; i < node->members.count; i++) {
+        if (only_purpose(l, node->members.at[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
-static bool can_join(Lowering *l, const Node *node, const Value *value,
-                     const Reads *reads) {
-  const Inst *inst = value->definition;
-  bool scalars = is_scalar_shape(node->shape), reads_member;
-  if ((node->kind != NODE_POINTS && node->kind != NODE_TILES) ||
-      !shape_equal(node->shape, value->type) ||
-      node->members.count >= (scalars ? SCALAR_LIMIT : MEMBER_LIMIT) ||
-      !purposes_agree(l, node, value) ||
-      !reads_own_point(l, node, node->shape, reads, &reads_member)) {
-    return false;
-  }
-  if (is_reduction(inst->op)) {
-    bool by_columns = reduces_by_columns(l, value);
-    if (node->kind == NODE_TILES ||
-        (node->has_reduction && node->by_columns != by_columns) ||
-        (by_columns && !node->has_reduction)) {
-      return false;
+static bool can_join(Lowering *l, const Node *node, const Value *value, const Reads *reads) {
+    const Inst *inst = value->definition;
+    bool scalars = is_scalar_shape(node->shape), reads_member;
+    if ((node->kind != NODE_POINTS && node->kind != NODE_TILES) ||
+        !shape_equal(node->shape, value->type) ||
+        node->members.count >= (scalars ? SCALAR_LIMIT : MEMBER_LIMIT) ||
+        !purposes_agree(l, node, value) ||
+        !reads_own_point(l, node, node->shape, reads, &reads_member)) {
+        return false;
     }
-  }
-  if (node->kind == NODE_TILES || node->has_reduction) {
-    return reads_member || (scalars && node->kind == NODE_POINTS);
-  }
-  return reads_member || scalars ||
-         (!is_reduction(inst->op) && reads_shared(&node->reads, reads));
+    if (is_reduction(inst->op)) {
+        bool by_columns = reduces_by_columns(l, value);
+        if (node->kind == NODE_TILES || (node->has_reduction && node->by_columns != by_columns) ||
+            (by_columns && !node->has_reduction)) {
+            return false;
+        }
+    }
+    if (node->kind == NODE_TILES || node->has_reduction) {
+        return reads_member || (scalars && node->kind == NODE_POINTS);
+    }
+    return reads_member || scalars ||
+           (!is_reduction(inst->op) && reads_shared(&node->reads, reads));
 }
 
 // The last position of a node that the reads depend on; -1: none in this
 // region.
-static int last_position(const Lowering *l, const Nodes *nodes,
-                         const Reads *reads) {
-  int last = -1;
-  for (int i = 0; i < reads->count; i++) {
-    const Node *node = state_of(l, reads->at[i].value)->node;
-    if (node != NULL && node->position < nodes->count &&
-        nodes->at[node->position] == node && node->position > last) {
-      last = node->position;
+static int last_position(const Lowering *l, const Nodes *nodes, const Reads *reads) {
+    int last = -1;
+    for (int i = 0; i < reads->count; i++) {
+        const Node *node = state_of(l, reads->at[i].value)->node;
+        if (node != NULL && node->position < nodes->count && nodes->at[node->position] == node &&
+            node->position > last) {
+            last = node->position;
+        }
     }
-  }
-  return last;
+    return last;
 }
 
-static Node *new_node(Lowering *l, Nodes *nodes, NodeKind kind,
-                      const Inst *inst) {
-  Node *node = arena_new(l->scratch, Node);
-  *node = (Node){.kind = kind, .position = nodes->count, .inst = inst};
-  if (inst->result_count > 0) {
-    node->shape = inst->results[0]->type;
-  }
-  vec_push(l->scratch, nodes, node);
-  return node;
+static Node *new_node(Lowering *l, Nodes *nodes, NodeKind kind, const Inst *inst) {
+    Node *node = arena_new(l->scratch, Node);
+    *node = (Node){.kind = kind, .position = nodes->count, .inst = inst};
+    if (inst->result_count > 0) {
+        node->shape = inst->results[0]->type;
+    }
+    vec_push(l->scratch, nodes, node);
+    return node;
 }
 
-static void add_member(Lowering *l, Node *node, const Value *value,
-                       const Reads *reads) {
-  vec_push(l->scratch, &node->members, value);
-  state_of(l, value)->node = node;
-  if (is_reduction(value->definition->op) && node->kind == NODE_POINTS) {
-    node->by_columns =
-        node->has_reduction ? node->by_columns : reduces_by_columns(l, value);
-    node->has_reduction = true;
-    node->has_long_reduction =
-        node->has_long_reduction || !is_small_reduction(value);
-  }
-  for (int i = 0; i < reads->count; i++) {
-    vec_push(l->scratch, &node->reads, reads->at[i]);
-  }
+static void add_member(Lowering *l, Node *node, const Value *value, const Reads *reads) {
+    vec_push(l->scratch, &node->members, value);
+    state_of(l, value)->node = node;
+    if (is_reduction(value->definition->op) && node->kind == NODE_POINTS) {
+        node->by_columns = node->has_reduction ? node->by_columns : reduces_by_columns(l, value);
+        node->has_reduction = true;
+        node->has_long_reduction = node->has_long_reduction || !is_small_reduction(value);
+    }
+    for (int i = 0; i < reads->count; i++) {
+        vec_push(l->scratch, &node->reads, reads->at[i]);
+    }
 }
 
 static void place_in_node(Lowering *l, Nodes *nodes, const Inst *inst) {
-  const Value *value = inst->results[0];
-  Reads reads = {0};
-  collect_reads(l, value, &reads);
-  NodeKind kind = node_kind(l, inst);
-  if (l->options->level > 0 && kind == NODE_POINTS) {
-    int last = last_position(l, nodes, &reads);
-    int first = last < nodes->count - 32 ? nodes->count - 32 : last;
-    for (int i = first < 0 ? 0 : first; i < nodes->count; i++) {
-      Node *node = nodes->at[i];
-      bool takes_in = can_become_rows(l, node, value, &reads);
-      if (takes_in) {
-        node->shape = value->type;
-      }
-      if (takes_in || can_join(l, node, value, &reads) ||
-          can_join_as_row(l, node, value, &reads)) {
-        add_member(l, node, value, &reads);
-        return;
-      }
+    const Value *value = inst->results[0];
+    Reads reads = {0};
+    collect_reads(l, value, &reads);
+    NodeKind kind = node_kind(l, inst);
+    if (l->options->level > 0 && kind == NODE_POINTS) {
+        int last = last_position(l, nodes, &reads);
+        int first = last < nodes->count - 32 ? nodes->count - 32 : last;
+        for (int i = first < 0 ? 0 : first; i < nodes->count; i++) {
+            Node *node = nodes->at[i];
+            bool takes_in = can_become_rows(l, node, value, &reads);
+            if (takes_in) {
+                node->shape = value->type;
+            }
+            if (takes_in || can_join(l, node, value, &reads) ||
+                can_join_as_row(l, node, value, &reads)) {
+                add_member(l, node, value, &reads);
+                return;
+            }
+        }
     }
-  }
-  add_member(l, new_node(l, nodes, kind, inst), value, &reads);
+    add_member(l, new_node(l, nodes, kind, inst), value, &reads);
 }
 
 static bool joins_scalars(const Lowering *l, const Inst *inst) {
-  int64_t work = 0;
-  return l->options->level > 0 && is_small_control(l, inst, &work);
+    int64_t work = 0;
+    return l->options->level > 0 && is_small_control(l, inst, &work);
 }
 
 bool is_entry_result(const Lowering *l, const Value *value) {
-  const Inst *inst = value->definition;
-  return inst != NULL && (inst->op == OP_loop || inst->op == OP_branch) &&
-         !joins_scalars(l, inst);
+    const Inst *inst = value->definition;
+    return inst != NULL && (inst->op == OP_loop || inst->op == OP_branch) &&
+           !joins_scalars(l, inst);
 }
 
 // A small loop or branch joins the kernel of scalars that may run last, or
 // makes one.
 static void place_small_control(Lowering *l, Nodes *nodes, const Inst *inst) {
-  Reads reads = {0};
-  collect_control_reads(l, inst, &reads);
-  int last = last_position(l, nodes, &reads);
-  Node *node = NULL;
-  for (int i = last < 0 ? 0 : last; i < nodes->count && node == NULL; i++) {
-    const Node *found = nodes->at[i];
-    if (found->kind == NODE_POINTS && found->shape.rank == 0 &&
-        found->members.count < SCALAR_LIMIT) {
-      node = nodes->at[i];
+    Reads reads = {0};
+    collect_control_reads(l, inst, &reads);
+    int last = last_position(l, nodes, &reads);
+    Node *node = NULL;
+    for (int i = last < 0 ? 0 : last; i < nodes->count && node == NULL; i++) {
+        const Node *found = nodes->at[i];
+        if (found->kind == NODE_POINTS && found->shape.rank == 0 &&
+            found->members.count < SCALAR_LIMIT) {
+            node = nodes->at[i];
+        }
     }
-  }
-  if (node == NULL) {
-    node = new_node(l, nodes, NODE_POINTS, inst);
-    node->shape = type_scalar(TYPE_F32);
-  }
-  for (int i = 0; i < inst->result_count; i++) {
-    ValueState *state = state_of(l, inst->results[i]);
-    state->materialised = true;
-    state->node = node;
-    state->stored = state->stored || is_stack(inst->results[i]);
-    if (state->needed) {
-      vec_push(l->scratch, &node->members, inst->results[i]);
+    if (node == NULL) {
+        node = new_node(l, nodes, NODE_POINTS, inst);
+        node->shape = type_scalar(TYPE_F32);
     }
-  }
-  for (int i = 0; i < reads.count; i++) {
-    vec_push(l->scratch, &node->reads, reads.at[i]);
-  }
+    for (int i = 0; i < inst->result_count; i++) {
+        ValueState *state = state_of(l, inst->results[i]);
+        state->materialised = true;
+        state->node = node;
+        state->stored = state->stored || is_stack(inst->results[i]);
+        if (state->needed) {
+            vec_push(l->scratch, &node->members, inst->results[i]);
+        }
+    }
+    for (int i = 0; i < reads.count; i++) {
+        vec_push(l->scratch, &node->reads, reads.at[i]);
+    }
 }
 
 static bool is_needed(const Lowering *l, const Inst *inst) {
-  for (int i = 0; i < inst->result_count; i++) {
-    if (state_of(l, inst->results[i])->needed) {
-      return true;
+    for (int i = 0; i < inst->result_count; i++) {
+        if (state_of(l, inst->results[i])->needed) {
+            return true;
+        }
     }
-  }
-  return false;
+    return false;
 }
 
 Nodes plan_region(Lowering *l, const Region *region) {
-  Nodes nodes = {0};
-  for_each_inst(inst, region) {
-    if (!is_needed(l, inst)) {
-      continue;
+    Nodes nodes = {0};
+    for_each_inst(inst, region) {
+        if (!is_needed(l, inst)) {
+            continue;
+        }
+        if (inst->op == OP_loop || inst->op == OP_branch) {
+            if (joins_scalars(l, inst)) {
+                place_small_control(l, &nodes, inst);
+                continue;
+            }
+            Node *node = new_node(l, &nodes, NODE_CONTROL, inst);
+            collect_control_reads(l, inst, &node->reads);
+            for (int i = 0; i < inst->result_count; i++) {
+                state_of(l, inst->results[i])->node = node;
+                state_of(l, inst->results[i])->materialised = true;
+            }
+            continue;
+        }
+        check(inst->result_count == 1, "%s has %d results", op_info(inst->op)->name,
+              inst->result_count);
+        measure(l, inst);
+        ValueState *state = state_of(l, inst->results[0]);
+        state->materialised = decide_materialised(l, inst);
+        if (state->materialised) {
+            place_in_node(l, &nodes, inst);
+        }
     }
-    if (inst->op == OP_loop || inst->op == OP_branch) {
-      if (joins_scalars(l, inst)) {
-        place_small_control(l, &nodes, inst);
-        continue;
-      }
-      Node *node = new_node(l, &nodes, NODE_CONTROL, inst);
-      collect_control_reads(l, inst, &node->reads);
-      for (int i = 0; i < inst->result_count; i++) {
-        state_of(l, inst->results[i])->node = node;
-        state_of(l, inst->results[i])->materialised = true;
-      }
-      continue;
-    }
-    check(inst->result_count == 1, "%s has %d results", op_info(inst->op)->name,
-          inst->result_count);
-    measure(l, inst);
-    ValueState *state = state_of(l, inst->results[0]);
-    state->materialised = decide_materialised(l, inst);
-    if (state->materialised) {
-      place_in_node(l, &nodes, inst);
-    }
-  }
-  return nodes;
+    return nodes;
 }
 
 static void mark_stored(Lowering *l, const Nodes *nodes) {
-  for (int i = 0; i < nodes->count; i++) {
-    const Node *node = nodes->at[i];
-    for (int j = 0; j < node->reads.count; j++) {
-      ValueState *state = state_of(l, node->reads.at[j].value);
-      if (state->node != node || node->kind == NODE_MOVE) {
-        state->stored = true;
-      }
+    for (int i = 0; i < nodes->count; i++) {
+        const Node *node = nodes->at[i];
+        for (int j = 0; j < node->reads.count; j++) {
+            ValueState *state = state_of(l, node->reads.at[j].value);
+            if (state->node != node || node->kind == NODE_MOVE) {
+                state->stored = true;
+            }
+        }
+        if (node->kind == NODE_MOVE) {
+            state_of(l, node->members.at[0])->stored = true;
+        }
     }
-    if (node->kind == NODE_MOVE) {
-      state_of(l, node->members.at[0])->stored = true;
-    }
-  }
 }
 
 // A scatter may happen in its base's place if nothing else reads the base.
 static Buffer *buffer_to_scatter_in(const Lowering *l, const Node *node) {
-  const Inst *inst = node->inst;
-  if (inst->op != OP_scatter_add && inst->op != OP_scatter_set) {
-    return NULL;
-  }
-  const Value *base = inst->operands[0];
-  const ValueState *state = state_of(l, base);
-  for (int i = 1; i < inst->operand_count; i++) {
-    if (inst->operands[i] == base) {
-      return NULL;
+    const Inst *inst = node->inst;
+    if (inst->op != OP_scatter_add && inst->op != OP_scatter_set) {
+        return NULL;
     }
-  }
-  bool is_free = base->definition != NULL && base->region == inst->parent &&
-                 state->uses == 1 && state->destinations.count == 0 &&
-                 state->materialised && state->buffer != NULL &&
-                 state->buffer->kind == BUFFER_WORKSPACE && state->row == NULL;
-  return is_free && l->options->level > 0 ? state->buffer : NULL;
+    const Value *base = inst->operands[0];
+    const ValueState *state = state_of(l, base);
+    for (int i = 1; i < inst->operand_count; i++) {
+        if (inst->operands[i] == base) {
+            return NULL;
+        }
+    }
+    bool is_free = base->definition != NULL && base->region == inst->parent && state->uses == 1 &&
+                   state->destinations.count == 0 && state->materialised && state->buffer != NULL &&
+                   state->buffer->kind == BUFFER_WORKSPACE && state->row == NULL;
+    return is_free && l->options->level > 0 ? state->buffer : NULL;
 }
 
 static void place_member(Lowering *l, const Node *node, const Value *value) {
-  ValueState *state = state_of(l, value);
-  int conditional = 0;
-  for (int i = 0; i < state->destinations.count; i++) {
-    const Destination *to = &state->destinations.at[i];
-    if (!to->buffer->optional && !to->accumulate) {
-      state->buffer = to->buffer;
-      state->row = to->row;
-      state->row_elements = to->row_elements;
+    ValueState *state = state_of(l, value);
+    int conditional = 0;
+    for (int i = 0; i < state->destinations.count; i++) {
+        const Destination *to = &state->destinations.at[i];
+        if (!to->buffer->optional && !to->accumulate) {
+            state->buffer = to->buffer;
+            state->row = to->row;
+            state->row_elements = to->row_elements;
+        }
+        conditional += to->buffer->optional;
     }
-    conditional += to->buffer->optional;
-  }
-  if (node->kind == NODE_MOVE && state->buffer == NULL) {
-    state->buffer = buffer_to_scatter_in(l, node);
-  }
-  bool is_row =
-      is_row_member(node, value) && value->definition->region_count == 0;
-  bool tested = stores_conditionally(node) && !is_row && !is_stack(value);
-  if (conditional > 0 && !tested && only_purpose(l, value) == NULL) {
-    state->stored = true;
-  }
-  if (node->kind == NODE_MOVE && state->row != NULL) {
-    state->row = NULL; // built in a place of its own: these kernels store in
-                       // whole buffers
-    state->buffer = NULL;
-  }
-  if (state->stored && state->buffer == NULL) {
-    state->buffer = new_workspace_buffer(l, value->type, value->name);
-  }
+    if (node->kind == NODE_MOVE && state->buffer == NULL) {
+        state->buffer = buffer_to_scatter_in(l, node);
+    }
+    bool is_row = is_row_member(node, value) && value->definition->region_count == 0;
+    bool tested = stores_conditionally(node) && !is_row && !is_stack(value);
+    if (conditional > 0 && !tested && only_purpose(l, value) == NULL) {
+        state->stored = true;
+    }
+    if (node->kind == NODE_MOVE && state->row != NULL) {
+        state->row = NULL; // built in a place of its own: these kernels store in
+                           // whole buffers
+        state->buffer = NULL;
+    }
+    if (state->stored && state->buffer == NULL) {
+        state->buffer = new_workspace_buffer(l, value->type, value->name);
+    }
 }
 
 // A node that computes values for one optional buffer alone is guarded by it.
 static void find_guard(Lowering *l, Node *node) {
-  if (is_scalar_shape(node->shape) && !node->has_reduction) {
-    return; // the stores alone are
-  }
-  Buffer *guard = NULL;
-  bool agreed = true;
-  for (int i = 0; i < node->members.count; i++) {
-    const ValueState *state = state_of(l, node->members.at[i]);
-    Buffer *purpose = state->destinations.count == 1 && !state->stored
-                          ? state->destinations.at[0].buffer
-                          : NULL;
-    if (purpose != NULL && purpose->optional &&
-        (guard == NULL || guard == purpose)) {
-      guard = purpose;
-    } else if (state->stored || state->destinations.count > 0) {
-      agreed = false;
+    if (is_scalar_shape(node->shape) && !node->has_reduction) {
+        return; // the stores alone are
     }
-  }
-  if (agreed) {
-    node->guard = guard;
-    return;
-  }
-  if (stores_conditionally(node)) {
-    return;
-  }
-  for (int i = 0; i < node->members.count; i++) {
-    const Value *member = node->members.at[i];
-    ValueState *state = state_of(l, member);
-    if (!state->stored && only_purpose(l, member) != NULL) {
-      state->stored = true;
-      state->buffer = new_workspace_buffer(l, member->type, member->name);
+    Buffer *guard = NULL;
+    bool agreed = true;
+    for (int i = 0; i < node->members.count; i++) {
+        const ValueState *state = state_of(l, node->members.at[i]);
+        Buffer *purpose = state->destinations.count == 1 && !state->stored
+                              ? state->destinations.at[0].buffer
+                              : NULL;
+        if (purpose != NULL && purpose->optional && (guard == NULL || guard == purpose)) {
+            guard = purpose;
+        } else if (state->stored || state->destinations.count > 0) {
+            agreed = false;
+        }
     }
-  }
+    if (agreed) {
+        node->guard = guard;
+        return;
+    }
+    if (stores_conditionally(node)) {
+        return;
+    }
+    for (int i = 0; i < node->members.count; i++) {
+        const Value *member = node->members.at[i];
+        ValueState *state = state_of(l, member);
+        if (!state->stored && only_purpose(l, member) != NULL) {
+            state->stored = true;
+            state->buffer = new_workspace_buffer(l, member->type, member->name);
+        }
+    }
 }
 
 void place_values(Lowering *l, Nodes *nodes) {
-  mark_stored(l, nodes);
-  for (int i = 0; i < nodes->count; i++) {
-    Node *node = nodes->at[i];
-    if (node->kind == NODE_CONTROL) {
-      continue;
+    mark_stored(l, nodes);
+    for (int i = 0; i < nodes->count; i++) {
+        Node *node = nodes->at[i];
+        if (node->kind == NODE_CONTROL) {
+            continue;
+        }
+        for (int j = 0; j < node->members.count; j++) {
+            place_member(l, node, node->members.at[j]);
+        }
+        find_guard(l, node);
+        if (node->kind == NODE_POINTS) {
+            place_rows(l, node);
+        }
     }
-    for (int j = 0; j < node->members.count; j++) {
-      place_member(l, node, node->members.at[j]);
-    }
-    find_guard(l, node);
-    if (node->kind == NODE_POINTS) {
-      place_rows(l, node);
-    }
-  }
 }

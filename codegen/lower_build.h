@@ -12,37 +12,37 @@
 // A scalar or an element remembered while the scope that holds its statement is
 // open.
 typedef struct Known {
-  const intptr_t *words; // what identifies it
-  int word_count;
-  Scalar *scalar;
-  bool forgotten;
-  struct Known *next; // in its bucket
+    const intptr_t *words; // what identifies it
+    int word_count;
+    Scalar *scalar;
+    bool forgotten;
+    struct Known *next; // in its bucket
 } Known;
 
 // What is known of a scalar: where it is placed, and its range if it is an
 // integer.
 typedef struct ScalarFacts {
-  int depth; // index of its scope
-  bool bounded;
-  int64_t low, high; // inclusive, if bounded
+    int depth; // index of its scope
+    bool bounded;
+    int64_t low, high; // inclusive, if bounded
 } ScalarFacts;
 
 typedef struct Scope {
-  Block *block;
-  Statement *statement; // that opened it; NULL: the kernel's body, or a loop of
-                        // one iteration
-  bool barrier;         // nothing is moved out of it
-  VEC(Known *) known;
+    Block *block;
+    Statement *statement; // that opened it; NULL: the kernel's body, or a loop of
+                          // one iteration
+    bool barrier;         // nothing is moved out of it
+    VEC(Known *) known;
 } Scope;
 
 typedef struct KernelBuilder {
-  Arena *arena; // of the program
-  Arena scratch;
-  Kernel *kernel;
-  VEC(Scope) scopes;
-  VEC(ScalarFacts) facts; // by scalar id
-  Known **buckets;
-  int known_count, bucket_count;
+    Arena *arena; // of the program
+    Arena scratch;
+    Kernel *kernel;
+    VEC(Scope) scopes;
+    VEC(ScalarFacts) facts; // by scalar id
+    Known **buckets;
+    int known_count, bucket_count;
 } KernelBuilder;
 
 void kernel_begin(KernelBuilder *k, Arena *arena, Kernel *kernel);
@@ -53,24 +53,20 @@ void remove_unused(KernelBuilder *k);
 
 // The scalar as described, shared and placed but not folded.
 Scalar *scalar_make(KernelBuilder *k, const Scalar *proto);
-Scalar *scalar_integer_constant(KernelBuilder *k, ElementType type,
-                                int64_t value);
+Scalar *scalar_integer_constant(KernelBuilder *k, ElementType type, int64_t value);
 Scalar *scalar_real_constant(KernelBuilder *k, ElementType type, double value);
 // Any type: true and false are 1 and 0.
 Scalar *scalar_number(KernelBuilder *k, ElementType type, double value);
 Scalar *scalar_position(KernelBuilder *k, int64_t value); // an i64 constant
-Scalar *scalar_argument(KernelBuilder *k, int number, int64_t low,
-                        int64_t high);
+Scalar *scalar_argument(KernelBuilder *k, int number, int64_t low, int64_t high);
 Scalar *scalar_unary(KernelBuilder *k, ScalarOp op, Scalar *x);
 Scalar *scalar_binary(KernelBuilder *k, ScalarOp op, Scalar *x, Scalar *y);
 Scalar *scalar_fma(KernelBuilder *k, Scalar *x, Scalar *y, Scalar *z);
-Scalar *scalar_select(KernelBuilder *k, Scalar *condition, Scalar *x,
-                      Scalar *y);
+Scalar *scalar_select(KernelBuilder *k, Scalar *condition, Scalar *x, Scalar *y);
 Scalar *scalar_cast(KernelBuilder *k, ElementType type,
                     Scalar *x); // to bool: x != 0
 Scalar *scalar_bits(KernelBuilder *k, Scalar *x);
-Scalar *scalar_libm(KernelBuilder *k, const char *name, int count, Scalar *x,
-                    Scalar *y);
+Scalar *scalar_libm(KernelBuilder *k, const char *name, int count, Scalar *x, Scalar *y);
 // The element is never changed by this kernel before its last load.
 Scalar *scalar_load(KernelBuilder *k, Buffer *buffer, Scalar *index);
 Scalar *scalar_load_now(KernelBuilder *k, Buffer *buffer, Scalar *index);
@@ -83,8 +79,7 @@ const ScalarFacts *scalar_facts(const KernelBuilder *k, const Scalar *x);
 void add_store(KernelBuilder *k, Buffer *buffer, Scalar *index, Scalar *value);
 void add_set(KernelBuilder *k, Local *local, Scalar *index, Scalar *value);
 void add_fail(KernelBuilder *k, Scalar *condition, int site);
-Local *add_local(KernelBuilder *k, ElementType type, int64_t count,
-                 const char *name);
+Local *add_local(KernelBuilder *k, ElementType type, int64_t count, const char *name);
 // Sets `flag` to true where the bool `condition` is, as far out as the
 // condition is known.
 void add_flag(KernelBuilder *k, Local *flag, Scalar *condition);
@@ -93,10 +88,9 @@ void add_flag(KernelBuilder *k, Local *flag, Scalar *condition);
 void add_set_first(KernelBuilder *k, Local *local, Scalar *value);
 // Opens a loop and returns its index; a loop of one iteration is no loop: its
 // index is 0.
-Scalar *begin_loop(KernelBuilder *k, LoopKind kind, int64_t extent,
-                   const char *name);
-void begin_loop_to(KernelBuilder *k, LoopKind kind, Scalar *extent,
-                   const char *name, Scalar **index);
+Scalar *begin_loop(KernelBuilder *k, LoopKind kind, int64_t extent, const char *name);
+void begin_loop_to(KernelBuilder *k, LoopKind kind, Scalar *extent, const char *name,
+                   Scalar **index);
 void begin_present(KernelBuilder *k, Buffer *buffer);
 void begin_if(KernelBuilder *k, Scalar *condition);
 void begin_else(KernelBuilder *k); // the scope opened last is an if
@@ -108,12 +102,10 @@ void end_scope(KernelBuilder *k); // the loop, the presence test or the
 
 // Remembering other things than scalars' operations: elements of values.
 Scalar *known_find(const KernelBuilder *k, const intptr_t *words, int count);
-void known_add(KernelBuilder *k, const intptr_t *words, int count,
-               Scalar *scalar);
+void known_add(KernelBuilder *k, const intptr_t *words, int count, Scalar *scalar);
 
 // Coefficient of the loop index `index` in the i64 scalar x, if x is linear in
 // it.
-bool scalar_is_linear(const Scalar *x, const Scalar *index,
-                      int64_t *coefficient);
+bool scalar_is_linear(const Scalar *x, const Scalar *index, int64_t *coefficient);
 
 #endif

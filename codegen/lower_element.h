@@ -9,36 +9,36 @@
 // A value of the kernel's own node that is being accumulated: its element at
 // the current point is local[index].
 typedef struct Accumulator {
-  const Value *value;
-  Local *local;
-  Scalar *index;
+    const Value *value;
+    Local *local;
+    Scalar *index;
 } Accumulator;
 
 // A value of a loop or branch inside the kernel: element i is local[i].
 typedef struct Cells {
-  const Value *value;
-  Local *local;
+    const Value *value;
+    Local *local;
 } Cells;
 
 // An index was out of range somewhere in the kernel.
 typedef struct BadIndex {
-  Local *flag;
-  int site;
+    Local *flag;
+    int site;
 } BadIndex;
 
 typedef struct KernelLowering {
-  KernelBuilder build;
-  Lowering *lowering;
-  const Node *node;             // NULL: no members
-  VEC(const Value *) arguments; // loop indices passed to the kernel
-  VEC(Accumulator) accumulators;
-  VEC(Cells) cells;
-  VEC(BadIndex) bad;
-  bool probe; // nothing is kept: only how memory is accessed is of interest
+    KernelBuilder build;
+    Lowering *lowering;
+    const Node *node;             // NULL: no members
+    VEC(const Value *) arguments; // loop indices passed to the kernel
+    VEC(Accumulator) accumulators;
+    VEC(Cells) cells;
+    VEC(BadIndex) bad;
+    bool probe; // nothing is kept: only how memory is accessed is of interest
 } KernelLowering;
 
-void begin_kernel(KernelLowering *k, Lowering *l, const Node *node,
-                  const Value *named_for, const char *suffix);
+void begin_kernel(KernelLowering *k, Lowering *l, const Node *node, const Value *named_for,
+                  const char *suffix);
 // Adds the kernel to the program and its call to the entry; an empty one is
 // dropped.
 void end_kernel(KernelLowering *k);
@@ -49,11 +49,9 @@ void begin_probe(KernelLowering *k, Lowering *l, const Node *node);
 Scalar *element(KernelLowering *k, const Value *value, Scalar *const *index);
 // The element of a member of the node that is computed here, for element() to
 // give from now on.
-Scalar *member_element(KernelLowering *k, const Value *value,
-                       Scalar *const *index);
+Scalar *member_element(KernelLowering *k, const Value *value, Scalar *const *index);
 // Says what element() gives for a member of the node at an index.
-void remember_element(KernelLowering *k, const Value *value,
-                      Scalar *const *index, Scalar *scalar);
+void remember_element(KernelLowering *k, const Value *value, Scalar *const *index, Scalar *scalar);
 // Row-major position of an index, and back.
 Scalar *flat_position(KernelLowering *k, Type shape, Scalar *const *index);
 void unflatten(KernelLowering *k, Type shape, Scalar *position, Scalar **index);
@@ -61,15 +59,13 @@ Scalar **new_index(KernelLowering *k, int rank);
 // The loop index `value` of a surrounding loop, as an argument of the kernel.
 Scalar *loop_argument(KernelLowering *k, const Value *value);
 // Position of an element of a stored value, or of a destination, in its buffer.
-Scalar *row_position(KernelLowering *k, const Value *row, int64_t row_elements,
-                     Scalar *position);
+Scalar *row_position(KernelLowering *k, const Value *row, int64_t row_elements, Scalar *position);
 // The index, moved into 0 .. size - 1; if it was outside, the kernel will fail
 // with a site for `span`.
 Scalar *checked_index(KernelLowering *k, Scalar *index, int64_t size, Span span,
                       const char *message);
 // Stores a member's element where its state asks for it.
-void store_member(KernelLowering *k, const Value *value, Scalar *const *index,
-                  Scalar *scalar);
+void store_member(KernelLowering *k, const Value *value, Scalar *const *index, Scalar *scalar);
 // A tensor literal's buffer.
 Buffer *constant_buffer(Lowering *l, const TensorData *data);
 

@@ -11,61 +11,61 @@ typedef struct Node Node;
 
 // Where a value has to go, besides the places that its readers want.
 typedef struct Destination {
-  Buffer *buffer; // an optional one: only if its pointer is not NULL
-  bool accumulate;
-  const Value *row; // a loop's index: the value becomes this row of the buffer;
-                    // NULL: the whole
-  int64_t row_elements;
+    Buffer *buffer; // an optional one: only if its pointer is not NULL
+    bool accumulate;
+    const Value *row; // a loop's index: the value becomes this row of the buffer;
+                      // NULL: the whole
+    int64_t row_elements;
 } Destination;
 
 typedef struct ValueState {
-  bool needed;       // some result depends on it
-  bool wanted;       // a reader asks for it in memory
-  bool repeated;     // a reader computes each of its elements many times
-  bool inner;        // used in a region inside the one that defines it
-  bool fallible;     // computing an element of it can fail
-  bool materialised; // computed by a node as its member; otherwise by each
-                     // reader, in place
-  bool stored;       // read from memory
-  int uses;          // instructions that use it, and yields
-  int cost, depth;   // of computing an element from materialised values
-  Node *node;        // of a materialised value
-  Buffer *buffer;    // of a stored value; a row of it if `row` is set
-  const Value *row;
-  int64_t row_elements;
-  bool kept_row; // `buffer` has the room of one row of the node's point alone
-  Scalar *entry_scalar; // a loop's index, in the entry
-  VEC(Destination) destinations;
+    bool needed;       // some result depends on it
+    bool wanted;       // a reader asks for it in memory
+    bool repeated;     // a reader computes each of its elements many times
+    bool inner;        // used in a region inside the one that defines it
+    bool fallible;     // computing an element of it can fail
+    bool materialised; // computed by a node as its member; otherwise by each
+                       // reader, in place
+    bool stored;       // read from memory
+    int uses;          // instructions that use it, and yields
+    int cost, depth;   // of computing an element from materialised values
+    Node *node;        // of a materialised value
+    Buffer *buffer;    // of a stored value; a row of it if `row` is set
+    const Value *row;
+    int64_t row_elements;
+    bool kept_row;        // `buffer` has the room of one row of the node's point alone
+    Scalar *entry_scalar; // a loop's index, in the entry
+    VEC(Destination) destinations;
 } ValueState;
 
 // A materialised value (or parameter) that a value's computation reads. The
 // first `prefix` indices are the first ones of the element that is computed.
 typedef struct Read {
-  const Value *value;
-  int prefix;
+    const Value *value;
+    int prefix;
 } Read;
 typedef VEC(Read) Reads;
 
 typedef enum NodeKind {
-  NODE_POINTS, // values of one shape, point by point: elementwise work and
-               // reductions
-  NODE_TILES, // a matrix product in register tiles, and elementwise work on its
-              // result
-  NODE_MOVE,  // concat, scatter, cumsum: kernels of their own
-  NODE_CONTROL, // loop, branch
+    NODE_POINTS,  // values of one shape, point by point: elementwise work and
+                  // reductions
+    NODE_TILES,   // a matrix product in register tiles, and elementwise work on its
+                  // result
+    NODE_MOVE,    // concat, scatter, cumsum: kernels of their own
+    NODE_CONTROL, // loop, branch
 } NodeKind;
 
 struct Node {
-  NodeKind kind;
-  int position; // in its region's list
-  Type shape;
-  const Inst *inst;           // of TILES, MOVE and CONTROL
-  VEC(const Value *) members; // in program order
-  Reads reads;
-  bool by_columns; // reductions accumulate rows of results
-  bool has_reduction;
-  bool has_long_reduction; // one that is a loop
-  Buffer *guard;           // the kernel runs only if this buffer is present
+    NodeKind kind;
+    int position; // in its region's list
+    Type shape;
+    const Inst *inst;           // of TILES, MOVE and CONTROL
+    VEC(const Value *) members; // in program order
+    Reads reads;
+    bool by_columns; // reductions accumulate rows of results
+    bool has_reduction;
+    bool has_long_reduction; // one that is a loop
+    Buffer *guard;           // the kernel runs only if this buffer is present
 };
 
 typedef VEC(Node *) Nodes;
@@ -74,35 +74,35 @@ typedef VEC(Node *) Nodes;
 // or rows computed in one loop (under a test of `purpose`, if they are for that
 // optional buffer alone).
 typedef struct RowStep {
-  const Value *point;  // or NULL
-  const Inst *control; // a small loop or branch, or NULL
-  VEC(const Value *) rows;
-  Buffer *purpose;
+    const Value *point;  // or NULL
+    const Inst *control; // a small loop or branch, or NULL
+    VEC(const Value *) rows;
+    Buffer *purpose;
 } RowStep;
 typedef VEC(RowStep) RowSteps;
 
 typedef struct Lowering {
-  Program *program;
-  Arena *arena;   // of the program
-  Arena *scratch; // of this lowering
-  const Function *function;
-  const LowerOptions *options;
-  Entry *entry;
-  ValueState *values; // by id
-  int *stamps;        // by id, for walks: the number of the walk that came last
-  int walk;
-  Block *block; // of the entry, where statements go
+    Program *program;
+    Arena *arena;   // of the program
+    Arena *scratch; // of this lowering
+    const Function *function;
+    const LowerOptions *options;
+    Entry *entry;
+    ValueState *values; // by id
+    int *stamps;        // by id, for walks: the number of the walk that came last
+    int walk;
+    Block *block; // of the entry, where statements go
 } Lowering;
 
 static inline ValueState *state_of(const Lowering *l, const Value *value) {
-  return &l->values[value->id];
+    return &l->values[value->id];
 }
 // Computed point by point from its operands' elements, if a reader wants it so.
 bool is_inlinable(Op op);
 bool is_reduction(Op op); // reduce_*, argmax, argmin and contract
 static inline bool is_loop_index(const Value *value) {
-  return value->definition == NULL && value->region->owner != NULL &&
-         value->index == 0 && value->region->owner->op == OP_loop;
+    return value->definition == NULL && value->region->owner != NULL && value->index == 0 &&
+           value->region->owner->op == OP_loop;
 }
 
 // Marks what the results depend on, counts uses, and finds what readers want
@@ -134,8 +134,7 @@ bool stores_conditionally(const Node *node);
 bool is_small_control(const Lowering *l, const Inst *inst, int64_t *work);
 // A result of a loop or branch that runs in the entry, which no kernel stores.
 bool is_entry_result(const Lowering *l, const Value *value);
-bool is_stack(
-    const Value *value); // a loop's result with a row for each iteration
+bool is_stack(const Value *value); // a loop's result with a row for each iteration
 // So few elements that they are written out (lower_reduce.c).
 bool is_small_reduction(const Value *value);
 // A contraction worth register tiles (lower_contract.c), and the operand's
@@ -147,8 +146,7 @@ bool reduces_by_columns(Lowering *l, const Value *value); // lower_reduce.c
 const Value *view_source(const Value *value);
 
 Buffer *new_workspace_buffer(Lowering *l, Type type, const char *name);
-Buffer *new_buffer(Program *program, BufferKind kind, Type type,
-                   const char *name);
+Buffer *new_buffer(Program *program, BufferKind kind, Type type, const char *name);
 // Static sizes of a type, in `arena`.
 int64_t *type_sizes(Arena *arena, Type type);
 int64_t type_size_at(Type type, int axis);

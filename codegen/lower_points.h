@@ -9,60 +9,57 @@ enum { MOST_LOOPS = 64 };
 // Axes of a shape in the order in which loops run over them, neighbours joined
 // into one loop.
 typedef struct LoopAxis {
-  int first, count; // of `order`
-  int64_t extent;
+    int first, count; // of `order`
+    int64_t extent;
 } LoopAxis;
 
 typedef struct LoopNest {
-  int64_t sizes[MOST_LOOPS]; // of the axes
-  int axis_count;
-  LoopAxis loops[MOST_LOOPS];
-  int loop_count;
+    int64_t sizes[MOST_LOOPS]; // of the axes
+    int axis_count;
+    LoopAxis loops[MOST_LOOPS];
+    int loop_count;
 } LoopNest;
 
 // What a probe found about the loops of its indices.
 typedef struct Access {
-  bool joins[MOST_LOOPS]; // axis and the next may be one loop
-  int score[MOST_LOOPS];  // how well memory is accessed if this axis is the
-                          // innermost
+    bool joins[MOST_LOOPS]; // axis and the next may be one loop
+    int score[MOST_LOOPS];  // how well memory is accessed if this axis is the
+                            // innermost
 } Access;
 
 // Looks at all accesses of the kernel under construction (lower_access.c).
-void find_accesses(KernelLowering *k, Scalar *const *index,
-                   const int64_t *sizes, int count, Access *access);
+void find_accesses(KernelLowering *k, Scalar *const *index, const int64_t *sizes, int count,
+                   Access *access);
 LoopNest make_nest(const int64_t *sizes, int count, const bool *joins);
 // Opens the loops of a nest from `first` to before `last` and fills the index
 // of each axis.
-void open_nest(KernelLowering *k, const LoopNest *nest, int first, int last,
-               LoopKind innermost, Scalar **index);
-void fill_index(KernelLowering *k, const LoopNest *nest, int loop,
-                Scalar *position, Scalar **index);
+void open_nest(KernelLowering *k, const LoopNest *nest, int first, int last, LoopKind innermost,
+               Scalar **index);
+void fill_index(KernelLowering *k, const LoopNest *nest, int loop, Scalar *position,
+                Scalar **index);
 void close_loops(KernelLowering *k, int count);
 const char *loop_name(const KernelLowering *k);
 
 // A reduction's axes that disappear, and what it does with each element.
 typedef struct Reduction {
-  const Value *value;
-  const Inst *inst;
-  int64_t sizes[MOST_LOOPS];
-  int axis_count;
-  int64_t total;
-  char labels[MOST_LOOPS]; // of contract
-  ElementType type;        // of what is accumulated
+    const Value *value;
+    const Inst *inst;
+    int64_t sizes[MOST_LOOPS];
+    int axis_count;
+    int64_t total;
+    char labels[MOST_LOOPS]; // of contract
+    ElementType type;        // of what is accumulated
 } Reduction;
 
 Reduction reduction_of(const Value *value);
-Scalar *reduction_start(KernelLowering *k, const Reduction *r,
-                        ElementType type);
+Scalar *reduction_start(KernelLowering *k, const Reduction *r, ElementType type);
 // The accumulated value after the element at the point `index` and the reduced
 // position `inner`.
-Scalar *reduction_step(KernelLowering *k, const Reduction *r, Scalar *before,
-                       Scalar *const *index, Scalar *const *inner);
-Scalar *reduction_join(KernelLowering *k, const Reduction *r, Scalar *x,
-                       Scalar *y);
+Scalar *reduction_step(KernelLowering *k, const Reduction *r, Scalar *before, Scalar *const *index,
+                       Scalar *const *inner);
+Scalar *reduction_join(KernelLowering *k, const Reduction *r, Scalar *x, Scalar *y);
 // Reduces at one point of the result's shape.
-Scalar *reduce_at_point(KernelLowering *k, const Value *value,
-                        Scalar *const *index);
+Scalar *reduce_at_point(KernelLowering *k, const Value *value, Scalar *const *index);
 // Small loops and branches inside of a kernel (lower_small.c).
 void emit_small_control(KernelLowering *k, const Inst *inst);
 void store_small_results(KernelLowering *k, const Inst *inst);

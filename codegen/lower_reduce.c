@@ -9,643 +9,592 @@
 #include "codegen/lower_points.h"
 
 enum {
-  SMALL_TOTAL = 8, // elements of a reduction that is written out
-  CHUNK =
-      64, // terms of a sum of f32 in one lane before it is added to the f64 sum
-  FEWEST_COLUMNS = 4 // results accumulated at once, else reduction is by rows
+    SMALL_TOTAL = 8,   // elements of a reduction that is written out
+    CHUNK = 64,        // terms of a sum of f32 in one lane before it is added to the f64 sum
+    FEWEST_COLUMNS = 4 // results accumulated at once, else reduction is by rows
 };
 
 int vector_lanes(const Lowering *l, ElementType type) {
-  int bytes = l->options->vector_bytes > 0 ? l->options->vector_bytes : 32;
-  return bytes / (int)element_bytes(type == TYPE_BOOL ? TYPE_I32 : type);
+    int bytes = l->options->vector_bytes > 0 ? l->options->vector_bytes : 32;
+    return bytes / (int)element_bytes(type == TYPE_BOOL ? TYPE_I32 : type);
 }
 
 static void label_reduction(Reduction *r) {
-  const char *labels = r->inst->attr.labels;
-  const char *result = strstr(labels, "->") + 2;
-  Type types[2] = {r->inst->operands[0]->type, r->inst->operands[1]->type};
-  int operand = 0, axis = 0;
-  for (const char *c = labels; *c != '-'; c++) {
-    if (*c == ',') {
-      operand++;
-      axis = 0;
-      continue;
+    const char *labels = r->inst->attr.labels;
+    const char *result = strstr(labels, "->") + 2;
+    Type types[2] = {r->inst->operands[0]->type, r->inst->operands[1]->type};
+    int operand = 0, axis = 0;
+    for (const char *c = labels; *c != '-'; c++) {
+        if (*c == ',') {
+            operand++;
+            axis = 0;
+            continue;
+        }
+        if (strchr(result, *c) == NULL && memchr(r->labels, *c, (size_t)r->axis_count) == NULL) {
+            r->labels[r->axis_count] = *c;
+            r->sizes[r->axis_count++] = type_size_at(types[operand], axis);
+        }
+        axis++;
     }
-    if (strchr(result, *c) == NULL &&
-        memchr(r->labels, *c, (size_t)r->axis_count) == NULL) {
-      r->labels[r->axis_count] = *c;
-      r->sizes[r->axis_count++] = type_size_at(types[operand], axis);
-    }
-    axis++;
-  }
 }
 
 Reduction reduction_of(const Value *value) {
-  Reduction r = {.value = value, .inst = value->definition, .total = 1};
-  Op op = r.inst->op;
-  Type type = r.inst->operands[0]->type;
-  r.type = type.element;
-  if (op == OP_contract) {
-    label_reduction(&r);
-  } else if (op == OP_argmax || op == OP_argmin) {
-    r.axis_count = 1;
-    r.sizes[0] = type_size_at(type, r.inst->attr.axis);
-  } else {
-    r.axis_count = r.inst->attr.axes.count;
-    for (int i = 0; i < r.axis_count; i++) {
-      r.sizes[i] = type_size_at(type, r.inst->attr.axes.at[i]);
+    Reduction r = {.value = value, .inst = value->definition, .total = 1};
+    Op op = r.inst->op;
+    Type type = r.inst->operands[0]->type;
+    r.type = type.element;
+    if (op == OP_contract) {
+        label_reduction(&r);
+    } else if (op == OP_argmax || op == OP_argmin) {
+        r.axis_count = 1;
+        r.sizes[0] = type_size_at(type, r.inst->attr.axis);
+    } else {
+        r.axis_count = r.inst->attr.axes.count;
+        for (int i = 0; i < r.axis_count; i++) {
+            r.sizes[i] = type_size_at(type, r.inst->attr.axes.at[i]);
+        }
     }
-  }
-  for (int i = 0; i < r.axis_count; i++) {
-    r.total *= r.sizes[i];
-  }
-  return r;
+    for (int i = 0; i < r.axis_count; i++) {
+        r.total *= r.sizes[i];
+    }
+    return r;
 }
 
 bool is_small_reduction(const Value *value) {
-  Reduction r = reduction_of(value);
-  return r.total <= SMALL_TOTAL && value->definition->op != OP_argmax &&
-         value->definition->op != OP_argmin;
+    Reduction r = reduction_of(value);
+    return r.total <= SMALL_TOTAL && value->definition->op != OP_argmax &&
+           value->definition->op != OP_argmin;
 }
 
 static bool is_sum(const Reduction *r) {
-  return r->inst->op == OP_reduce_sum || r->inst->op == OP_contract;
+    return r->inst->op == OP_reduce_sum || r->inst->op == OP_contract;
 }
 
-Scalar *reduction_start(KernelLowering *k, const Reduction *r,
-                        ElementType type) {
-  bool real = element_is_real(type);
-  switch (r->inst->op) {
-  case OP_reduce_prod:
-    return scalar_number(&k->build, type, 1);
-  case OP_reduce_max:
-  case OP_argmax:
-    if (real) {
-      return scalar_real_constant(&k->build, type, -(double)INFINITY);
+Scalar *reduction_start(KernelLowering *k, const Reduction *r, ElementType type) {
+    bool real = element_is_real(type);
+    switch (r->inst->op) {
+    case OP_reduce_prod: return scalar_number(&k->build, type, 1);
+    case OP_reduce_max:
+    case OP_argmax:
+        if (real) {
+            return scalar_real_constant(&k->build, type, -(double)INFINITY);
+        }
+        return scalar_integer_constant(&k->build, type,
+                                       type == TYPE_BOOL  ? 0
+                                       : type == TYPE_I32 ? INT32_MIN
+                                                          : INT64_MIN);
+    case OP_reduce_min:
+    case OP_argmin:
+        if (real) {
+            return scalar_real_constant(&k->build, type, (double)INFINITY);
+        }
+        return scalar_integer_constant(&k->build, type,
+                                       type == TYPE_BOOL  ? 1
+                                       : type == TYPE_I32 ? INT32_MAX
+                                                          : INT64_MAX);
+    default: return scalar_number(&k->build, type, 0);
     }
-    return scalar_integer_constant(&k->build, type,
-                                   type == TYPE_BOOL  ? 0
-                                   : type == TYPE_I32 ? INT32_MIN
-                                                      : INT64_MIN);
-  case OP_reduce_min:
-  case OP_argmin:
-    if (real) {
-      return scalar_real_constant(&k->build, type, (double)INFINITY);
-    }
-    return scalar_integer_constant(&k->build, type,
-                                   type == TYPE_BOOL  ? 1
-                                   : type == TYPE_I32 ? INT32_MAX
-                                                      : INT64_MAX);
-  default:
-    return scalar_number(&k->build, type, 0);
-  }
 }
 
-static Scalar *contract_operand(KernelLowering *k, const Reduction *r,
-                                int operand, Scalar *const *index,
-                                Scalar *const *inner) {
-  const Value *value = r->inst->operands[operand];
-  const char *labels = r->inst->attr.labels;
-  const char *own = operand == 0 ? labels : strchr(labels, ',') + 1;
-  const char *result = strstr(labels, "->") + 2;
-  Scalar **at = new_index(k, value->type.rank);
-  for (int axis = 0; axis < value->type.rank; axis++) {
-    const char *outer = strchr(result, own[axis]);
-    if (outer != NULL) {
-      at[axis] = index[outer - result];
-    } else {
-      const char *found = memchr(r->labels, own[axis], (size_t)r->axis_count);
-      check(found != NULL, "a label of contract is nowhere");
-      at[axis] = inner[found - r->labels];
+static Scalar *contract_operand(KernelLowering *k, const Reduction *r, int operand,
+                                Scalar *const *index, Scalar *const *inner) {
+    const Value *value = r->inst->operands[operand];
+    const char *labels = r->inst->attr.labels;
+    const char *own = operand == 0 ? labels : strchr(labels, ',') + 1;
+    const char *result = strstr(labels, "->") + 2;
+    Scalar **at = new_index(k, value->type.rank);
+    for (int axis = 0; axis < value->type.rank; axis++) {
+        const char *outer = strchr(result, own[axis]);
+        if (outer != NULL) {
+            at[axis] = index[outer - result];
+        } else {
+            const char *found = memchr(r->labels, own[axis], (size_t)r->axis_count);
+            check(found != NULL, "a label of contract is nowhere");
+            at[axis] = inner[found - r->labels];
+        }
     }
-  }
-  return element(k, value, at);
+    return element(k, value, at);
 }
 
-static Scalar *reduced_element(KernelLowering *k, const Reduction *r,
-                               Scalar *const *index, Scalar *const *inner) {
-  const Value *operand = r->inst->operands[0];
-  bool single = r->inst->op == OP_argmax || r->inst->op == OP_argmin;
-  Scalar **at = new_index(k, operand->type.rank);
-  int outer = 0, reduced = 0;
-  for (int axis = 0; axis < operand->type.rank; axis++) {
-    bool disappears = single ? axis == r->inst->attr.axis
-                             : reduced < r->axis_count &&
-                                   r->inst->attr.axes.at[reduced] == axis;
-    if (disappears) {
-      at[axis] = inner[reduced++];
-    } else {
-      at[axis] = index[outer++];
+static Scalar *reduced_element(KernelLowering *k, const Reduction *r, Scalar *const *index,
+                               Scalar *const *inner) {
+    const Value *operand = r->inst->operands[0];
+    bool single = r->inst->op == OP_argmax || r->inst->op == OP_argmin;
+    Scalar **at = new_index(k, operand->type.rank);
+    int outer = 0, reduced = 0;
+    for (int axis = 0; axis < operand->type.rank; axis++) {
+        bool disappears = single
+                              ? axis == r->inst->attr.axis
+                              : reduced < r->axis_count && r->inst->attr.axes.at[reduced] == axis;
+        if (disappears) {
+            at[axis] = inner[reduced++];
+        } else {
+            at[axis] = index[outer++];
+        }
     }
-  }
-  return element(k, operand, at);
+    return element(k, operand, at);
 }
 
-Scalar *reduction_join(KernelLowering *k, const Reduction *r, Scalar *x,
-                       Scalar *y) {
-  KernelBuilder *b = &k->build;
-  switch (r->inst->op) {
-  case OP_reduce_sum:
-  case OP_contract:
-    return scalar_binary(b, x->type == TYPE_BOOL ? SCALAR_OR : SCALAR_ADD, x,
-                         y);
-  case OP_reduce_prod:
-    return scalar_binary(b, x->type == TYPE_BOOL ? SCALAR_AND : SCALAR_MUL, x,
-                         y);
-  case OP_reduce_max:
-  case OP_reduce_min: {
-    bool largest = r->inst->op == OP_reduce_max;
-    if (x->type == TYPE_BOOL) {
-      return scalar_binary(b, largest ? SCALAR_OR : SCALAR_AND, x, y);
+Scalar *reduction_join(KernelLowering *k, const Reduction *r, Scalar *x, Scalar *y) {
+    KernelBuilder *b = &k->build;
+    switch (r->inst->op) {
+    case OP_reduce_sum:
+    case OP_contract: return scalar_binary(b, x->type == TYPE_BOOL ? SCALAR_OR : SCALAR_ADD, x, y);
+    case OP_reduce_prod:
+        return scalar_binary(b, x->type == TYPE_BOOL ? SCALAR_AND : SCALAR_MUL, x, y);
+    case OP_reduce_max:
+    case OP_reduce_min: {
+        bool largest = r->inst->op == OP_reduce_max;
+        if (x->type == TYPE_BOOL) {
+            return scalar_binary(b, largest ? SCALAR_OR : SCALAR_AND, x, y);
+        }
+        // x stays if it is NaN: then nothing is greater than it.
+        Scalar *better = scalar_binary(b, largest ? SCALAR_GT : SCALAR_LT, y, x);
+        if (element_is_real(x->type)) {
+            better = scalar_binary(b, SCALAR_OR, better, scalar_binary(b, SCALAR_NE, y, y));
+        }
+        return scalar_select(b, better, y, x);
     }
-    // x stays if it is NaN: then nothing is greater than it.
-    Scalar *better = scalar_binary(b, largest ? SCALAR_GT : SCALAR_LT, y, x);
-    if (element_is_real(x->type)) {
-      better = scalar_binary(b, SCALAR_OR, better,
-                             scalar_binary(b, SCALAR_NE, y, y));
+    default: unreachable("%s does not join", op_info(r->inst->op)->name);
     }
-    return scalar_select(b, better, y, x);
-  }
-  default:
-    unreachable("%s does not join", op_info(r->inst->op)->name);
-  }
 }
 
-Scalar *reduction_step(KernelLowering *k, const Reduction *r, Scalar *before,
-                       Scalar *const *index, Scalar *const *inner) {
-  if (r->inst->op != OP_contract) {
-    Scalar *x = reduced_element(k, r, index, inner);
-    return reduction_join(k, r, before,
-                          scalar_cast(&k->build, before->type, x));
-  }
-  Scalar *x = scalar_cast(&k->build, before->type,
-                          contract_operand(k, r, 0, index, inner));
-  Scalar *y = scalar_cast(&k->build, before->type,
-                          contract_operand(k, r, 1, index, inner));
-  return scalar_fma(&k->build, x, y, before);
+Scalar *reduction_step(KernelLowering *k, const Reduction *r, Scalar *before, Scalar *const *index,
+                       Scalar *const *inner) {
+    if (r->inst->op != OP_contract) {
+        Scalar *x = reduced_element(k, r, index, inner);
+        return reduction_join(k, r, before, scalar_cast(&k->build, before->type, x));
+    }
+    Scalar *x = scalar_cast(&k->build, before->type, contract_operand(k, r, 0, index, inner));
+    Scalar *y = scalar_cast(&k->build, before->type, contract_operand(k, r, 1, index, inner));
+    return scalar_fma(&k->build, x, y, before);
 }
 
-static Scalar *reduce_small(KernelLowering *k, const Reduction *r,
-                            Scalar *const *index) {
-  Scalar *result = reduction_start(k, r, r->type);
-  Scalar **inner = new_index(k, r->axis_count);
-  bool first = true;
-  for (int64_t i = 0; i < r->total; i++) {
-    int64_t rest = i;
-    for (int axis = r->axis_count - 1; axis >= 0; axis--) {
-      inner[axis] = scalar_position(&k->build, rest % r->sizes[axis]);
-      rest /= r->sizes[axis];
+static Scalar *reduce_small(KernelLowering *k, const Reduction *r, Scalar *const *index) {
+    Scalar *result = reduction_start(k, r, r->type);
+    Scalar **inner = new_index(k, r->axis_count);
+    bool first = true;
+    for (int64_t i = 0; i < r->total; i++) {
+        int64_t rest = i;
+        for (int axis = r->axis_count - 1; axis >= 0; axis--) {
+            inner[axis] = scalar_position(&k->build, rest % r->sizes[axis]);
+            rest /= r->sizes[axis];
+        }
+        if (first && r->inst->op != OP_contract) {
+            result = reduced_element(k, r, index, inner);
+        } else if (first) {
+            result = scalar_binary(&k->build, SCALAR_MUL, contract_operand(k, r, 0, index, inner),
+                                   contract_operand(k, r, 1, index, inner));
+        } else {
+            result = reduction_step(k, r, result, index, inner);
+        }
+        first = false;
     }
-    if (first && r->inst->op != OP_contract) {
-      result = reduced_element(k, r, index, inner);
-    } else if (first) {
-      result = scalar_binary(&k->build, SCALAR_MUL,
-                             contract_operand(k, r, 0, index, inner),
-                             contract_operand(k, r, 1, index, inner));
-    } else {
-      result = reduction_step(k, r, result, index, inner);
-    }
-    first = false;
-  }
-  return result;
+    return result;
 }
 
 // Looks at the accesses of one reduction over all points and reduced axes.
 // `joins` and `score` are for the reduced axes; *column_score for the last axis
 // of the result with more than one element.
-static void probe_reduction(Lowering *l, const Node *node, const Reduction *r,
-                            Access *access, int *column_score) {
-  KernelLowering k;
-  begin_probe(&k, l, node);
-  Type shape = r->value->type;
-  int count = shape.rank + r->axis_count;
-  int64_t *sizes = arena_array(l->scratch, int64_t, count);
-  bool none[MOST_LOOPS] = {false};
-  int column = -1;
-  for (int axis = 0; axis < shape.rank; axis++) {
-    sizes[axis] = type_size_at(shape, axis);
-    column = sizes[axis] > 1 ? axis : column;
-  }
-  memcpy(sizes + shape.rank, r->sizes, (size_t)r->axis_count * sizeof *sizes);
-  LoopNest nest = make_nest(sizes, count, none);
-  Scalar **index = new_index(&k, count);
-  open_nest(&k, &nest, 0, nest.loop_count, LOOP_SERIAL, index);
-  Local *keep = add_local(&k.build, r->type, 1, "keep");
-  Scalar *zero = scalar_position(&k.build, 0);
-  if (r->inst->op == OP_argmax || r->inst->op == OP_argmin) {
-    add_set(&k.build, keep, zero,
-            reduced_element(&k, r, index, index + shape.rank));
-  } else {
-    Scalar *before = scalar_local(&k.build, keep, zero);
-    add_set(&k.build, keep, zero,
-            reduction_step(&k, r, before, index, index + shape.rank));
-  }
-  close_loops(&k, nest.loop_count);
-  Access all;
-  find_accesses(&k, index, sizes, count, &all);
-  *access = (Access){0};
-  for (int axis = 0; axis < r->axis_count; axis++) {
-    access->joins[axis] =
-        axis + 1 < r->axis_count && all.joins[shape.rank + axis];
-    access->score[axis] = all.score[shape.rank + axis];
-  }
-  *column_score = column < 0 ? -1 : all.score[column];
-  kernel_end(&k.build);
+static void probe_reduction(Lowering *l, const Node *node, const Reduction *r, Access *access,
+                            int *column_score) {
+    KernelLowering k;
+    begin_probe(&k, l, node);
+    Type shape = r->value->type;
+    int count = shape.rank + r->axis_count;
+    int64_t *sizes = arena_array(l->scratch, int64_t, count);
+    bool none[MOST_LOOPS] = {false};
+    int column = -1;
+    for (int axis = 0; axis < shape.rank; axis++) {
+        sizes[axis] = type_size_at(shape, axis);
+        column = sizes[axis] > 1 ? axis : column;
+    }
+    memcpy(sizes + shape.rank, r->sizes, (size_t)r->axis_count * sizeof *sizes);
+    LoopNest nest = make_nest(sizes, count, none);
+    Scalar **index = new_index(&k, count);
+    open_nest(&k, &nest, 0, nest.loop_count, LOOP_SERIAL, index);
+    Local *keep = add_local(&k.build, r->type, 1, "keep");
+    Scalar *zero = scalar_position(&k.build, 0);
+    if (r->inst->op == OP_argmax || r->inst->op == OP_argmin) {
+        add_set(&k.build, keep, zero, reduced_element(&k, r, index, index + shape.rank));
+    } else {
+        Scalar *before = scalar_local(&k.build, keep, zero);
+        add_set(&k.build, keep, zero, reduction_step(&k, r, before, index, index + shape.rank));
+    }
+    close_loops(&k, nest.loop_count);
+    Access all;
+    find_accesses(&k, index, sizes, count, &all);
+    *access = (Access){0};
+    for (int axis = 0; axis < r->axis_count; axis++) {
+        access->joins[axis] = axis + 1 < r->axis_count && all.joins[shape.rank + axis];
+        access->score[axis] = all.score[shape.rank + axis];
+    }
+    *column_score = column < 0 ? -1 : all.score[column];
+    kernel_end(&k.build);
 }
 
 static int64_t column_count(Type shape) {
-  for (int axis = shape.rank - 1; axis >= 0; axis--) {
-    if (type_size_at(shape, axis) > 1) {
-      return type_size_at(shape, axis);
+    for (int axis = shape.rank - 1; axis >= 0; axis--) {
+        if (type_size_at(shape, axis) > 1) {
+            return type_size_at(shape, axis);
+        }
     }
-  }
-  return 1;
+    return 1;
 }
 
 bool reduces_by_columns(Lowering *l, const Value *value) {
-  Reduction r = reduction_of(value);
-  Op op = value->definition->op;
-  if (op == OP_argmax || op == OP_argmin || r.total <= SMALL_TOTAL ||
-      type_elements(value->type) == 0 ||
-      column_count(value->type) < FEWEST_COLUMNS) {
-    return false;
-  }
-  Access access;
-  int column_score, best = -1;
-  probe_reduction(l, NULL, &r, &access, &column_score);
-  for (int axis = 0; axis < r.axis_count; axis++) {
-    bool long_enough = r.sizes[axis] >= 4;
-    best = long_enough && access.score[axis] > best ? access.score[axis] : best;
-  }
-  return column_score > best;
+    Reduction r = reduction_of(value);
+    Op op = value->definition->op;
+    if (op == OP_argmax || op == OP_argmin || r.total <= SMALL_TOTAL ||
+        type_elements(value->type) == 0 || column_count(value->type) < FEWEST_COLUMNS) {
+        return false;
+    }
+    Access access;
+    int column_score, best = -1;
+    probe_reduction(l, NULL, &r, &access, &column_score);
+    for (int axis = 0; axis < r.axis_count; axis++) {
+        bool long_enough = r.sizes[axis] >= 4;
+        best = long_enough && access.score[axis] > best ? access.score[axis] : best;
+    }
+    return column_score > best;
 }
 
 // The order of the reduced axes: the one that is best innermost comes last.
 typedef struct RowPlan {
-  LoopNest nest;
-  int order[MOST_LOOPS];
+    LoopNest nest;
+    int order[MOST_LOOPS];
 } RowPlan;
 
 static RowPlan plan_rows(Lowering *l, const Node *node, const Reduction *r) {
-  RowPlan plan;
-  Access access;
-  int column_score, best = r->axis_count - 1;
-  probe_reduction(l, node, r, &access, &column_score);
-  for (int axis = 0; axis < r->axis_count; axis++) {
-    if (access.score[axis] > access.score[best] && r->sizes[axis] >= 4) {
-      best = axis;
+    RowPlan plan;
+    Access access;
+    int column_score, best = r->axis_count - 1;
+    probe_reduction(l, node, r, &access, &column_score);
+    for (int axis = 0; axis < r->axis_count; axis++) {
+        if (access.score[axis] > access.score[best] && r->sizes[axis] >= 4) {
+            best = axis;
+        }
     }
-  }
-  int64_t sizes[MOST_LOOPS];
-  bool joins[MOST_LOOPS] = {false};
-  int count = 0;
-  for (int axis = 0; axis < r->axis_count; axis++) {
-    if (axis != best) {
-      joins[count] = axis + 1 != best && access.joins[axis];
-      plan.order[count++] = axis;
+    int64_t sizes[MOST_LOOPS];
+    bool joins[MOST_LOOPS] = {false};
+    int count = 0;
+    for (int axis = 0; axis < r->axis_count; axis++) {
+        if (axis != best) {
+            joins[count] = axis + 1 != best && access.joins[axis];
+            plan.order[count++] = axis;
+        }
     }
-  }
-  if (best == r->axis_count - 1 && count > 0) {
-    joins[count - 1] = access.joins[best - 1];
-  }
-  plan.order[count] = best;
-  for (int i = 0; i < r->axis_count; i++) {
-    sizes[i] = r->sizes[plan.order[i]];
-  }
-  plan.nest = make_nest(sizes, r->axis_count, joins);
-  return plan;
+    if (best == r->axis_count - 1 && count > 0) {
+        joins[count - 1] = access.joins[best - 1];
+    }
+    plan.order[count] = best;
+    for (int i = 0; i < r->axis_count; i++) {
+        sizes[i] = r->sizes[plan.order[i]];
+    }
+    plan.nest = make_nest(sizes, r->axis_count, joins);
+    return plan;
 }
 
 // A reduction with its lanes under construction.
 typedef struct Lanes {
-  KernelLowering *k;
-  const Reduction *r;
-  const RowPlan *plan;
-  Scalar *const *index;
-  Scalar **ordered; // index of each reduced axis, in the plan's order
-  int count;
-  Local *sums;
-  Local *wide; // NULL, or f64 sums of the lanes' sums
+    KernelLowering *k;
+    const Reduction *r;
+    const RowPlan *plan;
+    Scalar *const *index;
+    Scalar **ordered; // index of each reduced axis, in the plan's order
+    int count;
+    Local *sums;
+    Local *wide; // NULL, or f64 sums of the lanes' sums
 } Lanes;
 
 static void set_lanes(Lanes *lanes, Local *local, Scalar *value) {
-  KernelBuilder *b = &lanes->k->build;
-  Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes->count, "lane");
-  add_set(b, local, lane, value);
-  end_scope(b);
+    KernelBuilder *b = &lanes->k->build;
+    Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes->count, "lane");
+    add_set(b, local, lane, value);
+    end_scope(b);
 }
 
 // Adds elements start .. start + count - 1 of the innermost axis to the lanes.
 static void step_lanes(Lanes *lanes, Scalar *start, int64_t count) {
-  KernelLowering *k = lanes->k;
-  KernelBuilder *b = &k->build;
-  const RowPlan *plan = lanes->plan;
-  Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
-  Scalar *position = scalar_binary(b, SCALAR_ADD, start, lane);
-  fill_index(k, &plan->nest, plan->nest.loop_count - 1, position,
-             lanes->ordered);
-  Scalar **inner = new_index(k, lanes->r->axis_count);
-  for (int i = 0; i < lanes->r->axis_count; i++) {
-    inner[plan->order[i]] = lanes->ordered[i];
-  }
-  Scalar *before = scalar_local(b, lanes->sums, lane);
-  add_set(b, lanes->sums, lane,
-          reduction_step(k, lanes->r, before, lanes->index, inner));
-  end_scope(b);
+    KernelLowering *k = lanes->k;
+    KernelBuilder *b = &k->build;
+    const RowPlan *plan = lanes->plan;
+    Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
+    Scalar *position = scalar_binary(b, SCALAR_ADD, start, lane);
+    fill_index(k, &plan->nest, plan->nest.loop_count - 1, position, lanes->ordered);
+    Scalar **inner = new_index(k, lanes->r->axis_count);
+    for (int i = 0; i < lanes->r->axis_count; i++) {
+        inner[plan->order[i]] = lanes->ordered[i];
+    }
+    Scalar *before = scalar_local(b, lanes->sums, lane);
+    add_set(b, lanes->sums, lane, reduction_step(k, lanes->r, before, lanes->index, inner));
+    end_scope(b);
 }
 
 static void flush_lanes(Lanes *lanes) {
-  KernelBuilder *b = &lanes->k->build;
-  Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes->count, "lane");
-  Scalar *sum = scalar_cast(b, TYPE_F64, scalar_local(b, lanes->sums, lane));
-  Scalar *total =
-      scalar_binary(b, SCALAR_ADD, scalar_local(b, lanes->wide, lane), sum);
-  add_set(b, lanes->wide, lane, total);
-  add_set(b, lanes->sums, lane, scalar_number(b, lanes->sums->type, 0));
-  end_scope(b);
+    KernelBuilder *b = &lanes->k->build;
+    Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes->count, "lane");
+    Scalar *sum = scalar_cast(b, TYPE_F64, scalar_local(b, lanes->sums, lane));
+    Scalar *total = scalar_binary(b, SCALAR_ADD, scalar_local(b, lanes->wide, lane), sum);
+    add_set(b, lanes->wide, lane, total);
+    add_set(b, lanes->sums, lane, scalar_number(b, lanes->sums->type, 0));
+    end_scope(b);
 }
 
 // `steps` steps of all lanes from element `start` on.
 static void step_many(Lanes *lanes, Scalar *start, int64_t steps) {
-  if (steps == 0) {
-    return;
-  }
-  KernelBuilder *b = &lanes->k->build;
-  Scalar *step = begin_loop(b, LOOP_SERIAL, steps, loop_name(lanes->k));
-  Scalar *offset =
-      scalar_binary(b, SCALAR_MUL, step, scalar_position(b, lanes->count));
-  step_lanes(lanes, scalar_binary(b, SCALAR_ADD, start, offset), lanes->count);
-  end_scope(b);
+    if (steps == 0) {
+        return;
+    }
+    KernelBuilder *b = &lanes->k->build;
+    Scalar *step = begin_loop(b, LOOP_SERIAL, steps, loop_name(lanes->k));
+    Scalar *offset = scalar_binary(b, SCALAR_MUL, step, scalar_position(b, lanes->count));
+    step_lanes(lanes, scalar_binary(b, SCALAR_ADD, start, offset), lanes->count);
+    end_scope(b);
 }
 
 static void run_innermost(Lanes *lanes, int64_t extent) {
-  KernelBuilder *b = &lanes->k->build;
-  int64_t steps = extent / lanes->count, tail = extent % lanes->count,
-          chunks = 0;
-  if (lanes->wide != NULL && steps > CHUNK) {
-    chunks = steps / CHUNK;
-    int64_t size = (int64_t)CHUNK * lanes->count;
-    Scalar *chunk = begin_loop(b, LOOP_SERIAL, chunks, loop_name(lanes->k));
-    step_many(lanes,
-              scalar_binary(b, SCALAR_MUL, chunk, scalar_position(b, size)),
-              CHUNK);
-    flush_lanes(lanes);
-    end_scope(b);
-  }
-  step_many(lanes, scalar_position(b, chunks * CHUNK * lanes->count),
-            steps - chunks * CHUNK);
-  if (tail > 0) {
-    step_lanes(lanes, scalar_position(b, steps * lanes->count), tail);
-  }
-  if (lanes->wide != NULL) {
-    flush_lanes(lanes);
-  }
+    KernelBuilder *b = &lanes->k->build;
+    int64_t steps = extent / lanes->count, tail = extent % lanes->count, chunks = 0;
+    if (lanes->wide != NULL && steps > CHUNK) {
+        chunks = steps / CHUNK;
+        int64_t size = (int64_t)CHUNK * lanes->count;
+        Scalar *chunk = begin_loop(b, LOOP_SERIAL, chunks, loop_name(lanes->k));
+        step_many(lanes, scalar_binary(b, SCALAR_MUL, chunk, scalar_position(b, size)), CHUNK);
+        flush_lanes(lanes);
+        end_scope(b);
+    }
+    step_many(lanes, scalar_position(b, chunks * CHUNK * lanes->count), steps - chunks * CHUNK);
+    if (tail > 0) {
+        step_lanes(lanes, scalar_position(b, steps * lanes->count), tail);
+    }
+    if (lanes->wide != NULL) {
+        flush_lanes(lanes);
+    }
 }
 
 // Joins the lanes pairwise, halving their number.
 static Scalar *join_lanes(Lanes *lanes) {
-  KernelLowering *k = lanes->k;
-  KernelBuilder *b = &k->build;
-  Local *local = lanes->wide != NULL ? lanes->wide : lanes->sums;
-  for (int half = lanes->count / 2; half >= 1; half /= 2) {
-    Scalar *lane = begin_loop(b, LOOP_VECTOR, half, "lane");
-    Scalar *other =
-        scalar_binary(b, SCALAR_ADD, lane, scalar_position(b, half));
-    Scalar *x = scalar_local(b, local, lane),
-           *y = scalar_local(b, local, other);
-    add_set(b, local, lane, reduction_join(k, lanes->r, x, y));
-    end_scope(b);
-  }
-  return scalar_cast(b, lanes->r->type,
-                     scalar_local(b, local, scalar_position(b, 0)));
+    KernelLowering *k = lanes->k;
+    KernelBuilder *b = &k->build;
+    Local *local = lanes->wide != NULL ? lanes->wide : lanes->sums;
+    for (int half = lanes->count / 2; half >= 1; half /= 2) {
+        Scalar *lane = begin_loop(b, LOOP_VECTOR, half, "lane");
+        Scalar *other = scalar_binary(b, SCALAR_ADD, lane, scalar_position(b, half));
+        Scalar *x = scalar_local(b, local, lane), *y = scalar_local(b, local, other);
+        add_set(b, local, lane, reduction_join(k, lanes->r, x, y));
+        end_scope(b);
+    }
+    return scalar_cast(b, lanes->r->type, scalar_local(b, local, scalar_position(b, 0)));
 }
 
 static int lanes_for(const Lowering *l, const Reduction *r, int64_t extent) {
-  int lanes = 2 * vector_lanes(l, r->type);
-  while (lanes > 1 && extent < 2 * lanes) {
-    lanes /= 2;
-  }
-  return lanes < 4 ? 1 : lanes;
+    int lanes = 2 * vector_lanes(l, r->type);
+    while (lanes > 1 && extent < 2 * lanes) {
+        lanes /= 2;
+    }
+    return lanes < 4 ? 1 : lanes;
 }
 
-static Scalar *reduce_long(KernelLowering *k, const Reduction *r,
-                           Scalar *const *index) {
-  Lowering *l = k->lowering;
-  RowPlan plan = plan_rows(l, k->node, r);
-  int last = plan.nest.loop_count - 1;
-  int64_t extent = plan.nest.loops[last].extent;
-  Lanes lanes = {.k = k,
-                 .r = r,
-                 .plan = &plan,
-                 .index = index,
-                 .ordered = new_index(k, r->axis_count),
-                 .count = lanes_for(l, r, extent)};
-  bool precise = is_sum(r) && r->type == TYPE_F32 &&
-                 r->total > (int64_t)CHUNK * lanes.count;
-  // Short rows are added in f64 at once, long ones in chunks.
-  bool all_wide = precise && extent < 16 * lanes.count;
-  lanes.sums =
-      add_local(&k->build, all_wide ? TYPE_F64 : r->type, lanes.count, "sums");
-  set_lanes(&lanes, lanes.sums, reduction_start(k, r, lanes.sums->type));
-  if (precise && !all_wide) {
-    lanes.wide = add_local(&k->build, TYPE_F64, lanes.count, "wide_sums");
-    set_lanes(&lanes, lanes.wide, scalar_number(&k->build, TYPE_F64, 0));
-  }
-  open_nest(k, &plan.nest, 0, last, LOOP_SERIAL, lanes.ordered);
-  run_innermost(&lanes, extent);
-  close_loops(k, last);
-  return join_lanes(&lanes);
+static Scalar *reduce_long(KernelLowering *k, const Reduction *r, Scalar *const *index) {
+    Lowering *l = k->lowering;
+    RowPlan plan = plan_rows(l, k->node, r);
+    int last = plan.nest.loop_count - 1;
+    int64_t extent = plan.nest.loops[last].extent;
+    Lanes lanes = {.k = k,
+                   .r = r,
+                   .plan = &plan,
+                   .index = index,
+                   .ordered = new_index(k, r->axis_count),
+                   .count = lanes_for(l, r, extent)};
+    bool precise = is_sum(r) && r->type == TYPE_F32 && r->total > (int64_t)CHUNK * lanes.count;
+    // Short rows are added in f64 at once, long ones in chunks.
+    bool all_wide = precise && extent < 16 * lanes.count;
+    lanes.sums = add_local(&k->build, all_wide ? TYPE_F64 : r->type, lanes.count, "sums");
+    set_lanes(&lanes, lanes.sums, reduction_start(k, r, lanes.sums->type));
+    if (precise && !all_wide) {
+        lanes.wide = add_local(&k->build, TYPE_F64, lanes.count, "wide_sums");
+        set_lanes(&lanes, lanes.wide, scalar_number(&k->build, TYPE_F64, 0));
+    }
+    open_nest(k, &plan.nest, 0, last, LOOP_SERIAL, lanes.ordered);
+    run_innermost(&lanes, extent);
+    close_loops(k, last);
+    return join_lanes(&lanes);
 }
 
 // The first largest (smallest) element; a NaN beats all others.
-static Scalar *reduce_argument(KernelLowering *k, const Reduction *r,
-                               Scalar *const *index) {
-  KernelBuilder *b = &k->build;
-  bool largest = r->inst->op == OP_argmax;
-  Scalar *zero = scalar_position(b, 0);
-  Local *best = add_local(b, r->type, 1, "best"),
-        *place = add_local(b, TYPE_I64, 1, "place");
-  Scalar *inner[1] = {zero};
-  add_set(b, best, zero, reduced_element(k, r, index, inner));
-  add_set(b, place, zero, zero);
-  if (r->total > 1) {
-    Scalar *step = begin_loop(b, LOOP_SERIAL, r->total - 1, loop_name(k));
-    inner[0] = scalar_binary(b, SCALAR_ADD, step, scalar_position(b, 1));
-    Scalar *x = reduced_element(k, r, index, inner),
-           *before = scalar_local(b, best, zero);
-    Scalar *better =
-        scalar_binary(b, largest ? SCALAR_GT : SCALAR_LT, x, before);
-    if (element_is_real(r->type)) {
-      Scalar *is_nan = scalar_binary(b, SCALAR_NE, x, x);
-      Scalar *was_not = scalar_binary(b, SCALAR_EQ, before, before);
-      Scalar *first_nan = scalar_binary(b, SCALAR_AND, is_nan, was_not);
-      better = scalar_binary(b, SCALAR_OR, better, first_nan);
+static Scalar *reduce_argument(KernelLowering *k, const Reduction *r, Scalar *const *index) {
+    KernelBuilder *b = &k->build;
+    bool largest = r->inst->op == OP_argmax;
+    Scalar *zero = scalar_position(b, 0);
+    Local *best = add_local(b, r->type, 1, "best"), *place = add_local(b, TYPE_I64, 1, "place");
+    Scalar *inner[1] = {zero};
+    add_set(b, best, zero, reduced_element(k, r, index, inner));
+    add_set(b, place, zero, zero);
+    if (r->total > 1) {
+        Scalar *step = begin_loop(b, LOOP_SERIAL, r->total - 1, loop_name(k));
+        inner[0] = scalar_binary(b, SCALAR_ADD, step, scalar_position(b, 1));
+        Scalar *x = reduced_element(k, r, index, inner), *before = scalar_local(b, best, zero);
+        Scalar *better = scalar_binary(b, largest ? SCALAR_GT : SCALAR_LT, x, before);
+        if (element_is_real(r->type)) {
+            Scalar *is_nan = scalar_binary(b, SCALAR_NE, x, x);
+            Scalar *was_not = scalar_binary(b, SCALAR_EQ, before, before);
+            Scalar *first_nan = scalar_binary(b, SCALAR_AND, is_nan, was_not);
+            better = scalar_binary(b, SCALAR_OR, better, first_nan);
+        }
+        Scalar *at = scalar_local(b, place, zero);
+        add_set(b, best, zero, scalar_select(b, better, x, before));
+        add_set(b, place, zero, scalar_select(b, better, inner[0], at));
+        end_scope(b);
     }
-    Scalar *at = scalar_local(b, place, zero);
-    add_set(b, best, zero, scalar_select(b, better, x, before));
-    add_set(b, place, zero, scalar_select(b, better, inner[0], at));
-    end_scope(b);
-  }
-  return scalar_local(b, place, zero);
+    return scalar_local(b, place, zero);
 }
 
-Scalar *reduce_at_point(KernelLowering *k, const Value *value,
-                        Scalar *const *index) {
-  Reduction r = reduction_of(value);
-  if (r.total == 0) {
-    return reduction_start(k, &r, r.type);
-  }
-  if (r.inst->op == OP_argmax || r.inst->op == OP_argmin) {
-    return reduce_argument(k, &r, index);
-  }
-  return is_small_reduction(value) ? reduce_small(k, &r, index)
-                                   : reduce_long(k, &r, index);
+Scalar *reduce_at_point(KernelLowering *k, const Value *value, Scalar *const *index) {
+    Reduction r = reduction_of(value);
+    if (r.total == 0) {
+        return reduction_start(k, &r, r.type);
+    }
+    if (r.inst->op == OP_argmax || r.inst->op == OP_argmin) {
+        return reduce_argument(k, &r, index);
+    }
+    return is_small_reduction(value) ? reduce_small(k, &r, index) : reduce_long(k, &r, index);
 }
 
 // A block of `width` results from column `base` on.
 typedef struct Columns {
-  KernelLowering *k;
-  Node *node;
-  Scalar **index; // of the result
-  int axis;       // the column axis
-  int64_t width;
-  Scalar *base;
+    KernelLowering *k;
+    Node *node;
+    Scalar **index; // of the result
+    int axis;       // the column axis
+    int64_t width;
+    Scalar *base;
 } Columns;
 
 static Scalar *begin_columns(Columns *c) {
-  KernelBuilder *b = &c->k->build;
-  Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
-  c->index[c->axis] = scalar_binary(b, SCALAR_ADD, c->base, column);
-  for (int i = 0; i < c->k->accumulators.count; i++) {
-    c->k->accumulators.at[i].index = column;
-  }
-  return column;
+    KernelBuilder *b = &c->k->build;
+    Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
+    c->index[c->axis] = scalar_binary(b, SCALAR_ADD, c->base, column);
+    for (int i = 0; i < c->k->accumulators.count; i++) {
+        c->k->accumulators.at[i].index = column;
+    }
+    return column;
 }
 
 static void set_columns(Columns *c, Local *local, Scalar *value) {
-  KernelBuilder *b = &c->k->build;
-  Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
-  add_set(b, local, column, value);
-  end_scope(b);
+    KernelBuilder *b = &c->k->build;
+    Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
+    add_set(b, local, column, value);
+    end_scope(b);
 }
 
 static void flush_columns(Columns *c, Local *sums, Local *wide) {
-  KernelBuilder *b = &c->k->build;
-  Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
-  Scalar *sum = scalar_cast(b, TYPE_F64, scalar_local(b, sums, column));
-  add_set(b, wide, column,
-          scalar_binary(b, SCALAR_ADD, scalar_local(b, wide, column), sum));
-  add_set(b, sums, column, scalar_number(b, sums->type, 0));
-  end_scope(b);
+    KernelBuilder *b = &c->k->build;
+    Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
+    Scalar *sum = scalar_cast(b, TYPE_F64, scalar_local(b, sums, column));
+    add_set(b, wide, column, scalar_binary(b, SCALAR_ADD, scalar_local(b, wide, column), sum));
+    add_set(b, sums, column, scalar_number(b, sums->type, 0));
+    end_scope(b);
 }
 
-static void step_columns(Columns *c, const Reduction *r, const LoopNest *nest,
-                         Scalar *position, Scalar **inner, Local *sums) {
-  KernelBuilder *b = &c->k->build;
-  fill_index(c->k, nest, nest->loop_count - 1, position, inner);
-  Scalar *column = begin_columns(c);
-  Scalar *before = scalar_local(b, sums, column);
-  add_set(b, sums, column, reduction_step(c->k, r, before, c->index, inner));
-  end_scope(b);
+static void step_columns(Columns *c, const Reduction *r, const LoopNest *nest, Scalar *position,
+                         Scalar **inner, Local *sums) {
+    KernelBuilder *b = &c->k->build;
+    fill_index(c->k, nest, nest->loop_count - 1, position, inner);
+    Scalar *column = begin_columns(c);
+    Scalar *before = scalar_local(b, sums, column);
+    add_set(b, sums, column, reduction_step(c->k, r, before, c->index, inner));
+    end_scope(b);
 }
 
 static void reduce_columns(Columns *c, const Value *value) {
-  KernelLowering *k = c->k;
-  KernelBuilder *b = &k->build;
-  Reduction r = reduction_of(value);
-  Access access;
-  int column_score;
-  probe_reduction(k->lowering, c->node, &r, &access, &column_score);
-  LoopNest nest = make_nest(r.sizes, r.axis_count, access.joins);
-  int last = nest.loop_count - 1;
-  int64_t extent = nest.loops[last].extent;
-  bool precise = is_sum(&r) && r.type == TYPE_F32 && r.total > 2 * CHUNK;
-  bool all_wide = precise && extent < CHUNK;
-  Local *sums = add_local(b, all_wide ? TYPE_F64 : r.type, c->width, "sums"),
-        *wide = NULL;
-  set_columns(c, sums, reduction_start(k, &r, sums->type));
-  if (precise && !all_wide) {
-    wide = add_local(b, TYPE_F64, c->width, "wide_sums");
-    set_columns(c, wide, scalar_number(b, TYPE_F64, 0));
-  }
-  Scalar **inner = new_index(k, r.axis_count);
-  open_nest(k, &nest, 0, last, LOOP_SERIAL, inner);
-  int64_t chunk = wide != NULL ? 2 * CHUNK : extent, chunks = extent / chunk;
-  for (int part = 0; part < 2; part++) {
-    int64_t rest = extent % chunk;
-    if (part == 0 ? chunks == 0 : rest == 0) {
-      continue;
+    KernelLowering *k = c->k;
+    KernelBuilder *b = &k->build;
+    Reduction r = reduction_of(value);
+    Access access;
+    int column_score;
+    probe_reduction(k->lowering, c->node, &r, &access, &column_score);
+    LoopNest nest = make_nest(r.sizes, r.axis_count, access.joins);
+    int last = nest.loop_count - 1;
+    int64_t extent = nest.loops[last].extent;
+    bool precise = is_sum(&r) && r.type == TYPE_F32 && r.total > 2 * CHUNK;
+    bool all_wide = precise && extent < CHUNK;
+    Local *sums = add_local(b, all_wide ? TYPE_F64 : r.type, c->width, "sums"), *wide = NULL;
+    set_columns(c, sums, reduction_start(k, &r, sums->type));
+    if (precise && !all_wide) {
+        wide = add_local(b, TYPE_F64, c->width, "wide_sums");
+        set_columns(c, wide, scalar_number(b, TYPE_F64, 0));
     }
-    Scalar *start = scalar_position(b, chunks * chunk);
-    if (part == 0) {
-      Scalar *number = begin_loop(b, LOOP_SERIAL, chunks, loop_name(k));
-      start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, chunk));
+    Scalar **inner = new_index(k, r.axis_count);
+    open_nest(k, &nest, 0, last, LOOP_SERIAL, inner);
+    int64_t chunk = wide != NULL ? 2 * CHUNK : extent, chunks = extent / chunk;
+    for (int part = 0; part < 2; part++) {
+        int64_t rest = extent % chunk;
+        if (part == 0 ? chunks == 0 : rest == 0) {
+            continue;
+        }
+        Scalar *start = scalar_position(b, chunks * chunk);
+        if (part == 0) {
+            Scalar *number = begin_loop(b, LOOP_SERIAL, chunks, loop_name(k));
+            start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, chunk));
+        }
+        Scalar *row = begin_loop(b, LOOP_SERIAL, part == 0 ? chunk : rest, loop_name(k));
+        step_columns(c, &r, &nest, scalar_binary(b, SCALAR_ADD, start, row), inner, sums);
+        end_scope(b);
+        if (wide != NULL) {
+            flush_columns(c, sums, wide);
+        }
+        if (part == 0) {
+            end_scope(b);
+        }
     }
-    Scalar *row =
-        begin_loop(b, LOOP_SERIAL, part == 0 ? chunk : rest, loop_name(k));
-    step_columns(c, &r, &nest, scalar_binary(b, SCALAR_ADD, start, row), inner,
-                 sums);
-    end_scope(b);
-    if (wide != NULL) {
-      flush_columns(c, sums, wide);
-    }
-    if (part == 0) {
-      end_scope(b);
-    }
-  }
-  close_loops(k, last);
-  vec_push(&b->scratch, &k->accumulators,
-           ((Accumulator){value, wide != NULL ? wide : sums, NULL}));
+    close_loops(k, last);
+    vec_push(&b->scratch, &k->accumulators,
+             ((Accumulator){value, wide != NULL ? wide : sums, NULL}));
 }
 
 static void emit_block(Columns *c) {
-  KernelLowering *k = c->k;
-  k->accumulators.count = 0;
-  for (int i = 0; i < c->node->members.count; i++) {
-    const Value *member = c->node->members.at[i];
-    if (is_reduction(member->definition->op)) {
-      reduce_columns(c, member);
+    KernelLowering *k = c->k;
+    k->accumulators.count = 0;
+    for (int i = 0; i < c->node->members.count; i++) {
+        const Value *member = c->node->members.at[i];
+        if (is_reduction(member->definition->op)) {
+            reduce_columns(c, member);
+        }
     }
-  }
-  begin_columns(c);
-  Scalar **results =
-      arena_array(&k->build.scratch, Scalar *, c->node->members.count);
-  for (int i = 0; i < c->node->members.count; i++) {
-    results[i] = element(k, c->node->members.at[i], c->index);
-  }
-  for (int i = 0; i < c->node->members.count; i++) {
-    store_member(k, c->node->members.at[i], c->index, results[i]);
-  }
-  end_scope(&k->build);
+    begin_columns(c);
+    Scalar **results = arena_array(&k->build.scratch, Scalar *, c->node->members.count);
+    for (int i = 0; i < c->node->members.count; i++) {
+        results[i] = element(k, c->node->members.at[i], c->index);
+    }
+    for (int i = 0; i < c->node->members.count; i++) {
+        store_member(k, c->node->members.at[i], c->index, results[i]);
+    }
+    end_scope(&k->build);
 }
 
 void lower_columns(KernelLowering *k, Node *node) {
-  KernelBuilder *b = &k->build;
-  Type shape = node->shape;
-  Columns c = {.k = k,
-               .node = node,
-               .index = new_index(k, shape.rank),
-               .axis = shape.rank - 1};
-  while (type_size_at(shape, c.axis) == 1) {
-    c.index[c.axis] = scalar_position(b, 0);
-    c.axis--;
-  }
-  for (int axis = 0; axis < c.axis; axis++) {
-    c.index[axis] =
-        begin_loop(b, LOOP_SERIAL, type_size_at(shape, axis), loop_name(k));
-  }
-  int64_t columns = type_size_at(shape, c.axis);
-  int64_t block =
-      4 * (int64_t)vector_lanes(k->lowering, node->members.at[0]->type.element);
-  c.width = columns < block ? columns : block;
-  Scalar *number = begin_loop(b, LOOP_SERIAL, columns / c.width, "block");
-  c.base = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, c.width));
-  emit_block(&c);
-  end_scope(b);
-  if (columns % c.width > 0) {
-    c.base = scalar_position(b, columns - columns % c.width);
-    c.width = columns % c.width;
+    KernelBuilder *b = &k->build;
+    Type shape = node->shape;
+    Columns c = {.k = k, .node = node, .index = new_index(k, shape.rank), .axis = shape.rank - 1};
+    while (type_size_at(shape, c.axis) == 1) {
+        c.index[c.axis] = scalar_position(b, 0);
+        c.axis--;
+    }
+    for (int axis = 0; axis < c.axis; axis++) {
+        c.index[axis] = begin_loop(b, LOOP_SERIAL, type_size_at(shape, axis), loop_name(k));
+    }
+    int64_t columns = type_size_at(shape, c.axis);
+    int64_t block = 4 * (int64_t)vector_lanes(k->lowering, node->members.at[0]->type.element);
+    c.width = columns < block ? columns : block;
+    Scalar *number = begin_loop(b, LOOP_SERIAL, columns / c.width, "block");
+    c.base = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, c.width));
     emit_block(&c);
-  }
-  close_loops(k, c.axis);
+    end_scope(b);
+    if (columns % c.width > 0) {
+        c.base = scalar_position(b, columns - columns % c.width);
+        c.width = columns % c.width;
+        emit_block(&c);
+    }
+    close_loops(k, c.axis);
 }

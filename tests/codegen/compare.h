@@ -12,14 +12,14 @@
 #include "ir/ir.h"
 
 typedef struct Comparison {
-  int failed, compared; // runs that went wrong; elements
+    int failed, compared; // runs that went wrong; elements
 } Comparison;
 
 // Differences are reported on stderr under the name `file`. With the name of a
 // setting in `printed`
 // ("O0", "O1 sse", "O2 avx2", "O3 avx512"), the loop form of that one goes to
 // stdout.
-void compare_function(Comparison *comparison, const char *file,
-                      const Function *function, int seeds, const char *printed);
+void compare_function(Comparison *comparison, const char *file, const Function *function, int seeds,
+                      const char *printed);
 
 #endif

@@ -6,12 +6,12 @@
 #include "codegen/loops.h"
 
 typedef struct Interpretation {
-  void **fields[GROUP_COUNT]; // for each group an array of pointers, in the
-                              // order of its fields
-  bool backwards; // LOOP_VECTOR and LOOP_PARALLEL run from their last iteration
-  const char *error; // of the program: an access out of bounds, overlapping
-                     // buffers; in arena
-  Arena *arena;
+    void **fields[GROUP_COUNT]; // for each group an array of pointers, in the
+                                // order of its fields
+    bool backwards;             // LOOP_VECTOR and LOOP_PARALLEL run from their last iteration
+    const char *error;          // of the program: an access out of bounds, overlapping
+                                // buffers; in arena
+    Arena *arena;
 } Interpretation;
 
 // Runs an entry with a workspace full of rubbish. Returns its status; -1 with
