@@ -51,7 +51,9 @@ static Loaded *compile(Arena *arena, const char *name, const char *type, const c
     const char *error = NULL;
     Bytes object;
     Loaded *loaded = NULL;
-    if (compile_object(arena, program, &options, &object, &error))
+    if (cpu && strcmp(cpu, "c") == 0)
+        loaded = load_c(program, 3, &error, arena);
+    else if (compile_object(arena, program, &options, &object, &error))
         loaded = load_object(program, object, &error, arena);
     if (loaded == NULL) {
         fprintf(stderr, "%s\n", error);
@@ -192,7 +194,7 @@ int main(int count, char **arguments) {
             const Candidate *f = &candidates[i];
             const Program *program;
             Loaded *loaded = compile(&arena, f->name, wide ? "f64" : "f32", cpu, &program);
-            Worst worst = wide ? measure_f64(f, loaded, program, 4000000 / COUNT * 7 / (int)every)
+            Worst worst = wide ? measure_f64(f, loaded, program, 50 + 7000 / (int)every)
                                : measure_f32(f, loaded, program, every);
             printf("%-6s %-5s %10.3f %24.15a %24.15a %8.2f\n", f->name, wide ? "f64" : "f32",
                    worst.error, worst.argument, worst.result, time_of(loaded, program, !wide));

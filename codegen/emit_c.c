@@ -8,6 +8,7 @@
 
 #include "codegen/emit_c_write.h"
 #include "codegen/product.h"
+#include "codegen/vector_math_c.h"
 
 const char *comment_text(Arena *arena, const char *text) {
     Text out = text_new(arena);
@@ -221,6 +222,7 @@ static void take_file_names(Writer *writer) {
         }
     }
     memset(writer->helpers, 0, sizeof writer->helpers);
+    take_math_names(writer);
     for (int i = 0; i < program->entries.count; i++) {
         const char *symbol = entry_symbol(writer->arena, program, program->entries.at[i]);
         names_take(&writer->names, symbol);
@@ -300,7 +302,10 @@ void emit_c_source(Text *out, const Program *program, const ProductOptions *opti
     if (strstr(text_string(&body), "\nTDSL_CLONES\n")) {
         write_clones(out);
     }
+    Text functions = text_new(out->arena);
+    write_math_functions(&writer, &functions);
     write_helpers(&writer, out);
+    text_add_bytes(out, text_string(&functions), functions.length);
     write_constants(&writer, out);
     text_add_bytes(out, text_string(&body), body.length);
     write_workspace_functions(out, program);

@@ -2,8 +2,10 @@
 // Integers wrap around by way of unsigned arithmetic in helper functions wherever the range
 // analysis cannot exclude overflow; conversions are defined for all inputs.
 #include <math.h>
+#include <string.h>
 
 #include "codegen/emit_c_write.h"
+#include "codegen/vector_math_c.h"
 
 static ScalarInfo *info_of(const Writer *writer, const Scalar *scalar) {
     return &writer->info.scalars[scalar->id];
@@ -129,6 +131,30 @@ static void write_libm(Writer *writer, const char *function, const Scalar *scala
     write_call(writer,
                arena_format(writer->arena, "%s%s", function, scalar->type == TYPE_F32 ? "f" : ""),
                scalar);
+}
+
+static const MathFunction *find_math(Writer *writer, const Scalar *scalar) {
+    for (int i = 0; i < writer->math.count; i++) {
+        const MathFunction *known = writer->math.at[i];
+        if (known->type == scalar->type && strcmp(known->name, scalar->name) == 0) {
+            return known;
+        }
+    }
+    const MathFunction *function = math_function(writer->arena, scalar->name, scalar->type);
+    if (function) {
+        vec_push(writer->arena, &writer->math, function);
+    }
+    return function;
+}
+
+// A function of this file where vector code is made of it, else libm's.
+static void write_function(Writer *writer, const Scalar *scalar) {
+    if (scalar->arg_count == 1 && find_math(writer, scalar)) {
+        write_call(writer, math_function_spelling(writer->arena, scalar->name, scalar->type),
+                   scalar);
+    } else {
+        write_libm(writer, scalar->name, scalar);
+    }
 }
 
 static void write_helper(Writer *writer, Helper helper, const Scalar *scalar) {
@@ -336,7 +362,7 @@ static void write_operator(Writer *writer, const Scalar *scalar) {
     case SCALAR_CEIL: write_libm(writer, "ceil", scalar); break;
     case SCALAR_TRUNC: write_libm(writer, "trunc", scalar); break;
     case SCALAR_ROUND: write_libm(writer, "nearbyint", scalar); break;
-    case SCALAR_LIBM: write_libm(writer, scalar->name, scalar); break;
+    case SCALAR_LIBM: write_function(writer, scalar); break;
     case SCALAR_EQ:
     case SCALAR_NE:
     case SCALAR_LT:

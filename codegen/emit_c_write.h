@@ -5,6 +5,7 @@
 
 #include "codegen/emit_c_analysis.h"
 #include "codegen/emit_c_names.h"
+#include "codegen/vector_math.h"
 
 // Small static functions that expressions call; only those that are used are printed.
 typedef enum Helper {
@@ -25,6 +26,7 @@ typedef struct Writer {
     const Program *program;
     Names names;
     bool helpers[HELPER_COUNT][ELEMENT_TYPE_COUNT][ELEMENT_TYPE_COUNT]; // used
+    VEC(const MathFunction *) math; // functions called instead of libm's
     int buffer_count;                                                   // Buffer.id is below this
     const char **kernel_name;   // by the kernel's place in the program
     const char **constant_name; // of buffers of kind BUFFER_CONSTANT, by id

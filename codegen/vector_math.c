@@ -7,6 +7,7 @@
 // integer too. Such code must not be reassociated.
 #include "codegen/vector_math.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -147,9 +148,8 @@ static Scalar *from_bits(Math *m, Scalar *x) {
     return step(m, SCALAR_BITS, m->format->real, x, NULL, NULL);
 }
 
-// The bits of a constant.
-static int64_t bits_of(const Math *m, double value) {
-    if (m->format->real == TYPE_F64) {
+int64_t real_bits(ElementType type, double value) {
+    if (type == TYPE_F64) {
         int64_t bits;
         memcpy(&bits, &value, sizeof bits);
         return bits;
@@ -158,6 +158,10 @@ static int64_t bits_of(const Math *m, double value) {
     int32_t bits;
     memcpy(&bits, &single, sizeof bits);
     return bits;
+}
+
+static int64_t bits_of(const Math *m, double value) {
+    return real_bits(m->format->real, value);
 }
 
 // The polynomial with these coefficients, lowest first.
@@ -376,6 +380,22 @@ static const KnownFunction known_functions[] = {
     {"tanh", tanh_steps, tanh_steps}, {"erf", erf_steps_f32, NULL},
 };
 
+// Steps that nothing needs leave.
+static void drop_unused(Arena *arena, MathFunction *function) {
+    bool *used = arena_array(arena, bool, function->scalar_count);
+    used[function->result->id] = true;
+    for (int i = function->steps.count - 1; i >= 0; i--) {
+        const Scalar *scalar = function->steps.at[i];
+        for (int k = 0; used[scalar->id] && k < scalar->arg_count; k++)
+            used[scalar->args[k]->id] = true;
+    }
+    int kept = 0;
+    for (int i = 0; i < function->steps.count; i++)
+        if (used[function->steps.at[i]->id])
+            function->steps.at[kept++] = function->steps.at[i];
+    function->steps.count = kept;
+}
+
 const MathFunction *math_function(Arena *arena, const char *name, ElementType type) {
     for (size_t i = 0; i < sizeof known_functions / sizeof *known_functions; i++) {
         const KnownFunction *known = &known_functions[i];
@@ -388,7 +408,16 @@ const MathFunction *math_function(Arena *arena, const char *name, ElementType ty
         Math math = {arena, &formats[type == TYPE_F64], function};
         function->argument = new_scalar(&math, SCALAR_ARGUMENT, type);
         function->result = steps(&math, function->argument);
+        drop_unused(arena, function);
         return function;
     }
     return NULL;
+}
+
+const char *const *math_function_names(void) {
+    static const char *const names[] = {"exp", "expm1", "log", "log1p", "tanh", "erf", NULL};
+    static_assert(sizeof names / sizeof *names ==
+                      sizeof known_functions / sizeof *known_functions + 1,
+                  "a name for each function");
+    return names;
 }

@@ -17,5 +17,9 @@ typedef struct MathFunction {
 // The function of one argument, or NULL if libm's is to be called.
 // Largest errors (bench/vector_math.c measures them): 1.5 ulp in f32, 2 ulp in f64.
 const MathFunction *math_function(Arena *arena, const char *name, ElementType type);
+// Names of functions that exist for some type, ended by NULL.
+const char *const *math_function_names(void);
+// The bits of a constant of type f32 or f64.
+int64_t real_bits(ElementType type, double value);
 
 #endif
