@@ -27,7 +27,7 @@ static void add_cell(Text *out, const char *text) {
         if (*c == '|')
             text_add(out, "\\|");
         else
-            text_add_char(out, *c);
+            text_add_char(out, *c == '\n' ? ' ' : *c);
 }
 
 static void print_markdown(Text *out, const BuiltinDocList *docs) {
@@ -56,7 +56,7 @@ static void add_json_string(Text *out, const char *text) {
     for (const char *c = text; *c; c++) {
         if (*c == '"' || *c == '\\')
             text_add_char(out, '\\');
-        text_add_char(out, *c);
+        text_add_char(out, *c == '\n' ? ' ' : *c);
     }
     text_add_char(out, '"');
 }
