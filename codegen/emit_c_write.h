@@ -27,9 +27,9 @@ typedef struct Writer {
     Names names;
     bool helpers[HELPER_COUNT][ELEMENT_TYPE_COUNT][ELEMENT_TYPE_COUNT]; // used
     VEC(const MathFunction *) math; // functions called instead of libm's
-    int buffer_count;                                                   // Buffer.id is below this
-    const char **kernel_name;   // by the kernel's place in the program
-    const char **constant_name; // of buffers of kind BUFFER_CONSTANT, by id
+    int buffer_count;               // Buffer.id is below this
+    const char **kernel_name;       // by the kernel's place in the program
+    const char **constant_name;     // of buffers of kind BUFFER_CONSTANT, by id
     // The function being printed:
     FunctionInfo info;
     const char **buffer_name; // by id
