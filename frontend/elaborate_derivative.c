@@ -346,7 +346,7 @@ static Val call_vjp(Elaborator *e, Span span, const DerivedVal *derived,
 // ---- forward mode
 
 bool has_forward_mode(Elaborator *e, Span span, const Traced *traced, bool reports) {
-    const Function *obstacle = find_nonlinear_rule(traced->function);
+    const Function *obstacle = find_nonlinear_rule(traced->function, e->prelude_file);
     if (obstacle == NULL) {
         return true;
     }

@@ -33,8 +33,9 @@ int *real_results(Arena *arena, const Function *function, int *count);
 
 // Forward mode transposes rules, which is right for those that are linear in the gradients they
 // take. A function reachable from `function` by calls and derivatives whose rule cannot be shown to
-// be so, or NULL.
-const Function *find_nonlinear_rule(const Function *function);
+// be so, or NULL. Rules written in the source file `trusted` are taken to be linear wherever the
+// gradients are not 0 (the language's own functions); -1: none.
+const Function *find_nonlinear_rule(const Function *function, int trusted);
 // True if the function's rule takes a derivative for which the function's rule is needed.
 bool rule_needs_itself(const Function *function);
 

@@ -267,7 +267,8 @@ static bool rule_is_linear(const Function *function) {
 // ---- what a function reaches
 
 typedef struct Reach {
-    bool *met; // by index of functions
+    bool *met;   // by index of functions
+    int trusted; // a source file
     const Function *found;
 } Reach;
 
@@ -290,7 +291,7 @@ static void reach(Reach *it, const Function *function) {
     }
     it->met[function->index] = true;
     if (function->reverse) {
-        if (!rule_is_linear(function)) {
+        if (function->reverse->span.file != it->trusted && !rule_is_linear(function)) {
             it->found = function;
             return;
         }
@@ -299,9 +300,10 @@ static void reach(Reach *it, const Function *function) {
     reach_region(it, function->body);
 }
 
-const Function *find_nonlinear_rule(const Function *function) {
+const Function *find_nonlinear_rule(const Function *function, int trusted) {
     Arena arena = {0};
-    Reach it = {.met = arena_array(&arena, bool, function->module->functions.count + 1)};
+    Reach it = {.met = arena_array(&arena, bool, function->module->functions.count + 1),
+                .trusted = trusted};
     reach(&it, function);
     arena_free(&arena);
     return it.found;

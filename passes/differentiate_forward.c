@@ -227,8 +227,8 @@ static Attribute transpose_request(const Forward *forward, const Inst *call, int
 }
 
 // A rule is linear in the gradients of results that it takes: it multiplies them with the
-// transposed matrix of slopes. Transposed in its turn, at any gradients, it multiplies tangents
-// with the matrix.
+// transposed matrix of slopes. Transposed in its turn, at any gradients but 0, where a rule may
+// avoid an infinite slope, it multiplies tangents with the matrix.
 static void forward_ruled_call(Forward *forward, Builder *b, const Inst *call) {
     const Inst *copy = clone_inst(b, call, &forward->values);
     int real_count, count = 0;
@@ -246,7 +246,7 @@ static void forward_ruled_call(Forward *forward, Builder *b, const Inst *call) {
         operands[count++] = copy->results[i];
     }
     for (int i = 0; i < real_count; i++) {
-        operands[count++] = build_full(b, copy->results[real[i]]->type, 0);
+        operands[count++] = build_full(b, copy->results[real[i]]->type, 1);
     }
     for (int i = 0; i < request.outputs.count; i++) {
         int leaf = call->attr.callee->reverse_leaves.at[request.outputs.at[i]];
