@@ -60,9 +60,15 @@ const Builtin *find_builtin(const char *name) {
     return NULL;
 }
 
+bool builtin_is_public(const Builtin *builtin) {
+    return builtin->meaning != NULL;
+}
+
 void add_builtin_names(Elaborator *e, NameVec *names) {
     for (int i = 0; i < TABLE_COUNT; i++) {
-        vec_push(e->arena, names, table[i].name);
+        if (builtin_is_public(&table[i])) {
+            vec_push(e->arena, names, table[i].name);
+        }
     }
     for (int i = 0; i < OPERATOR_COUNT; i++) {
         if (is_shown(&operators[i])) {

@@ -204,37 +204,6 @@ bool model_dimensions(Arena *arena, Diags *diags, const AstFile *file,
 
 // ---- the list of functions
 
-// The comment lines that end right before a definition, without their marks.
-static const char *comment_before(Arena *arena, const Source *source, int start) {
-    int end = start;
-    Text text = text_new(arena);
-    int first = end;
-    while (first > 0) {
-        int line = first - 1;
-        while (line > 0 && source->text[line - 1] != '\n') {
-            line--;
-        }
-        if (source->text[line] != '#') {
-            break;
-        }
-        first = line;
-    }
-    for (int i = first; i < end;) {
-        int stop = i;
-        while (stop < end && source->text[stop] != '\n') {
-            stop++;
-        }
-        int from = i + 1;
-        while (from < stop && source->text[from] == ' ') {
-            from++;
-        }
-        text_add(&text, i == first ? "" : " ");
-        text_add_bytes(&text, source->text + from, (size_t)(stop - from));
-        i = stop + 1;
-    }
-    return text_string(&text);
-}
-
 static int compare_docs(const void *x, const void *y) {
     return strcmp(((const BuiltinDoc *)x)->name, ((const BuiltinDoc *)y)->name);
 }
@@ -256,9 +225,13 @@ void list_builtins(Arena *arena, BuiltinDocList *docs) {
         while (end > ast->name.span.end && source->text[end - 1] != ')') {
             end--;
         }
+        if (e.functions.at[i]->is_hidden || open == NULL) {
+            continue;
+        }
         const char *meaning = comment_before(arena, source, ast->span.start);
-        if (meaning[0] == '\0' || open == NULL) {
-            continue; // a part of another function
+        const char *stop = strstr(meaning, ". ");
+        if (stop != NULL) {
+            meaning = arena_copy_text(arena, meaning, (size_t)(stop - meaning));
         }
         BuiltinDoc doc = {
             ast->name.text,

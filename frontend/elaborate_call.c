@@ -462,7 +462,7 @@ Val elaborate_method(Elaborator *e, const Expr *expr) {
         return call_function(e, expr->span, function, &arguments);
     }
     const Builtin *builtin = find_builtin(name.text);
-    if (builtin != NULL) {
+    if (builtin != NULL && builtin_is_public(builtin)) {
         return call_builtin(e, expr->span, builtin, &arguments);
     }
     Val callee = lookup(e, name.text, name.span);

@@ -45,6 +45,7 @@ typedef struct FunctionVal {
     Scope *scope;     // of names around it; NULL for a function of a file
     const char *name; // "fn" for a nameless one
     bool is_prelude;
+    bool is_hidden; // of the prelude: a part of another function, not known to the user
 } FunctionVal;
 
 struct Val {
@@ -312,6 +313,7 @@ Val call_function(Elaborator *e, Span span, const FunctionVal *function,
 Val call_builtin(Elaborator *e, Span span, const Builtin *builtin,
                  const CallArgumentList *arguments);
 const Builtin *find_builtin(const char *name);
+bool builtin_is_public(const Builtin *builtin); // not the prelude's alone
 void add_builtin_docs(Arena *arena, BuiltinDocList *docs);
 // PyTorch's or NumPy's other name of an argument: input for x, axis for dim.
 const char *other_argument_name(const char *name);
@@ -341,6 +343,8 @@ bool elaborate_rule(Elaborator *e, const FunctionVal *function, Function *made,
 
 bool elaborate_model(Elaborator *e, const AstModel *ast, Model **model);
 bool elaborate_dimensions(Elaborator *e, const AstModel *ast, ModelDimensionList *dimensions);
+// The comment lines that end right before a place, without their marks.
+const char *comment_before(Arena *arena, const Source *source, int start);
 // The file, its imports and the prelude.
 bool load_definitions(Elaborator *e, const AstFile *file);
 bool load_prelude(Elaborator *e);

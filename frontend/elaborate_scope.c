@@ -111,7 +111,7 @@ const FunctionVal *find_function(Elaborator *e, const char *name) {
         if (function->is_prelude != is_user_code(e)) {
             return function; // the prelude sees only itself; the user's functions hide its
         }
-        if (function->is_prelude) {
+        if (function->is_prelude && !function->is_hidden) {
             found = function;
         }
     }
@@ -143,7 +143,9 @@ static void report_unknown(Elaborator *e, const char *name, Span span) {
         }
     }
     for (int i = 0; i < e->functions.count; i++) {
-        vec_push(e->arena, &names, e->functions.at[i]->name);
+        if (!e->functions.at[i]->is_hidden) {
+            vec_push(e->arena, &names, e->functions.at[i]->name);
+        }
     }
     add_builtin_names(e, &names);
     hint_name(e, diag, name, &names);
@@ -165,7 +167,7 @@ Val lookup(Elaborator *e, const char *name, Span span) {
     }
     const Builtin *builtin = find_builtin(name);
     Val value;
-    if (builtin != NULL) {
+    if (builtin != NULL && (builtin_is_public(builtin) || !is_user_code(e))) {
         return (Val){.kind = VAL_BUILTIN, .builtin = builtin};
     }
     if (lookup_constant(e, name, &value)) {

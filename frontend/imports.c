@@ -105,12 +105,53 @@ static bool check_parameters(Elaborator *e, const AstFunction *ast) {
     return true;
 }
 
+// The comment lines that end right before a definition, without their marks.
+const char *comment_before(Arena *arena, const Source *source, int start) {
+    int end = start;
+    Text text = text_new(arena);
+    int first = end;
+    while (first > 0) {
+        int line = first - 1;
+        while (line > 0 && source->text[line - 1] != '\n') {
+            line--;
+        }
+        if (source->text[line] != '#') {
+            break;
+        }
+        first = line;
+    }
+    for (int i = first; i < end;) {
+        int stop = i;
+        while (stop < end && source->text[stop] != '\n') {
+            stop++;
+        }
+        int from = i + 1;
+        while (from < stop && source->text[from] == ' ') {
+            from++;
+        }
+        text_add(&text, i == first ? "" : " ");
+        text_add_bytes(&text, source->text + from, (size_t)(stop - from));
+        i = stop + 1;
+    }
+    return text_string(&text);
+}
+
+// The prelude's parts of other functions have no comment, or one that starts with a capital letter.
+static bool is_part(const Elaborator *e, const AstFunction *ast) {
+    const Source *source = &e->diags->sources->files.at[ast->span.file];
+    const char *comment = comment_before(e->arena, source, ast->span.start);
+    return comment[0] == '\0' || (comment[0] >= 'A' && comment[0] <= 'Z');
+}
+
 static bool load_function(Elaborator *e, const AstFunction *ast, bool is_prelude) {
     if (refuse_duplicate(e, ast, is_prelude) || !check_parameters(e, ast)) {
         return false;
     }
     FunctionVal *function = arena_new(e->arena, FunctionVal);
-    *function = (FunctionVal){.ast = ast, .name = ast->name.text, .is_prelude = is_prelude};
+    *function = (FunctionVal){.ast = ast,
+                              .name = ast->name.text,
+                              .is_prelude = is_prelude,
+                              .is_hidden = is_prelude && is_part(e, ast)};
     vec_push(e->arena, &e->functions, function);
     return true;
 }
