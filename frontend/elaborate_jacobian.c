@@ -5,6 +5,8 @@
 // where it has fewer. With one of either there is no loop.
 #include "frontend/elaborate_control.h"
 #include "frontend/elaborate_derivative.h"
+#include "frontend/vectorize.h"
+#include "ir/edit.h"
 
 #include <string.h>
 
@@ -264,6 +266,27 @@ static bool yield_results(Elaborator *e, Span span, Val result, Region *body) {
     return true;
 }
 
+// All calls at once by tensor operators, or a loop that stacks the results of one call an
+// iteration.
+static Value **all_results(Elaborator *e, Span span, Inst *loop) {
+    Region *body = loop->regions[0];
+    const Dim **dims;
+    Dims space = make_dims(e, 1, &dims);
+    dims[0] = loop->attr.trip;
+    at_span(e, span);
+    Value *index = build_iota(&e->builder, TYPE_I64, space, 0);
+    Value **results = arena_array(e->arena, Value *, body->yields.count);
+    for (int i = 0; i < body->yields.count; i++) {
+        results[i] = vectorize(&e->builder, body, body->yields.at[i], space, &index);
+        if (results[i] == NULL) {
+            loop_finish(loop);
+            return loop->results;
+        }
+    }
+    inst_remove(loop);
+    return results;
+}
+
 static bool out_axis(Elaborator *e, const DerivedVal *derived, int index, int rank, int *axis) {
     Val dims = derived->out_dims;
     int64_t number;
@@ -306,15 +329,14 @@ Val call_vmap(Elaborator *e, Span span, const DerivedVal *derived,
     if (!ok) {
         return error_val();
     }
-    at_span(e, span);
-    loop_finish(loop);
-    Val results = results_val(e, loop->result_count);
-    for (int i = 0; i < loop->result_count; i++) {
+    Value **stacked = all_results(e, span, loop);
+    Val results = results_val(e, body->yields.count);
+    for (int i = 0; i < results.list.count; i++) {
         int axis;
-        if (!out_axis(e, derived, i, loop->results[i]->type.rank, &axis)) {
+        if (!out_axis(e, derived, i, stacked[i]->type.rank, &axis)) {
             return error_val();
         }
-        results.list.at[i] = tensor_val(move_axis(e, loop->results[i], 0, axis));
+        results.list.at[i] = tensor_val(move_axis(e, stacked[i], 0, axis));
     }
     return results.list.count == 1 ? results.list.at[0] : results;
 }

@@ -235,9 +235,16 @@ static bool batch_call(Batcher *batcher, const Inst *inst) {
     return true;
 }
 
+// Loops and branches, derivatives of functions, and functions with a derivative of their own, which
+// are not written out.
+static bool stays_whole(const Inst *inst) {
+    return inst->region_count > 0 || inst->op == OP_vjp || inst->op == OP_jvp ||
+           (inst->op == OP_call && inst->attr.callee->reverse != NULL);
+}
+
 static bool batch_region(Batcher *batcher, const Region *region) {
     for_each_inst(inst, region) {
-        if (inst->region_count > 0) {
+        if (stays_whole(inst)) {
             return false;
         }
         batcher->b->span = inst->span;
