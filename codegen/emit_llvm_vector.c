@@ -13,6 +13,7 @@ enum {
     MOST_STRAIGHT_BLOCKS = 4, // of vectors, without a loop
     MOST_LOCAL_BLOCKS = 16,   // the same if locals are used, which must not be indexed by a loop
     LARGEST_BODY = 16,        // statements that are repeated to lengthen a loop's body
+    LARGEST_STRAIGHT = 48,    // statements that are repeated to spare a loop
     MOST_UNROLLED = 64,       // iterations of a LOOP_UNROLL
 };
 
@@ -469,7 +470,9 @@ static void emit_straight(const VectorPlan *plan, int64_t first, int64_t count, 
 
 static void emit_constant_loop(Emitter *emitter, const VectorPlan *plan, int64_t extent,
                                int width) {
-    int64_t straight = plan->uses_arrays ? MOST_LOCAL_BLOCKS : MOST_STRAIGHT_BLOCKS;
+    int64_t straight = plan->uses_arrays                      ? MOST_LOCAL_BLOCKS
+                       : plan->statements <= LARGEST_STRAIGHT ? MOST_STRAIGHT_BLOCKS
+                                                              : 1;
     if (extent <= straight * width) {
         emit_straight(plan, 0, extent, width);
         return;

@@ -24,6 +24,7 @@ typedef struct Format {
     double exp_low, exp_high; // outside of them exp is 0 or infinite
     double expm1_low;         // below it expm1 is -1
     double tanh_low;          // exp of it vanishes beside 1
+    double tanh_switch;       // tanh is a polynomial below it
     double exp_part[MOST_COEFFICIENTS], log_part[MOST_COEFFICIENTS], tanh_part[MOST_COEFFICIENTS];
     int exp_count, log_count, tanh_count;
 } Format;
@@ -47,8 +48,10 @@ static const Format formats[] = {
      .log_part = {0x1.555554p-2, -0x1.fffff6p-3, 0x1.999d7ap-3, -0x1.555d92p-3, 0x1.23cce8p-3,
                   -0x1.fc7dfep-4, 0x1.deac3ap-4, -0x1.d9ba74p-4, 0x1.21cde8p-4},
      .log_count = 9,
-     .tanh_part = {-0x1.555554p-2, 0x1.110fc4p-3, -0x1.b99936p-5, 0x1.5ce424p-6, -0x1.afc9ecp-8},
-     .tanh_count = 5},
+     .tanh_part = {-0x1.555554p-2, 0x1.111056p-3, -0x1.b9e45p-5, 0x1.62e28cp-6, -0x1.07f2a4p-7,
+                   0x1.0872eep-9},
+     .tanh_count = 6,
+     .tanh_switch = 0.7},
     {.real = TYPE_F64,
      .integer = TYPE_I64,
      .mantissa_bits = 52,
@@ -75,7 +78,8 @@ static const Format formats[] = {
                    0x1.664f48756d1fep-6, -0x1.226e32b4cdb18p-7, 0x1.d6d32f311743dp-9,
                    -0x1.7d97481199f9ap-10, 0x1.34c11d56838e2p-11, -0x1.ebe0ca927454bp-13,
                    0x1.6470ea866f842p-14, -0x1.584553cc58edep-16},
-     .tanh_count = 11},
+     .tanh_count = 11,
+     .tanh_switch = 0.55},
 };
 
 // erf in f32: erf(x) = x + x p(x^2) below 1, 1 - exp(q(x)) above.
@@ -215,9 +219,11 @@ static Scalar *exp_of_rest(Math *m, Scalar *rest) {
                   polynomial(m, m->format->exp_part, m->format->exp_count, rest));
 }
 
-// exp(rest)
-static Scalar *exp_of_parts(Math *m, const ExpParts *parts) {
-    Scalar *part = binary(m, SCALAR_ADD, parts->rest, exp_of_rest(m, parts->rest));
+// exp(rest + lost)
+static Scalar *exp_of_parts(Math *m, const ExpParts *parts, bool precisely) {
+    Scalar *part = exp_of_rest(m, parts->rest);
+    part = precisely ? binary(m, SCALAR_ADD, part, parts->lost) : part;
+    part = binary(m, SCALAR_ADD, parts->rest, part);
     return binary(m, SCALAR_ADD, real(m, 1), part);
 }
 
@@ -225,7 +231,7 @@ static Scalar *exp_steps(Math *m, Scalar *x) {
     const Format *format = m->format;
     ExpParts parts =
         split_exponent(m, at_most(m, at_least(m, x, format->exp_low), format->exp_high));
-    Scalar *y = exp_of_parts(m, &parts);
+    Scalar *y = exp_of_parts(m, &parts, false);
     // 2^n in two factors, as n may be beyond the exponents of normal numbers.
     Scalar *sum = binary(m, SCALAR_ADD, parts.n, integer(m, 2 * format->bias));
     Scalar *half = binary(m, SCALAR_SHIFT_LOGICAL, sum, integer(m, 1));
@@ -237,7 +243,7 @@ static Scalar *exp_steps(Math *m, Scalar *x) {
 static Scalar *small_exp(Math *m, Scalar *x) {
     ExpParts parts = split_exponent(m, x);
     Scalar *biased = binary(m, SCALAR_ADD, parts.n, integer(m, m->format->bias));
-    return binary(m, SCALAR_MUL, exp_of_parts(m, &parts), power_of_two(m, biased));
+    return binary(m, SCALAR_MUL, exp_of_parts(m, &parts, true), power_of_two(m, biased));
 }
 
 // 2^n exp(rest) - 1 = 2 (2^(n-1) - 1/2 + 2^(n-1) rest + 2^(n-1) (exp(rest) - 1 - rest))
@@ -351,7 +357,7 @@ static Scalar *tanh_steps(Math *m, Scalar *x) {
     Scalar *part =
         binary(m, SCALAR_DIV, binary(m, SCALAR_ADD, e, e), binary(m, SCALAR_ADD, real(m, 1), e));
     Scalar *large = binary(m, SCALAR_SUB, real(m, 1), part);
-    Scalar *is_small = compare(m, SCALAR_LT, size, real(m, 0.55));
+    Scalar *is_small = compare(m, SCALAR_LT, size, real(m, format->tanh_switch));
     return binary(m, SCALAR_COPYSIGN, choose(m, is_small, small, large), x);
 }
 
