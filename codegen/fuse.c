@@ -10,15 +10,16 @@
 #include "codegen/lower_plan.h"
 
 enum {
-    COST_SHARED = 4,    // a value with several readers is computed again in each up
-                        // to this cost
-    COST_REPEATED = 6,  // the same for a value whose elements are each needed many times
-    COST_OUTER = 3,     // and for a value from around a loop
-    DEPTH_LIMIT = 60,   // of operators pulled into one reader
-    MEMBER_LIMIT = 48,  // members of a node of tensors
-    FEWEST_IN_ROW = 16, // elements of a row that is computed in the same kernel
-                        // as its reduction
-    SCALAR_LIMIT = 3000 // members of a node of scalars
+    COST_SHARED = 4,     // a value with several readers is computed again in each up
+                         // to this cost
+    COST_REPEATED = 6,   // the same for a value whose elements are each needed many times
+    COST_OUTER = 3,      // and for a value from around a loop
+    DEPTH_LIMIT = 60,    // of operators pulled into one reader
+    MEMBER_LIMIT = 48,   // members of a node of tensors
+    FEWEST_IN_ROW = 16,  // elements of a row that is computed in the same kernel
+                         // as its reduction
+    SCALAR_LIMIT = 2000, // members of a node of scalars
+    WORK_LIMIT = 20000   // cost of a node's members, in scalar operators
 };
 
 bool is_reduction(Op op) {
@@ -364,7 +365,7 @@ static bool can_join(Lowering *l, const Node *node, const Value *value, const Re
     bool scalars = is_scalar_shape(node->shape), reads_member;
     if ((node->kind != NODE_POINTS && node->kind != NODE_TILES) ||
         !shape_equal(node->shape, value->type) ||
-        node->members.count >= (scalars ? SCALAR_LIMIT : MEMBER_LIMIT) ||
+        node->members.count >= (scalars ? SCALAR_LIMIT : MEMBER_LIMIT) || node->work > WORK_LIMIT ||
         !purposes_agree(l, node, value) ||
         !reads_own_point(l, node, node->shape, reads, &reads_member)) {
         return false;
@@ -410,6 +411,7 @@ static Node *new_node(Lowering *l, Nodes *nodes, NodeKind kind, const Inst *inst
 static void add_member(Lowering *l, Node *node, const Value *value, const Reads *reads) {
     vec_push(l->scratch, &node->members, value);
     state_of(l, value)->node = node;
+    node->work += state_of(l, value)->cost;
     if (is_reduction(value->definition->op) && node->kind == NODE_POINTS) {
         node->by_columns = node->has_reduction ? node->by_columns : reduces_by_columns(l, value);
         node->has_reduction = true;

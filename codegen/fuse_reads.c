@@ -156,3 +156,32 @@ void collect_control_reads(Lowering *l, const Inst *inst, Reads *reads) {
         visit_region(l, inst, inst->regions[i], reads);
     }
 }
+
+bool reads_value(const Reads *reads, const Value *value, bool only_elsewhere) {
+    for (int i = 0; i < reads->count; i++) {
+        bool own_place = reads->at[i].prefix == value->type.rank;
+        if (reads->at[i].value == value && !(only_elsewhere && own_place)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool read_after(const Nodes *nodes, int position, const Value *value) {
+    for (int i = position + 1; i < nodes->count; i++) {
+        if (reads_value(&nodes->at[i]->reads, value, false)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool replaces_at_point(const Nodes *nodes, const Node *node, const Value *old) {
+    // A node with rows may read a row again after it was stored, and one of its own kernel any
+    // element.
+    bool whole = node->kind == NODE_MOVE;
+    for (int i = 0; i < node->members.count; i++) {
+        whole = whole || is_row_member(node, node->members.at[i]);
+    }
+    return !read_after(nodes, node->position, old) && !reads_value(&node->reads, old, !whole);
+}

@@ -129,6 +129,70 @@ static void request_results(Lowering *l) {
     }
 }
 
+static Buffer *next_buffer(Lowering *l, int result) {
+    const Slot *slot = &l->function->results[result];
+    const Value *value = l->function->body->yields.at[result];
+    return field_buffer(l->program, l->entry, result_group(l->program, slot), slot->name,
+                        value->type);
+}
+
+// The parameter that a next value replaces, or NULL.
+static const Value *replaced_parameter(Lowering *l, int result) {
+    const Buffer *buffer = next_buffer(l, result);
+    const Region *body = l->function->body;
+    for (int i = 0; i < body->parameters.count; i++) {
+        if (state_of(l, body->parameters.at[i])->buffer == buffer) {
+            return body->parameters.at[i];
+        }
+    }
+    return NULL;
+}
+
+static bool node_may_fail(const Lowering *l, const Node *node) {
+    for (int i = 0; i < node->members.count; i++) {
+        const Value *member = node->members.at[i];
+        const Op op = member->definition->op;
+        if (state_of(l, member)->fallible || op == OP_scatter_add || op == OP_scatter_set ||
+            !(is_inlinable(op) || is_reduction(op))) {
+            return true;
+        }
+        for (int j = 0; j < member->definition->operand_count; j++) {
+            if (state_of(l, member->definition->operands[j])->fallible) {
+                return true;
+            }
+        }
+    }
+    return node->kind == NODE_CONTROL;
+}
+
+// Next values may be stored straight over the params and states that they replace, where nothing
+// reads these any more and no failure can leave some replaced and others not.
+static void store_next_in_place(Lowering *l, const Nodes *nodes) {
+    const Region *body = l->function->body;
+    for (int i = 0; i < body->yields.count; i++) {
+        const Value *value = body->yields.at[i];
+        ValueState *state = state_of(l, value);
+        if (l->function->results[i].role != ROLE_NEXT || value->definition == NULL ||
+            state->node == NULL || state->node->kind == NODE_CONTROL ||
+            value->definition->region_count > 0) {
+            continue;
+        }
+        const Value *old = replaced_parameter(l, i);
+        bool possible = old == NULL || replaces_at_point(nodes, state->node, old);
+        for (int j = 0; j < body->yields.count; j++) {
+            possible =
+                possible && body->yields.at[j] != old && (j == i || body->yields.at[j] != value);
+        }
+        for (int j = state->node->position; j < nodes->count; j++) {
+            possible = possible && !node_may_fail(l, nodes->at[j]);
+        }
+        if (possible) {
+            vec_push(l->scratch, &state->destinations,
+                     ((Destination){.buffer = next_buffer(l, i)}));
+        }
+    }
+}
+
 // Values that no kernel stores at their destinations: parameters and what loops
 // and branches give.
 static void copy_results(Lowering *l) {
@@ -143,13 +207,6 @@ static void copy_results(Lowering *l) {
             lower_destinations(l, value);
         }
     }
-}
-
-static Buffer *next_buffer(Lowering *l, int result) {
-    const Slot *slot = &l->function->results[result];
-    const Value *value = l->function->body->yields.at[result];
-    return field_buffer(l->program, l->entry, result_group(l->program, slot), slot->name,
-                        value->type);
 }
 
 // Next values replace params and states when nothing reads these any more. A
@@ -262,6 +319,7 @@ Entry *lower_function(Program *program, const Function *function, const char *en
     analyse_function(&l);
     request_results(&l);
     Nodes nodes = plan_region(&l, function->body);
+    store_next_in_place(&l, &nodes);
     place_values(&l, &nodes);
     lower_nodes(&l, &nodes);
     copy_results(&l);

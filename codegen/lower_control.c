@@ -108,25 +108,6 @@ static void place_initial(Lowering *l, const Inst *inst, int k) {
     state_of(l, inst->results[k])->buffer = buffer;
 }
 
-static bool reads_value(const Reads *reads, const Value *value, bool only_elsewhere) {
-    for (int i = 0; i < reads->count; i++) {
-        bool own_place = reads->at[i].prefix == value->type.rank;
-        if (reads->at[i].value == value && !(only_elsewhere && own_place)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_after(const Nodes *nodes, int position, const Value *value) {
-    for (int i = position + 1; i < nodes->count; i++) {
-        if (reads_value(&nodes->at[i]->reads, value, false)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_yielded(const Region *body, const Value *value) {
     for (int i = 0; i < body->yields.count; i++) {
         if (body->yields.at[i] == value) {
@@ -184,13 +165,7 @@ static bool replaces_in_place(Lowering *l, const Inst *inst, const Nodes *nodes,
     if (node == NULL || node->kind == NODE_CONTROL) {
         return false;
     }
-    // A node with rows may read a row again after it was stored.
-    bool whole = node->kind == NODE_MOVE;
-    for (int i = 0; i < node->members.count; i++) {
-        whole = whole || is_row_member(node, node->members.at[i]);
-    }
-    return !read_after(nodes, node->position, current) &&
-           !reads_value(&node->reads, current, !whole);
+    return replaces_at_point(nodes, node, current);
 }
 
 typedef struct LoopLowering {

@@ -65,6 +65,7 @@ struct Node {
     bool by_columns; // reductions accumulate rows of results
     bool has_reduction;
     bool has_long_reduction; // one that is a loop
+    int64_t work;            // cost of all members
     Buffer *guard;           // the kernel runs only if this buffer is present
 };
 
@@ -119,6 +120,12 @@ void collect_reads(Lowering *l, const Value *value, Reads *reads);
 void collect_operand_reads(Lowering *l, const Value *operand, Reads *reads);
 // Everything that a loop or branch reads from the outside.
 void collect_control_reads(Lowering *l, const Inst *inst, Reads *reads);
+// Whether the reads have `value`; with `elsewhere`, only those not at the point that is computed.
+bool reads_value(const Reads *reads, const Value *value, bool elsewhere);
+bool read_after(const Nodes *nodes, int position, const Value *value);
+// Whether a value of the node may be stored in the place of `old`, which nothing needs any more
+// then.
+bool replaces_at_point(const Nodes *nodes, const Node *node, const Value *old);
 // Rows (fuse_rows.c): a member whose shape is longer than the node's; the order
 // of things at a point.
 bool is_row_member(const Node *node, const Value *value);
