@@ -57,7 +57,9 @@ Val call_prelude(Call *call, const char *name, const Val *values, int count) {
     CallArgumentList arguments = {0};
     for (int i = 0; i < e->functions.count && function == NULL; i++) {
         const FunctionVal *candidate = e->functions.at[i];
-        function = candidate->is_prelude && strcmp(candidate->name, name) == 0 ? candidate : NULL;
+        function = candidate->is_prelude && strcmp(candidate->name, name) == 0
+                       ? parsed_function(e, candidate)
+                       : NULL;
     }
     check(function != NULL, "the prelude has no %s", name);
     for (int i = 0; i < count; i++) {

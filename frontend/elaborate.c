@@ -219,7 +219,7 @@ void list_builtins(Arena *arena, BuiltinDocList *docs) {
     add_builtin_docs(arena, docs);
     const Source *source = &sources.files.at[e.prelude_file];
     for (int i = 0; i < e.functions.count; i++) {
-        const AstFunction *ast = e.functions.at[i]->ast;
+        const AstFunction *ast = parsed_function(&e, e.functions.at[i])->ast;
         int end = ast->body->span.start;
         const char *open = strchr(source->text + ast->name.span.start, '(');
         while (end > ast->name.span.end && source->text[end - 1] != ')') {

@@ -41,11 +41,12 @@ typedef struct ValList {
 
 // A function of the language with the scope it was written in.
 typedef struct FunctionVal {
-    const AstFunction *ast;
+    const AstFunction *ast; // NULL: of the prelude, not read yet (parsed_function)
     Scope *scope;     // of names around it; NULL for a function of a file
     const char *name; // "fn" for a nameless one
     bool is_prelude;
     bool is_hidden; // of the prelude: a part of another function, not known to the user
+    int start, end; // of the prelude: where it stands
 } FunctionVal;
 
 struct Val {
@@ -348,5 +349,6 @@ const char *comment_before(Arena *arena, const Source *source, int start);
 // The file, its imports and the prelude.
 bool load_definitions(Elaborator *e, const AstFile *file);
 bool load_prelude(Elaborator *e);
+const FunctionVal *parsed_function(Elaborator *e, const FunctionVal *function);
 
 #endif

@@ -109,13 +109,14 @@ const FunctionVal *find_function(Elaborator *e, const char *name) {
             continue;
         }
         if (function->is_prelude != is_user_code(e)) {
-            return function; // the prelude sees only itself; the user's functions hide its
+            return parsed_function(e,
+                                   function); // the prelude sees only itself; the user's hide its
         }
         if (function->is_prelude && !function->is_hidden) {
             found = function;
         }
     }
-    return found;
+    return found == NULL ? NULL : parsed_function(e, found);
 }
 
 static bool lookup_constant(Elaborator *e, const char *name, Val *value) {

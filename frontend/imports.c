@@ -47,7 +47,7 @@ static bool is_loaded(const Elaborator *e, const char *name) {
     return false;
 }
 
-static bool load_file(Elaborator *e, const AstFile *file, bool is_prelude);
+static bool load_file(Elaborator *e, const AstFile *file);
 
 static bool load_import(Elaborator *e, const AstFile *from, const Definition *definition) {
     const char *name = resolve_path(e, from, definition), *why = "imports cannot be read here";
@@ -69,13 +69,13 @@ static bool load_import(Elaborator *e, const AstFile *from, const Definition *de
     int errors = e->diags->error_count;
     int index = source_add(e->diags->sources, name, text, length);
     const AstFile *file = parse_source(e->arena, e->diags, index);
-    return e->diags->error_count == errors && load_file(e, file, false);
+    return e->diags->error_count == errors && load_file(e, file);
 }
 
-static bool refuse_duplicate(Elaborator *e, const AstFunction *ast, bool is_prelude) {
+static bool refuse_duplicate(Elaborator *e, const AstFunction *ast) {
     for (int i = 0; i < e->functions.count; i++) {
         const FunctionVal *other = e->functions.at[i];
-        if (other->is_prelude == is_prelude && strcmp(other->name, ast->name.text) == 0) {
+        if (!other->is_prelude && strcmp(other->name, ast->name.text) == 0) {
             Diag *diag = report(e, ast->name.span, "there are two functions %s", ast->name.text);
             add_note(e->diags, diag, other->ast->name.span, "the first is here");
             return true;
@@ -136,36 +136,24 @@ const char *comment_before(Arena *arena, const Source *source, int start) {
     return text_string(&text);
 }
 
-// The prelude's parts of other functions have no comment, or one that starts with a capital letter.
-static bool is_part(const Elaborator *e, const AstFunction *ast) {
-    const Source *source = &e->diags->sources->files.at[ast->span.file];
-    const char *comment = comment_before(e->arena, source, ast->span.start);
-    return comment[0] == '\0' || (comment[0] >= 'A' && comment[0] <= 'Z');
-}
-
-static bool load_function(Elaborator *e, const AstFunction *ast, bool is_prelude) {
-    if (refuse_duplicate(e, ast, is_prelude) || !check_parameters(e, ast)) {
+static bool load_function(Elaborator *e, const AstFunction *ast) {
+    if (refuse_duplicate(e, ast) || !check_parameters(e, ast)) {
         return false;
     }
     FunctionVal *function = arena_new(e->arena, FunctionVal);
-    *function = (FunctionVal){.ast = ast,
-                              .name = ast->name.text,
-                              .is_prelude = is_prelude,
-                              .is_hidden = is_prelude && is_part(e, ast)};
+    *function = (FunctionVal){.ast = ast, .name = ast->name.text};
     vec_push(e->arena, &e->functions, function);
     return true;
 }
 
-static bool load_file(Elaborator *e, const AstFile *file, bool is_prelude) {
+static bool load_file(Elaborator *e, const AstFile *file) {
     bool ok = true;
     vec_push(e->arena, &e->files, file);
     for (int i = 0; i < file->definitions.count; i++) {
         const Definition *definition = file->definitions.at[i];
         switch (definition->kind) {
         case DEFINITION_IMPORT: ok = load_import(e, file, definition) && ok; break;
-        case DEFINITION_FUNCTION:
-            ok = load_function(e, definition->as.function, is_prelude) && ok;
-            break;
+        case DEFINITION_FUNCTION: ok = load_function(e, definition->as.function) && ok; break;
         case DEFINITION_OPTIMIZER:
             report(e, definition->span, "optimizer definitions are not supported yet");
             ok = false;
@@ -177,12 +165,69 @@ static bool load_file(Elaborator *e, const AstFile *file, bool is_prelude) {
 }
 
 bool load_definitions(Elaborator *e, const AstFile *file) {
-    return load_file(e, file, false);
+    return load_file(e, file);
 }
 
+// ---- the prelude
+
+// Parts of other functions have no comment, or one that starts with a capital letter.
+static bool is_part(const char *text, int start) {
+    int first = start;
+    while (first > 0) {
+        int line = first - 1;
+        while (line > 0 && text[line - 1] != '\n') {
+            line--;
+        }
+        if (text[line] != '#') {
+            break;
+        }
+        first = line;
+    }
+    char letter = first == start ? 'A' : text[first + 2];
+    return letter >= 'A' && letter <= 'Z';
+}
+
+// The prelude's functions by name; each is read when it is first looked up. Every definition starts
+// with `fn` at the start of a line.
 bool load_prelude(Elaborator *e) {
+    const char *text = prelude_source, *end = text + prelude_source_length;
+    FunctionVal *last = NULL;
     e->prelude_file =
         source_add(e->diags->sources, "prelude.tdsl", prelude_source, prelude_source_length);
-    const AstFile *file = parse_source(e->arena, e->diags, e->prelude_file);
-    return load_file(e, file, true);
+    for (const char *line = text; line < end;) {
+        if (strncmp(line, "fn ", 3) == 0) {
+            FunctionVal *function = arena_new(e->arena, FunctionVal);
+            size_t length = strcspn(line + 3, "(<");
+            int start = (int)(line - text);
+            *function = (FunctionVal){.name = arena_copy_text(e->arena, line + 3, length),
+                                      .is_prelude = true,
+                                      .is_hidden = is_part(text, start),
+                                      .start = start};
+            if (last != NULL) {
+                last->end = start;
+            }
+            last = function;
+            vec_push(e->arena, &e->functions, function);
+        }
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        line = newline == NULL ? end : newline + 1;
+    }
+    if (last != NULL) {
+        last->end = (int)prelude_source_length;
+    }
+    return last != NULL;
+}
+
+const FunctionVal *parsed_function(Elaborator *e, const FunctionVal *function) {
+    if (function->ast != NULL) {
+        return function;
+    }
+    FunctionVal *parsed = (FunctionVal *)function;
+    const AstFile *file =
+        parse_part(e->arena, e->diags, e->prelude_file, function->start, function->end);
+    check(file->definitions.count == 1 && file->definitions.at[0]->kind == DEFINITION_FUNCTION,
+          "the prelude's %s is not one function", function->name);
+    parsed->ast = file->definitions.at[0]->as.function;
+    check(check_parameters(e, parsed->ast), "the parameters of the prelude's %s", function->name);
+    return parsed;
 }

@@ -80,7 +80,7 @@ static void parse_in_c_locale(Reader *reader) {
     freelocale(plain);
 }
 
-Reader *open_reader(Arena *arena, Diags *diags, int file) {
+static Reader *open_reader_at(Arena *arena, Diags *diags, int file, int start, int end) {
     const Source *source = &diags->sources->files.at[file];
     Reader *reader = arena_new(arena, Reader);
     reader->arena = arena;
@@ -88,10 +88,15 @@ Reader *open_reader(Arena *arena, Diags *diags, int file) {
     reader->errors_before = diags->error_count;
     reader->file = file;
     reader->text = source->text;
-    reader->length = (int)source->length;
+    reader->start = reader->line_start = start;
+    reader->length = end;
     reader->is_line_start = true;
     reader_open_scanner(reader);
     return reader;
+}
+
+Reader *open_reader(Arena *arena, Diags *diags, int file) {
+    return open_reader_at(arena, diags, file, 0, (int)diags->sources->files.at[file].length);
 }
 
 void close_reader(Reader *reader) {
@@ -112,5 +117,15 @@ AstFile *parse_source(Arena *arena, Diags *diags, int file) {
         Diag *diag = error_at(diags, (Span){file, 0, 0}, "there is no model or function here");
         add_hint(diags, diag, "a file holds definitions: model NAME { ... }, fn NAME(x) { ... }");
     }
+    return result;
+}
+
+AstFile *parse_part(Arena *arena, Diags *diags, int file, int start, int end) {
+    AstFile *result = arena_new(arena, AstFile);
+    result->file = file;
+    Reader *reader = open_reader_at(arena, diags, file, start, end);
+    reader->result = result;
+    parse_in_c_locale(reader);
+    close_reader(reader);
     return result;
 }

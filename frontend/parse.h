@@ -10,4 +10,7 @@
 // looks at diags->error_count. Imports are recorded, not followed.
 AstFile *parse_source(Arena *arena, Diags *diags, int file);
 
+// The definitions between two bytes of a source that is known to be text: whole lines.
+AstFile *parse_part(Arena *arena, Diags *diags, int file, int start, int end);
+
 #endif

@@ -44,7 +44,8 @@ struct Reader {
     Diags *diags;
     int file;
     const char *text; // the source
-    int length;
+    int start;        // where reading starts and
+    int length;       // ends
     void *scanner; // flex's
     char *buffer;  // flex's copy of the text
     bool keeps_comments;
