@@ -239,6 +239,9 @@ static Val take_results(Elaborator *e, Val template, const Inst *call, int *next
 
 // A result that reaches into the function itself cannot leave it.
 static bool may_leave(Elaborator *e, const FunctionVal *function, Val result) {
+    while (result.kind == VAL_DERIVED) {
+        result = derived_from(result.derived);
+    }
     if (result.kind == VAL_FUNCTION && result.function->scope != NULL) {
         Diag *diag = report(e, function->ast->span, "%s cannot return a function", function->name);
         hint(e, diag, "pass the function as an argument instead");

@@ -25,6 +25,10 @@ const char *derived_name(Elaborator *e, const DerivedVal *derived) {
                         callable_name(e, derived->inner));
 }
 
+Val derived_from(const DerivedVal *derived) {
+    return derived->inner;
+}
+
 bool derived_equal(const DerivedVal *x, const DerivedVal *y) {
     return x == y;
 }
@@ -393,8 +397,8 @@ static Val call_jvp(Elaborator *e, Span span, const DerivedVal *derived,
 
 // ---- second order: forward over reverse
 
-static const DerivedVal *derived_from(Elaborator *e, const DerivedVal *derived, Transform transform,
-                                      Val inner) {
+static const DerivedVal *transformed(Elaborator *e, const DerivedVal *derived, Transform transform,
+                                     Val inner) {
     DerivedVal *made = arena_new(e->arena, DerivedVal);
     *made = *derived;
     made->transform = transform;
@@ -404,13 +408,13 @@ static const DerivedVal *derived_from(Elaborator *e, const DerivedVal *derived, 
 
 static Val gradient_of(Elaborator *e, const DerivedVal *derived) {
     return (Val){.kind = VAL_DERIVED,
-                 .derived = derived_from(e, derived, TRANSFORM_grad, derived->inner)};
+                 .derived = transformed(e, derived, TRANSFORM_grad, derived->inner)};
 }
 
 static Val call_hvp(Elaborator *e, Span span, const DerivedVal *derived,
                     const CallArgumentList *arguments) {
     int count = leaf_count(derived);
-    const DerivedVal *forward = derived_from(e, derived, TRANSFORM_jvp, gradient_of(e, derived));
+    const DerivedVal *forward = transformed(e, derived, TRANSFORM_jvp, gradient_of(e, derived));
     Val both = call_jvp(e, span, forward, arguments);
     if (is_error(both)) {
         return both;
@@ -430,7 +434,7 @@ static Val call_hessian(Elaborator *e, Span span, const DerivedVal *derived,
         return error_val();
     }
     DerivedVal *outer = arena_new(e->arena, DerivedVal);
-    *outer = *derived_from(e, derived, TRANSFORM_jacobian, gradient_of(e, derived));
+    *outer = *transformed(e, derived, TRANSFORM_jacobian, gradient_of(e, derived));
     outer->mode = "auto";
     return call_jacobian(e, span, outer, arguments);
 }

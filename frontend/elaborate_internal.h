@@ -330,6 +330,7 @@ void check_uncalled_functions(Elaborator *e, const AstFile *file);
 Val call_derived(Elaborator *e, Span span, const DerivedVal *derived,
                  const CallArgumentList *arguments);
 const char *derived_name(Elaborator *e, const DerivedVal *derived); // "grad(f)"
+Val derived_from(const DerivedVal *derived);                        // the `f` in grad(f)
 bool derived_equal(const DerivedVal *x, const DerivedVal *y);
 bool derived_key(Elaborator *e, const DerivedVal *derived, Text *key);
 // A value of the code around a function that is made to be differentiated, as a value of this
