@@ -21,6 +21,15 @@ typedef struct Lane {
     int64_t stride; // LANE_AFFINE
 } Lane;
 
+// A function of vector_math.h at one width.
+typedef struct MathUse {
+    const MathFunction *math;
+    int width;
+    LLVMValueRef kernel; // where it was written out last, and how many times
+    int copies;
+    LLVMValueRef function; // that does it; NULL: none is needed yet
+} MathUse;
+
 // State while one function is written. Pointers that depend on the function are indexed by id.
 typedef struct Emitter {
     Arena *arena;
@@ -34,11 +43,13 @@ typedef struct Emitter {
     int buffer_limit;               // ids of buffers are below this
     LLVMValueRef *constants;        // by buffer id: read-only data
     VEC(const MathFunction *) math; // used so far
+    VEC(MathUse) math_uses;
     VEC(const Kernel *) kernels;
     VEC(LLVMValueRef) kernel_functions;
     // The function being written.
     LLVMValueRef function;
     bool returns_status;
+    bool exact;            // products and sums are not to be fused
     LLVMValueRef *scalars; // by scalar id; vectors while `width` > 1, for LANE_VARYING ones
     Lane *lanes;           // by scalar id: in the vector loop being written
     int scalar_count;
@@ -65,6 +76,9 @@ void emit_llvm_scalar(Emitter *emitter, const Scalar *scalar);
 LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *args);
 // The function that is written out instead of a call of libm; NULL: there is none.
 const MathFunction *find_math(Emitter *emitter, const char *name, ElementType type);
+// Writes a SCALAR_LIBM.
+LLVMValueRef call_function(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments);
+LLVMValueRef constant_value(const Emitter *emitter, const Scalar *scalar);
 // A constant in each of `width` lanes.
 LLVMValueRef splat_constant(const Emitter *emitter, LLVMValueRef constant);
 void emit_llvm_block(Emitter *emitter, const Block *block);

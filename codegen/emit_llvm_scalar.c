@@ -37,7 +37,7 @@ LLVMValueRef call_intrinsic(Emitter *emitter, const char *name, LLVMTypeRef over
     return LLVMBuildCall2(emitter->builder, type, function, arguments, (unsigned)count, "");
 }
 
-static LLVMValueRef constant_value(const Emitter *emitter, const Scalar *scalar) {
+LLVMValueRef constant_value(const Emitter *emitter, const Scalar *scalar) {
     LLVMTypeRef type = llvm_type(emitter, scalar->type);
     if (element_is_real(scalar->type))
         return LLVMConstReal(type,
@@ -135,8 +135,8 @@ static LLVMValueRef cast(Emitter *emitter, LLVMValueRef x, ElementType from, Ele
 // ---- operators
 
 // A rounded-once product and sum is allowed; nothing else may be rearranged.
-static LLVMValueRef contractible(LLVMValueRef value) {
-    if (LLVMCanValueUseFastMathFlags(value))
+static LLVMValueRef contractible(const Emitter *emitter, LLVMValueRef value) {
+    if (!emitter->exact && LLVMCanValueUseFastMathFlags(value))
         LLVMSetFastMathFlags(value, LLVMFastMathAllowContract);
     return value;
 }
@@ -146,11 +146,11 @@ static LLVMValueRef arithmetic(Emitter *emitter, ScalarOp op, bool real, LLVMVal
     LLVMBuilderRef b = emitter->builder;
     switch (op) {
     case SCALAR_ADD:
-        return real ? contractible(LLVMBuildFAdd(b, x, y, "")) : LLVMBuildAdd(b, x, y, "");
+        return real ? contractible(emitter, LLVMBuildFAdd(b, x, y, "")) : LLVMBuildAdd(b, x, y, "");
     case SCALAR_SUB:
-        return real ? contractible(LLVMBuildFSub(b, x, y, "")) : LLVMBuildSub(b, x, y, "");
+        return real ? contractible(emitter, LLVMBuildFSub(b, x, y, "")) : LLVMBuildSub(b, x, y, "");
     case SCALAR_MUL:
-        return real ? contractible(LLVMBuildFMul(b, x, y, "")) : LLVMBuildMul(b, x, y, "");
+        return real ? contractible(emitter, LLVMBuildFMul(b, x, y, "")) : LLVMBuildMul(b, x, y, "");
     case SCALAR_DIV: return real ? LLVMBuildFDiv(b, x, y, "") : LLVMBuildUDiv(b, x, y, "");
     case SCALAR_REMAINDER: return LLVMBuildURem(b, x, y, "");
     case SCALAR_AND: return LLVMBuildAnd(b, x, y, "");
@@ -183,64 +183,6 @@ static LLVMValueRef absolute(Emitter *emitter, LLVMValueRef x, bool real, LLVMTy
     LLVMValueRef arguments[] = {x, LLVMConstInt(emitter->i1, 0, 0)};
     return real ? call_intrinsic(emitter, "llvm.fabs", type, arguments, 1)
                 : call_intrinsic(emitter, "llvm.abs", type, arguments, 2);
-}
-
-// ---- functions
-
-const MathFunction *find_math(Emitter *emitter, const char *name, ElementType type) {
-    for (int i = 0; i < emitter->math.count; i++)
-        if (emitter->math.at[i]->type == type && strcmp(emitter->math.at[i]->name, name) == 0)
-            return emitter->math.at[i];
-    const MathFunction *function = math_function(emitter->arena, name, type);
-    if (function)
-        vec_push(emitter->arena, &emitter->math, function);
-    return function;
-}
-
-// The steps of a function in place of its call.
-static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
-                              LLVMValueRef argument) {
-    LLVMValueRef *values = arena_array(emitter->arena, LLVMValueRef, function->scalar_count);
-    values[function->argument->id] = argument;
-    for (int i = 0; i < function->steps.count; i++) {
-        const Scalar *step = function->steps.at[i];
-        LLVMValueRef args[3] = {NULL, NULL, NULL};
-        for (int j = 0; j < step->arg_count; j++) {
-            const Scalar *arg = step->args[j];
-            args[j] = arg->op == SCALAR_CONSTANT
-                          ? splat_constant(emitter, constant_value(emitter, arg))
-                          : values[arg->id];
-        }
-        values[step->id] = llvm_compute(emitter, step, args);
-    }
-    return values[function->result->id];
-}
-
-// A function of libm: pure, as nobody reads errno.
-static LLVMValueRef call_libm(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments) {
-    const MathFunction *own =
-        scalar->arg_count == 1 ? find_math(emitter, scalar->name, scalar->type) : NULL;
-    if (own)
-        return write_out(emitter, own, arguments[0]);
-    check(emitter->width == 1, "a call of %s in a vector loop", scalar->name);
-    LLVMTypeRef type = llvm_type(emitter, scalar->type);
-    LLVMTypeRef types[3] = {type, type, type};
-    LLVMTypeRef signature = LLVMFunctionType(type, types, (unsigned)scalar->arg_count, 0);
-    const char *name =
-        arena_format(emitter->arena, "%s%s", scalar->name, scalar->type == TYPE_F32 ? "f" : "");
-    LLVMValueRef function = LLVMGetNamedFunction(emitter->module, name);
-    if (function == NULL) {
-        static const char *const pure[] = {"nounwind", "willreturn", "nosync", "nofree", "memory"};
-        function = LLVMAddFunction(emitter->module, name, signature);
-        for (size_t i = 0; i < sizeof pure / sizeof *pure; i++)
-            LLVMAddAttributeAtIndex(
-                function, LLVMAttributeFunctionIndex,
-                LLVMCreateEnumAttribute(emitter->context,
-                                        LLVMGetEnumAttributeKindForName(pure[i], strlen(pure[i])),
-                                        0));
-    }
-    return LLVMBuildCall2(emitter->builder, signature, function, arguments,
-                          (unsigned)scalar->arg_count, "");
 }
 
 static const char *rounding_intrinsic(ScalarOp op) {
@@ -289,7 +231,7 @@ LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *
     case SCALAR_SELECT: return LLVMBuildSelect(b, args[0], args[1], args[2], "");
     case SCALAR_CAST: return cast(emitter, args[0], scalar->args[0]->type, scalar->type);
     case SCALAR_BITS: return LLVMBuildBitCast(b, args[0], type, "");
-    case SCALAR_LIBM: return call_libm(emitter, scalar, args);
+    case SCALAR_LIBM: return call_function(emitter, scalar, args);
     case SCALAR_CONSTANT:
     case SCALAR_INDEX:
     case SCALAR_ARGUMENT: return llvm_scalar(emitter, scalar);

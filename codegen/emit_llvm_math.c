@@ -1,0 +1,111 @@
+// Functions of libm: written out in scalars if we have them so, else called.
+#include <string.h>
+
+#include "codegen/emit_llvm.h"
+
+// Copies of a function in one kernel; what is beyond calls a function of the module.
+enum { MOST_COPIES = 4 };
+
+const MathFunction *find_math(Emitter *emitter, const char *name, ElementType type) {
+    for (int i = 0; i < emitter->math.count; i++)
+        if (emitter->math.at[i]->type == type && strcmp(emitter->math.at[i]->name, name) == 0)
+            return emitter->math.at[i];
+    const MathFunction *function = math_function(emitter->arena, name, type);
+    if (function)
+        vec_push(emitter->arena, &emitter->math, function);
+    return function;
+}
+
+static void add_pure_attributes(Emitter *emitter, LLVMValueRef function) {
+    static const char *const pure[] = {"nounwind", "willreturn", "nosync", "nofree", "memory"};
+    for (size_t i = 0; i < sizeof pure / sizeof *pure; i++) {
+        unsigned kind = LLVMGetEnumAttributeKindForName(pure[i], strlen(pure[i]));
+        LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
+                                LLVMCreateEnumAttribute(emitter->context, kind, 0));
+    }
+}
+
+// The steps of a function in place of its call. They are rounded as they are written, so that the
+// result does not depend on what is around them.
+static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
+                              LLVMValueRef argument) {
+    LLVMValueRef *values = arena_array(emitter->arena, LLVMValueRef, function->scalar_count);
+    values[function->argument->id] = argument;
+    emitter->exact = true;
+    for (int i = 0; i < function->steps.count; i++) {
+        const Scalar *step = function->steps.at[i];
+        LLVMValueRef args[3] = {NULL, NULL, NULL};
+        for (int j = 0; j < step->arg_count; j++) {
+            const Scalar *arg = step->args[j];
+            args[j] = arg->op == SCALAR_CONSTANT
+                          ? splat_constant(emitter, constant_value(emitter, arg))
+                          : values[arg->id];
+        }
+        values[step->id] = llvm_compute(emitter, step, args);
+    }
+    emitter->exact = false;
+    return values[function->result->id];
+}
+
+// A function of the module that does it for the present width.
+static LLVMValueRef define_function(Emitter *emitter, const MathFunction *math) {
+    LLVMTypeRef type = lane_type(emitter, math->type);
+    const char *name = arena_format(emitter->arena, "%s.%s.%s.%d", emitter->program->name,
+                                    math->name, element_name(math->type), emitter->width);
+    LLVMValueRef function =
+        LLVMAddFunction(emitter->module, name, LLVMFunctionType(type, &type, 1, 0));
+    LLVMSetLinkage(function, LLVMInternalLinkage);
+    add_function_attributes(emitter, function);
+    add_pure_attributes(emitter, function);
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(emitter->builder);
+    LLVMPositionBuilderAtEnd(emitter->builder,
+                             LLVMAppendBasicBlockInContext(emitter->context, function, "entry"));
+    LLVMBuildRet(emitter->builder, write_out(emitter, math, LLVMGetParam(function, 0)));
+    LLVMPositionBuilderAtEnd(emitter->builder, here);
+    return function;
+}
+
+static MathUse *find_use(Emitter *emitter, const MathFunction *math) {
+    for (int i = 0; i < emitter->math_uses.count; i++) {
+        MathUse *use = &emitter->math_uses.at[i];
+        if (use->math == math && use->width == emitter->width)
+            return use;
+    }
+    vec_push(emitter->arena, &emitter->math_uses,
+             ((MathUse){.math = math, .width = emitter->width}));
+    return &emitter->math_uses.at[emitter->math_uses.count - 1];
+}
+
+static LLVMValueRef emit_math(Emitter *emitter, const MathFunction *math, LLVMValueRef argument) {
+    MathUse *use = find_use(emitter, math);
+    if (use->kernel != emitter->function) {
+        use->kernel = emitter->function;
+        use->copies = 0;
+    }
+    if (use->copies++ < MOST_COPIES)
+        return write_out(emitter, math, argument);
+    if (use->function == NULL)
+        use->function = define_function(emitter, math);
+    return LLVMBuildCall2(emitter->builder, LLVMGlobalGetValueType(use->function), use->function,
+                          &argument, 1, "");
+}
+
+LLVMValueRef call_function(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments) {
+    const MathFunction *own =
+        scalar->arg_count == 1 ? find_math(emitter, scalar->name, scalar->type) : NULL;
+    if (own)
+        return emit_math(emitter, own, arguments[0]);
+    check(emitter->width == 1, "a call of %s in a vector loop", scalar->name);
+    LLVMTypeRef type = llvm_type(emitter, scalar->type);
+    LLVMTypeRef types[3] = {type, type, type};
+    LLVMTypeRef signature = LLVMFunctionType(type, types, (unsigned)scalar->arg_count, 0);
+    const char *name =
+        arena_format(emitter->arena, "%s%s", scalar->name, scalar->type == TYPE_F32 ? "f" : "");
+    LLVMValueRef function = LLVMGetNamedFunction(emitter->module, name);
+    if (function == NULL) {
+        function = LLVMAddFunction(emitter->module, name, signature);
+        add_pure_attributes(emitter, function); // nobody reads errno
+    }
+    return LLVMBuildCall2(emitter->builder, signature, function, arguments,
+                          (unsigned)scalar->arg_count, "");
+}
