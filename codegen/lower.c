@@ -129,16 +129,16 @@ static void request_results(Lowering *l) {
     }
 }
 
-static Buffer *next_buffer(Lowering *l, int result) {
+static Buffer *result_buffer(Lowering *l, int result) {
     const Slot *slot = &l->function->results[result];
     const Value *value = l->function->body->yields.at[result];
-    return field_buffer(l->program, l->entry, result_group(l->program, slot), slot->name,
-                        value->type);
+    return field_buffer(l->program, l->entry, result_group(l->program, slot),
+                        slot_name(l->arena, slot, "result", result), value->type);
 }
 
 // The parameter that a next value replaces, or NULL.
 static const Value *replaced_parameter(Lowering *l, int result) {
-    const Buffer *buffer = next_buffer(l, result);
+    const Buffer *buffer = result_buffer(l, result);
     const Region *body = l->function->body;
     for (int i = 0; i < body->parameters.count; i++) {
         if (state_of(l, body->parameters.at[i])->buffer == buffer) {
@@ -188,7 +188,7 @@ static void store_next_in_place(Lowering *l, const Nodes *nodes) {
         }
         if (possible) {
             vec_push(l->scratch, &state->destinations,
-                     ((Destination){.buffer = next_buffer(l, i)}));
+                     ((Destination){.buffer = result_buffer(l, i)}));
         }
     }
 }
@@ -221,14 +221,14 @@ static void replace_next(Lowering *l) {
             continue;
         }
         from[i] = state_of(l, value)->buffer;
-        if (value->definition == NULL && from[i] != next_buffer(l, i)) {
+        if (value->definition == NULL && from[i] != result_buffer(l, i)) {
             Buffer *saved = new_workspace_buffer(l, value->type, value->name);
             lower_copy(l, value, (Destination){.buffer = saved});
             from[i] = saved;
         }
     }
     for (int i = 0; i < count; i++) {
-        Buffer *to = from[i] == NULL ? NULL : next_buffer(l, i);
+        Buffer *to = from[i] == NULL ? NULL : result_buffer(l, i);
         if (from[i] != to) {
             add_entry_statement(
                 l, (Statement){.kind = STATEMENT_COPY, .buffer = from[i], .target = to});
@@ -284,6 +284,25 @@ void lower_nodes(Lowering *l, Nodes *nodes) {
     }
 }
 
+static void lower_nodes_of(Lowering *l) {
+    Nodes nodes = plan_region(l, l->function->body);
+    store_next_in_place(l, &nodes);
+    place_values(l, &nodes);
+    lower_nodes(l, &nodes);
+    copy_results(l);
+    replace_next(l);
+}
+
+static void lower_written_out(Lowering *l) {
+    int count = l->function->body->yields.count;
+    SmallResult *results = arena_array(l->scratch, SmallResult, count);
+    for (int i = 0; i < count; i++) {
+        results[i].buffer = result_buffer(l, i);
+        results[i].accumulate = l->function->results[i].role == ROLE_GRADIENT;
+    }
+    lower_small_function(l, results);
+}
+
 static Entry *new_entry(Program *program, const char *name) {
     Entry *entry = arena_new(program->arena, Entry);
     entry->name = name;
@@ -318,12 +337,11 @@ Entry *lower_function(Program *program, const Function *function, const char *en
     bind_parameters(&l);
     analyse_function(&l);
     request_results(&l);
-    Nodes nodes = plan_region(&l, function->body);
-    store_next_in_place(&l, &nodes);
-    place_values(&l, &nodes);
-    lower_nodes(&l, &nodes);
-    copy_results(&l);
-    replace_next(&l);
+    if (options->level > 0 && is_small_function(&l)) {
+        lower_written_out(&l);
+    } else {
+        lower_nodes_of(&l);
+    }
     plan_memory(program, l.entry, first_buffer, options->level > 0);
     arena_free(&scratch);
     return l.entry;

@@ -64,6 +64,8 @@ Scalar *row_position(KernelLowering *k, const Value *row, int64_t row_elements, 
 // with a site for `span`.
 Scalar *checked_index(KernelLowering *k, Scalar *index, int64_t size, Span span,
                       const char *message);
+// Ends the kernel here if an index was out of range.
+void add_index_failures(KernelLowering *k);
 // Stores a member's element where its state asks for it.
 void store_member(KernelLowering *k, const Value *value, Scalar *const *index, Scalar *scalar);
 // A tensor literal's buffer.

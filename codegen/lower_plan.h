@@ -139,6 +139,13 @@ bool stores_conditionally(const Node *node);
 // Loops and branches that become part of a kernel of scalars (lower_small.c);
 // adds up the elements computed in them.
 bool is_small_control(const Lowering *l, const Inst *inst, int64_t *work);
+// A function of a few small values is one kernel without loops, but for its own (lower_small.c).
+typedef struct SmallResult {
+    Buffer *buffer;
+    bool accumulate;
+} SmallResult;
+bool is_small_function(const Lowering *l);
+void lower_small_function(Lowering *l, const SmallResult *results); // one for each of its results
 // A result of a loop or branch that runs in the entry, which no kernel stores.
 bool is_entry_result(const Lowering *l, const Value *value);
 bool is_stack(const Value *value); // a loop's result with a row for each iteration

@@ -126,13 +126,18 @@ void begin_probe(KernelLowering *k, Lowering *l, const Node *node) {
     k->probe = true;
 }
 
-void end_kernel(KernelLowering *k) {
-    Lowering *l = k->lowering;
-    Kernel *kernel = k->build.kernel;
+void add_index_failures(KernelLowering *k) {
     for (int i = 0; i < k->bad.count; i++) {
         Scalar *flag = scalar_local(&k->build, k->bad.at[i].flag, scalar_position(&k->build, 0));
         add_fail(&k->build, flag, k->bad.at[i].site);
     }
+    k->bad.count = 0;
+}
+
+void end_kernel(KernelLowering *k) {
+    Lowering *l = k->lowering;
+    Kernel *kernel = k->build.kernel;
+    add_index_failures(k);
     kernel->argument_count = k->arguments.count;
     Scalar **arguments = arena_array(l->arena, Scalar *, k->arguments.count);
     for (int i = 0; i < k->arguments.count; i++) {

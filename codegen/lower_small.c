@@ -1,7 +1,7 @@
-// Small loops and branches inside a kernel of scalars: carried values live in
-// locals, element by element, and everything in the body is written out. So a
-// whole scalar program, loops included, is one kernel that touches memory only
-// for its inputs, its results and the stacks of its loops.
+// What is so small that it is written out. Small loops and branches inside a kernel of scalars:
+// carried values live in locals, element by element, and everything in the body is written out. So
+// a whole scalar program, loops included, is one kernel that touches memory only for its inputs,
+// its results and the stacks of its loops.
 #include "codegen/lower_points.h"
 
 enum {
@@ -147,7 +147,8 @@ typedef struct SmallLoop {
 } SmallLoop;
 
 static bool is_buffered(const SmallLoop *loop) {
-    return state_of(loop->k->lowering, loop->inst->results[0])->node == loop->k->node;
+    const Node *node = state_of(loop->k->lowering, loop->inst->results[0])->node;
+    return node != NULL && node == loop->k->node;
 }
 
 static void bind_parameters(SmallLoop *loop, const Region *region, Scalar *index) {
@@ -349,4 +350,52 @@ void store_small_results(KernelLowering *k, const Inst *inst) {
             store_member(k, result, index, element(k, result, index));
         }
     }
+}
+
+bool is_small_function(const Lowering *l) {
+    const Region *body = l->function->body;
+    int64_t work = 0;
+    for (int i = 0; i < body->yields.count; i++) {
+        if (!is_small_value(body->yields.at[i])) {
+            return false;
+        }
+    }
+    for_each_inst(inst, body) {
+        if (is_needed(l, inst) && !is_small_inst(l, inst, &work)) {
+            return false;
+        }
+    }
+    return work > 0 && work <= MOST_WORK;
+}
+
+// Everything is computed, then it is seen whether an index was out of range, then all is stored.
+void lower_small_function(Lowering *l, const SmallResult *results) {
+    const Region *body = l->function->body;
+    int count = body->yields.count;
+    KernelLowering k;
+    begin_kernel(&k, l, NULL, body->yields.at[count - 1], "");
+    emit_region(&k, body);
+    Scalar ***elements = arena_array(&k.build.scratch, Scalar **, count);
+    for (int i = 0; i < count; i++) {
+        elements[i] = all_elements(&k, body->yields.at[i]);
+    }
+    add_index_failures(&k);
+    for (int i = 0; i < count; i++) {
+        Buffer *buffer = results[i].buffer;
+        if (buffer->optional) {
+            begin_present(&k.build, buffer);
+        }
+        for (int64_t e = 0; e < buffer->count; e++) {
+            Scalar *position = scalar_position(&k.build, e), *sum = elements[i][e];
+            if (results[i].accumulate) {
+                sum = scalar_binary(&k.build, SCALAR_ADD,
+                                    scalar_load_now(&k.build, buffer, position), sum);
+            }
+            add_store(&k.build, buffer, position, sum);
+        }
+        if (buffer->optional) {
+            end_scope(&k.build);
+        }
+    }
+    end_kernel(&k);
 }
