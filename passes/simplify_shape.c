@@ -169,6 +169,31 @@ static Value *simplify_pad(const Inst *inst) {
     return inst->operands[0];
 }
 
+// Is each element of `index` its own place along `axis`?
+static bool is_own_place(const Value *index, int axis) {
+    const Inst *inst = index->definition;
+    if (inst && inst->op == OP_iota) {
+        return inst->attr.axis == axis;
+    }
+    const Inst *iota = inst && inst->op == OP_broadcast ? inst->operands[0]->definition : NULL;
+    if (iota == NULL || iota->op != OP_iota) {
+        return false;
+    }
+    int from = iota->attr.axis;
+    return inst->attr.axes.at[from] == axis &&
+           dim_equal(iota->results[0]->type.dims[from], index->type.dims[axis]);
+}
+
+// A gather that takes each element from its own place.
+static Value *simplify_gather(const Inst *inst) {
+    Value *x = inst->operands[0];
+    bool same = x->type.rank > 0 && type_equal(x->type, inst->results[0]->type);
+    for (int axis = 0; axis < x->type.rank && same; axis++) {
+        same = is_own_place(inst->operands[axis + 1], axis);
+    }
+    return same ? x : NULL;
+}
+
 Value *simplify_shape(Builder *b, const Inst *inst) {
     switch ((int)inst->op) {
     case OP_broadcast: return simplify_broadcast(b, inst);
@@ -176,6 +201,7 @@ Value *simplify_shape(Builder *b, const Inst *inst) {
     case OP_transpose: return simplify_transpose(b, inst);
     case OP_slice: return simplify_slice(b, inst);
     case OP_pad: return simplify_pad(inst);
+    case OP_gather: return simplify_gather(inst);
     case OP_concat: return inst->operand_count == 1 ? inst->operands[0] : NULL;
     default: return NULL;
     }
