@@ -77,7 +77,7 @@ LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *
 // The function that is written out instead of a call of libm; NULL: there is none.
 const MathFunction *find_math(Emitter *emitter, const char *name, ElementType type);
 // Writes a SCALAR_LIBM.
-LLVMValueRef call_function(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments);
+LLVMValueRef emit_function_call(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments);
 LLVMValueRef constant_value(const Emitter *emitter, const Scalar *scalar);
 // A constant in each of `width` lanes.
 LLVMValueRef splat_constant(const Emitter *emitter, LLVMValueRef constant);

@@ -90,7 +90,7 @@ static LLVMValueRef emit_math(Emitter *emitter, const MathFunction *math, LLVMVa
                           &argument, 1, "");
 }
 
-LLVMValueRef call_function(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments) {
+LLVMValueRef emit_function_call(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments) {
     const MathFunction *own =
         scalar->arg_count == 1 ? find_math(emitter, scalar->name, scalar->type) : NULL;
     if (own)

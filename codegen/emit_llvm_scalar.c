@@ -231,7 +231,7 @@ LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *
     case SCALAR_SELECT: return LLVMBuildSelect(b, args[0], args[1], args[2], "");
     case SCALAR_CAST: return cast(emitter, args[0], scalar->args[0]->type, scalar->type);
     case SCALAR_BITS: return LLVMBuildBitCast(b, args[0], type, "");
-    case SCALAR_LIBM: return call_function(emitter, scalar, args);
+    case SCALAR_LIBM: return emit_function_call(emitter, scalar, args);
     case SCALAR_CONSTANT:
     case SCALAR_INDEX:
     case SCALAR_ARGUMENT: return llvm_scalar(emitter, scalar);
