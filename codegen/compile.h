@@ -5,13 +5,13 @@
 #include "codegen/loops.h"
 
 typedef struct TargetMachine {
-    const char *triple;   // NULL: this machine
-    const char *cpu;      // NULL: this machine's (JIT) or the triple's baseline ("x86-64-v3" for .so/.o)
+    const char *triple; // NULL: this machine
+    const char *cpu; // NULL: this machine's (JIT) or the triple's baseline ("x86-64-v3" for .so/.o)
     const char *features; // NULL: none beyond the cpu's
 } TargetMachine;
 
 typedef struct CompileOptions {
-    int level;     // -O0 .. -O3
+    int level; // -O0 .. -O3
     bool position_independent;
     TargetMachine target;
 } CompileOptions;
@@ -22,21 +22,22 @@ typedef struct Bytes {
 } Bytes;
 
 // An object file in memory; or LLVM IR text; or assembly text. On failure false and *error is set.
-bool compile_object(Arena *arena, const Program *program, const CompileOptions *options, Bytes *object,
-                    const char **error);
-bool compile_llvm_text(Arena *arena, const Program *program, const CompileOptions *options, Text *out,
-                       const char **error);
-bool compile_assembly(Arena *arena, const Program *program, const CompileOptions *options, Text *out,
-                      const char **error);
+bool compile_object(Arena *arena, const Program *program, const CompileOptions *options,
+                    Bytes *object, const char **error);
+bool compile_llvm_text(Arena *arena, const Program *program, const CompileOptions *options,
+                       Text *out, const char **error);
+bool compile_assembly(Arena *arena, const Program *program, const CompileOptions *options,
+                      Text *out, const char **error);
 
 // A loaded program: machine code in this process.
 typedef struct Loaded Loaded;
-// Raw signature of every entry: a pointer for each group that the entry uses, in GroupKind order, each
-// an array of pointers (the struct of the header), and the workspace. They are called through
+// Raw signature of every entry: a pointer for each group that the entry uses, in GroupKind order,
+// each an array of pointers (the struct of the header), and the workspace. They are called through
 // loaded_call.
 typedef struct CallArguments {
-    void **groups[GROUP_COUNT]; // NULL for groups that are not used; GROUP_KEY: the key's own address
-    void *workspace;            // 64-byte aligned
+    void *
+        *groups[GROUP_COUNT]; // NULL for groups that are not used; GROUP_KEY: the key's own address
+    void *workspace;          // 64-byte aligned
 } CallArguments;
 
 Loaded *load_object(const Program *program, Bytes object, const char **error, Arena *arena);

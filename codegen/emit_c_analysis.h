@@ -29,7 +29,7 @@ typedef struct ScalarInfo {
     bool wraps;         // integer arithmetic that may overflow
     bool reads;         // its expression reads memory or locals
     bool calls;         // its expression calls a function
-    bool dropped;       // its operands are not counted: a number, or unused
+    bool live;          // something that is printed depends on it
     int size;           // operators in its expression
     // While printing:
     bool pending;     // folded, and not printed yet
@@ -46,8 +46,9 @@ typedef struct Frame {
 
 typedef struct LocalInfo {
     const Local *local;
-    const Frame *home; // where it is declared; NULL: never read
-    int reads;
+    const Frame *home; // where it is declared; NULL: nothing that is printed depends on it
+    bool live;
+    VEC(const Statement *) sets;
     const char *name; // while printing
 } LocalInfo;
 
@@ -70,6 +71,9 @@ typedef struct CallVisitor {
 
 FunctionInfo analyze_function(Arena *arena, const Block *body, int scalar_count, int buffer_count,
                               const Range *arguments, int argument_count, CallVisitor calls);
+ScalarInfo *scalar_info(const FunctionInfo *info, const Scalar *scalar);
+// Is it an integer or bool of one possible value? It is printed as that.
+bool is_known_number(const FunctionInfo *info, const Scalar *scalar);
 LocalInfo *find_local(const FunctionInfo *info, const Local *local);
 // Does the statement, with all inside it, read or set the local?
 bool statement_touches_local(const Statement *statement, const Local *local);
@@ -77,5 +81,11 @@ Range range_of_type(ElementType type);
 // The statement's own operands (not those of statements inside it): at most 3, and the arguments of
 // a call. Returns how many were stored.
 int statement_operands(const Statement *statement, const Scalar **operands);
+
+// The steps after the first: what is live and how often it is used (emit_c_live.c), where locals
+// are declared, and what is folded into what (emit_c_fold.c).
+void find_live(FunctionInfo *info, const Block *body);
+void place_locals(FunctionInfo *info);
+void fold_block(FunctionInfo *info, const Block *block);
 
 #endif

@@ -219,8 +219,15 @@ static void write_store(Writer *writer, const Statement *statement) {
 
 static void write_set(Writer *writer, const Statement *statement) {
     LocalInfo *local = find_local(&writer->info, statement->local);
+    const Scalar *value = statement->value;
+    bool as_it_is = value->op == SCALAR_LOCAL && value->local == statement->local &&
+                    statement->local->count == 1 && info_of(writer, value)->pending;
     if (!local->home) {
-        return; // never read
+        return;
+    }
+    if (as_it_is) {
+        info_of(writer, value)->pending = false;
+        return;
     }
     begin_line(writer);
     if (!local->name) { // is_set_first: its declaration

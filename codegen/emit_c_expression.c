@@ -12,10 +12,7 @@ static ScalarInfo *info_of(const Writer *writer, const Scalar *scalar) {
 }
 
 static bool is_number(const Writer *writer, const Scalar *scalar) {
-    const ScalarInfo *known = info_of(writer, scalar);
-    return scalar->op == SCALAR_CONSTANT ||
-           (element_is_integer(scalar->type) && known->place == PLACE_EVERYWHERE &&
-            known->range.low == known->range.high);
+    return scalar->op == SCALAR_CONSTANT || is_known_number(&writer->info, scalar);
 }
 
 void write_integer(Text *out, ElementType type, int64_t value) {
@@ -49,7 +46,7 @@ static void write_number(Writer *writer, const Scalar *scalar) {
     if (element_is_real(scalar->type)) {
         write_real(writer->out, scalar->type, scalar->real);
     } else if (scalar->type == TYPE_BOOL) {
-        text_add(writer->out, scalar->integer ? "true" : "false");
+        text_add(writer->out, info_of(writer, scalar)->range.low ? "true" : "false");
     } else {
         write_integer(writer->out, scalar->type, info_of(writer, scalar)->range.low);
     }

@@ -71,17 +71,64 @@ static Range divide_ranges(const Scalar *scalar, Range x, Range y) {
 
 static Range cast_range(const Scalar *scalar, Range operand) {
     Range all = range_of_type(scalar->type);
-    if (scalar->type == TYPE_BOOL || element_is_real(scalar->args[0]->type)) {
+    if (element_is_real(scalar->args[0]->type)) {
         return all;
     }
     return operand.low >= all.low && operand.high <= all.high ? operand : all;
+}
+
+// A bool that holds wherever `always`, and nowhere where `never`.
+static Range decide(bool always, bool never) {
+    return (Range){always, !never};
+}
+
+static bool is_comparison(const Scalar *scalar) {
+    return scalar->op >= SCALAR_EQ && scalar->op <= SCALAR_GE;
+}
+
+static Range compare_ranges(const Scalar *scalar, Range x, Range y) {
+    bool same = scalar->args[0] == scalar->args[1] ||
+                (x.low == x.high && y.low == y.high && x.low == y.low);
+    bool below = x.high<y.low, above = x.low> y.high;
+    switch (scalar->op) {
+    case SCALAR_EQ: return decide(same, below || above);
+    case SCALAR_NE: return decide(below || above, same);
+    case SCALAR_LT: return decide(below, same || x.low >= y.high);
+    case SCALAR_LE: return decide(same || x.high <= y.low, above);
+    case SCALAR_GT: return decide(above, same || x.high <= y.low);
+    case SCALAR_GE: return decide(same || x.low >= y.high, below);
+    default: return decide(false, false);
+    }
+}
+
+static Range truth_range(const Scalar *scalar, const Range *operands) {
+    Range x = operands[0], y = operands[1], z = operands[2];
+    if (is_comparison(scalar)) {
+        return element_is_real(scalar->args[0]->type) ? decide(false, false)
+                                                      : compare_ranges(scalar, x, y);
+    }
+    switch (scalar->op) {
+    case SCALAR_AND: return (Range){x.low & y.low, x.high & y.high};
+    case SCALAR_OR: return (Range){x.low | y.low, x.high | y.high};
+    case SCALAR_NOT: return (Range){!x.high, !x.low};
+    case SCALAR_SELECT: return (Range){smaller(y.low, z.low), larger(y.high, z.high)};
+    case SCALAR_CAST:
+        if (element_is_real(scalar->args[0]->type)) {
+            return decide(false, false);
+        }
+        return decide(x.low > 0 || x.high < 0, x.low == 0 && x.high == 0);
+    default: return decide(false, false);
+    }
 }
 
 Range range_of_scalar(const Scalar *scalar, const Range *operands, bool *wraps) {
     Range x = operands[0], y = operands[1], result = {0, 0};
     Range all = range_of_type(scalar->type);
     *wraps = false;
-    if (element_is_real(scalar->type) || scalar->type == TYPE_BOOL) {
+    if (scalar->type == TYPE_BOOL) {
+        return truth_range(scalar, operands);
+    }
+    if (element_is_real(scalar->type)) {
         return all;
     }
     switch (scalar->op) {
@@ -110,7 +157,11 @@ Range range_of_scalar(const Scalar *scalar, const Range *operands, bool *wraps) 
     case SCALAR_SELECT:
         return (Range){smaller(y.low, operands[2].low), larger(y.high, operands[2].high)};
     case SCALAR_CAST: return cast_range(scalar, x);
-    case SCALAR_AND: return y.low >= 0 && x.low >= 0 ? (Range){0, smaller(x.high, y.high)} : all;
+    case SCALAR_AND:
+        if (x.low < 0 && y.low < 0) {
+            return all;
+        }
+        return (Range){0, smaller(x.low < 0 ? y.high : x.high, y.low < 0 ? x.high : y.high)};
     default: return all;
     }
 }

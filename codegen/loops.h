@@ -1,9 +1,9 @@
-// The loop form: what lowering makes of the tensor IR and both emitters print - scalars, loads, stores,
-// loops, conditions, calls of kernels. There is no tensor operator below this line and no LLVM or C
-// above it, so the two emitters cannot drift apart.
+// The loop form: what lowering makes of the tensor IR and both emitters print - scalars, loads,
+// stores, loops, conditions, calls of kernels. There is no tensor operator below this line and no
+// LLVM or C above it, so the two emitters cannot drift apart.
 //
-// A Program is one product: a set of entry functions over shared kernels. An Entry takes pointers to
-// structs of pointers (one struct a group: inputs, params, seeds, outputs, gradients, ...) and a
+// A Program is one product: a set of entry functions over shared kernels. An Entry takes pointers
+// to structs of pointers (one struct a group: inputs, params, seeds, outputs, gradients, ...) and a
 // workspace, calls kernels in order and returns a status. Nothing allocates; nothing is global.
 #ifndef TDSL_CODEGEN_LOOPS_H
 #define TDSL_CODEGEN_LOOPS_H
@@ -29,7 +29,7 @@ typedef enum ScalarOp {
     SCALAR_ADD,
     SCALAR_SUB,
     SCALAR_MUL,
-    SCALAR_DIV,       // integers: both are non-negative, the divisor is positive (lowering guards it)
+    SCALAR_DIV, // integers: both are non-negative, the divisor is positive (lowering guards it)
     SCALAR_REMAINDER, // integers only, as SCALAR_DIV
     SCALAR_FMA,       // args[0] * args[1] + args[2]; may be rounded once or twice
     SCALAR_NEG,
@@ -54,10 +54,10 @@ typedef enum ScalarOp {
     SCALAR_SHIFT_RIGHT,   // copies of the sign come in
     SCALAR_SHIFT_LOGICAL, // zeros come in
     SCALAR_SELECT,        // bool ? args[1] : args[2]; both are evaluated
-    SCALAR_CAST,          // to this scalar's type; real to integer: towards zero, 0 out of range or NaN;
-                          // from bool: 0 or 1; never to bool
-    SCALAR_BITS,          // the same bits: f32 <-> i32, f64 <-> i64
-    SCALAR_LIBM,          // function `name` of libm, of real arguments, all of one type
+    SCALAR_CAST, // to this scalar's type; real to integer: towards zero, 0 out of range or NaN;
+                 // from bool: 0 or 1; never to bool
+    SCALAR_BITS, // the same bits: f32 <-> i32, f64 <-> i64
+    SCALAR_LIBM, // function `name` of libm, of real arguments, all of one type
 } ScalarOp;
 
 struct Scalar {
@@ -69,9 +69,10 @@ struct Scalar {
     double real;     // SCALAR_CONSTANT of reals
     Buffer *buffer;
     Local *local;
-    Loop *loop;       // SCALAR_INDEX
-    const char *name; // SCALAR_LIBM: without suffix ("exp"); otherwise the user's name for it or NULL
-    int id;           // unique in its kernel or entry
+    Loop *loop; // SCALAR_INDEX
+    const char
+        *name; // SCALAR_LIBM: without suffix ("exp"); otherwise the user's name for it or NULL
+    int id;    // unique in its kernel or entry
 };
 
 typedef enum BufferKind {
@@ -98,9 +99,9 @@ struct Buffer {
 };
 
 // A mutable local of a kernel: a scalar (count 1) or a small array, for accumulators and tiles. An
-// array's index is made of constants and of indices of LOOP_VECTOR and LOOP_UNROLL loops of constant
-// extent (`r * 32 + c`), or, in a LOOP_VECTOR loop over a block, the loop's index: unrolled, an array
-// may live in registers.
+// array's index is made of constants and of indices of LOOP_VECTOR and LOOP_UNROLL loops of
+// constant extent (`r * 32 + c`), or, in a LOOP_VECTOR loop over a block, the loop's index:
+// unrolled, an array may live in registers.
 struct Local {
     ElementType type;
     int count;
@@ -128,20 +129,20 @@ struct Loop {
 };
 
 typedef enum StatementKind {
-    STATEMENT_SCALAR,  // computes `scalar` here; its arguments were computed before, in scope.
-                       // Constants, indices and arguments need no statement.
-    STATEMENT_STORE,   // buffer[index] = value
-    STATEMENT_SET,     // local[index] = value
-    STATEMENT_LOOP,    // loop
-    STATEMENT_IF,      // if (condition) body else otherwise (may be empty)
-    STATEMENT_WHILE,   // repeat { body; if (!condition) break; otherwise }: condition is computed in
-                       // body; `otherwise` sees body's scalars
+    STATEMENT_SCALAR, // computes `scalar` here; its arguments were computed before, in scope.
+                      // Constants, indices and arguments need no statement.
+    STATEMENT_STORE,  // buffer[index] = value
+    STATEMENT_SET,    // local[index] = value
+    STATEMENT_LOOP,   // loop
+    STATEMENT_IF,     // if (condition) body else otherwise (may be empty)
+    STATEMENT_WHILE,  // repeat { body; if (!condition) break; otherwise }: condition is computed in
+                      // body; `otherwise` sees body's scalars
     STATEMENT_PRESENT, // body, if the pointer of `buffer` is not NULL; in entries and in kernels: a
                        // kernel may be passed a NULL pointer for an optional field
-    STATEMENT_CALL,    // kernel(buffers ..., arguments ...); entries only. Its failure ends the entry.
-    STATEMENT_FAIL,    // if (condition) the kernel or entry ends with the status of `site`
-    STATEMENT_COPY,    // memcpy of the whole `buffer` into `target`; entries only; counts are equal
-    STATEMENT_ZERO,    // zeros in the whole `target`; entries only
+    STATEMENT_CALL, // kernel(buffers ..., arguments ...); entries only. Its failure ends the entry.
+    STATEMENT_FAIL, // if (condition) the kernel or entry ends with the status of `site`
+    STATEMENT_COPY, // memcpy of the whole `buffer` into `target`; entries only; counts are equal
+    STATEMENT_ZERO, // zeros in the whole `target`; entries only
 } StatementKind;
 
 struct Statement {
@@ -163,10 +164,11 @@ struct Kernel {
     const char *name;    // unique in the program, from the source's names
     const char *comment; // source line and shape: "line 12: h = relu(x @ w1 + b1), f32[32,48]"
     Span span;
-    VEC(Buffer *) buffers; // as accessed in the body; a call may pass others of the same element/count
-    VEC(bool) written;     // for each buffer: stored to (else const)
-    int argument_count;    // i64 arguments
-    bool fails;            // has a STATEMENT_FAIL: returns a status
+    VEC(Buffer *)
+    buffers;            // as accessed in the body; a call may pass others of the same element/count
+    VEC(bool) written;  // for each buffer: stored to (else const)
+    int argument_count; // i64 arguments
+    bool fails;         // has a STATEMENT_FAIL: returns a status
     VEC(Local *) locals;
     Block body;
     int scalar_count; // ids of scalars are below this
@@ -189,8 +191,8 @@ typedef struct Field {
     Buffer *buffer;   // in this entry
 } Field;
 
-// The fields of one struct of pointers, in order: a group's struct has the same fields in every entry
-// of a program, though an entry may use only some (then buffer is NULL there).
+// The fields of one struct of pointers, in order: a group's struct has the same fields in every
+// entry of a program, though an entry may use only some (then buffer is NULL there).
 typedef struct Group {
     bool used; // has fields: then it is a parameter of the entry
     bool written;
@@ -213,8 +215,8 @@ typedef struct Site {
     const char *message; // "index out of range in gather"
 } Site;
 
-// Statuses: 0 done; 1 a required pointer is NULL; 2 + i: sites.at[i]. After a failure the contents of
-// outputs and gradients are unspecified.
+// Statuses: 0 done; 1 a required pointer is NULL; 2 + i: sites.at[i]. After a failure the contents
+// of outputs and gradients are unspecified.
 enum { STATUS_DONE = 0, STATUS_NULL_POINTER = 1, STATUS_FIRST_SITE = 2 };
 
 struct Program {

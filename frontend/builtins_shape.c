@@ -249,8 +249,7 @@ static Val expand_to(Call *call, Value *x, Dims shape) {
             return error_val();
         }
     }
-    return check_shape(e, call->span, full) ? tensor_val(broadcast_value(e, x, full))
-                                            : error_val();
+    return check_shape(e, call->span, full) ? tensor_val(broadcast_value(e, x, full)) : error_val();
 }
 
 Val builtin_expand(Call *call) {

@@ -41,8 +41,8 @@ static Val elaborate_conditional(Elaborator *e, const Expr *expr) {
     if (condition.kind == VAL_BOOL) {
         return elaborate_value(e, condition.boolean ? then : otherwise);
     }
-    bool is_scalar = is_tensor(condition) && type_equal(condition.tensor->type,
-                                                        type_scalar(TYPE_BOOL));
+    bool is_scalar =
+        is_tensor(condition) && type_equal(condition.tensor->type, type_scalar(TYPE_BOOL));
     Val x, y;
     if (is_scalar) {
         Value *outer = push_guard(e, condition.tensor, condition_span);

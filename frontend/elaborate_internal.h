@@ -42,8 +42,8 @@ typedef struct ValList {
 // A function of the language with the scope it was written in.
 typedef struct FunctionVal {
     const AstFunction *ast; // NULL: of the prelude, not read yet (parsed_function)
-    Scope *scope;     // of names around it; NULL for a function of a file
-    const char *name; // "fn" for a nameless one
+    Scope *scope;           // of names around it; NULL for a function of a file
+    const char *name;       // "fn" for a nameless one
     bool is_prelude;
     bool is_hidden; // of the prelude: a part of another function, not known to the user
     int start, end; // of the prelude: where it stands
@@ -284,8 +284,8 @@ Val elaborate_comprehension(Elaborator *e, const Expr *expr);
 // sum(for i in 0..n: e): a call whose one argument is a comprehension.
 bool is_reduction_call(const Expr *expr);
 Val elaborate_reduction(Elaborator *e, const Expr *expr);
-// While `condition`, a bool scalar, chooses a side, indices computed on it are 0 where it does not hold,
-// so that they cannot be out of range. Returns the guard so far, to be put back.
+// While `condition`, a bool scalar, chooses a side, indices computed on it are 0 where it does not
+// hold, so that they cannot be out of range. Returns the guard so far, to be put back.
 Value *push_guard(Elaborator *e, Value *condition, Span span);
 void elaborate_block(Elaborator *e, const AstBlock *block); // in the present scope
 void elaborate_statement(Elaborator *e, const Stmt *statement);

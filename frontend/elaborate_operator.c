@@ -112,8 +112,9 @@ bool check_shape(Elaborator *e, Span span, Dims shape) {
             text_add(&text, i == 0 ? "" : ",");
             dim_print(&text, shape.at[i]);
         }
-        report(e, span, shape.count > 15 ? "a tensor has at most 15 axes: [%s]"
-                                         : "a tensor of shape [%s] would be too large",
+        report(e, span,
+               shape.count > 15 ? "a tensor has at most 15 axes: [%s]"
+                                : "a tensor of shape [%s] would be too large",
                text_string(&text));
         return false;
     }

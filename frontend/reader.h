@@ -46,8 +46,8 @@ struct Reader {
     const char *text; // the source
     int start;        // where reading starts and
     int length;       // ends
-    void *scanner; // flex's
-    char *buffer;  // flex's copy of the text
+    void *scanner;    // flex's
+    char *buffer;     // flex's copy of the text
     bool keeps_comments;
 
     int line; // of the raw token read last, from 1

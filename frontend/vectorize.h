@@ -5,9 +5,9 @@
 
 #include "ir/build.h"
 
-// `region` has one i64 scalar parameter for each axis of `space`; `result` is computed in it. Emits at
-// `b` what gives the result for every index, of shape space + shape of the result. `indices` are the
-// parameters' values over the space. NULL if the region has loops, branches or derivatives.
+// `region` has one i64 scalar parameter for each axis of `space`; `result` is computed in it. Emits
+// at `b` what gives the result for every index, of shape space + shape of the result. `indices` are
+// the parameters' values over the space. NULL if the region has loops, branches or derivatives.
 Value *vectorize(Builder *b, const Region *region, Value *result, Dims space,
                  Value *const *indices);
 

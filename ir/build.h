@@ -1,5 +1,6 @@
-// Building IR: every instruction is made here, and its result types come from its type rule. A wrong
-// operand is an internal error: whoever builds from user's text checks first (op_result_type).
+// Building IR: every instruction is made here, and its result types come from its type rule. A
+// wrong operand is an internal error: whoever builds from user's text checks first
+// (op_result_type).
 #ifndef TDSL_IR_BUILD_H
 #define TDSL_IR_BUILD_H
 
@@ -15,8 +16,8 @@ typedef struct Builder {
 Builder builder_at(Region *region, Span span);
 
 // For those who make instructions of any kind (the builders below, copying, the parser of the text
-// form): an instruction without results and regions. Dimensions, axes and labels of the attribute are
-// copied; the data of a constant must live as long as the module.
+// form): an instruction without results and regions. Dimensions, axes and labels of the attribute
+// are copied; the data of a constant must live as long as the module.
 Inst *build_inst(Builder *b, Op op, Value *const *operands, int count, const Attribute *attribute);
 Value *inst_add_result(Inst *inst, Type type);
 Value *inst_insert_result(Inst *inst, int index, Type type); // before result `index`
@@ -31,26 +32,26 @@ Value *build_binary(Builder *b, Op op, Value *x, Value *y);
 Value *build_select(Builder *b, Value *condition, Value *x, Value *y);
 Value *build_cast(Builder *b, Value *x, ElementType element); // x itself if it has that type
 
-#define ELEMENTWISE_1(name)                                     \
-    static inline Value *build_##name(Builder *b, Value *x) {   \
-        return build_unary(b, OP_##name, x);                    \
+#define ELEMENTWISE_1(name)                                                                        \
+    static inline Value *build_##name(Builder *b, Value *x) {                                      \
+        return build_unary(b, OP_##name, x);                                                       \
     }
-#define ELEMENTWISE_2(name)                                              \
-    static inline Value *build_##name(Builder *b, Value *x, Value *y) {  \
-        return build_binary(b, OP_##name, x, y);                         \
+#define ELEMENTWISE_2(name)                                                                        \
+    static inline Value *build_##name(Builder *b, Value *x, Value *y) {                            \
+        return build_binary(b, OP_##name, x, y);                                                   \
     }
-ELEMENTWISE_2(add) ELEMENTWISE_2(sub) ELEMENTWISE_2(mul) ELEMENTWISE_2(div)
-ELEMENTWISE_2(pow) ELEMENTWISE_2(eq) ELEMENTWISE_2(ne) ELEMENTWISE_2(lt) ELEMENTWISE_2(le)
-ELEMENTWISE_2(gt) ELEMENTWISE_2(ge) ELEMENTWISE_2(logical_and) ELEMENTWISE_2(logical_or)
-ELEMENTWISE_2(minimum) ELEMENTWISE_2(maximum)
-ELEMENTWISE_1(neg) ELEMENTWISE_1(abs) ELEMENTWISE_1(sign) ELEMENTWISE_1(sqrt) ELEMENTWISE_1(exp)
-ELEMENTWISE_1(log) ELEMENTWISE_1(sin) ELEMENTWISE_1(cos) ELEMENTWISE_1(logical_not)
-ELEMENTWISE_1(is_nan)
+ELEMENTWISE_2(add)
+ELEMENTWISE_2(sub) ELEMENTWISE_2(mul) ELEMENTWISE_2(div) ELEMENTWISE_2(pow) ELEMENTWISE_2(eq)
+    ELEMENTWISE_2(ne) ELEMENTWISE_2(lt) ELEMENTWISE_2(le) ELEMENTWISE_2(gt) ELEMENTWISE_2(ge)
+        ELEMENTWISE_2(logical_and) ELEMENTWISE_2(logical_or) ELEMENTWISE_2(minimum)
+            ELEMENTWISE_2(maximum) ELEMENTWISE_1(neg) ELEMENTWISE_1(abs) ELEMENTWISE_1(sign)
+                ELEMENTWISE_1(sqrt) ELEMENTWISE_1(exp) ELEMENTWISE_1(log) ELEMENTWISE_1(sin)
+                    ELEMENTWISE_1(cos) ELEMENTWISE_1(logical_not) ELEMENTWISE_1(is_nan)
 #undef ELEMENTWISE_1
 #undef ELEMENTWISE_2
 
-// Constants: a scalar; the same number in a whole tensor (a scalar, broadcast); any tensor.
-Value *build_scalar(Builder *b, ElementType element, double value);
+    // Constants: a scalar; the same number in a whole tensor (a scalar, broadcast); any tensor.
+    Value *build_scalar(Builder *b, ElementType element, double value);
 Value *build_scalar_integer(Builder *b, ElementType element, int64_t value);
 Value *build_full(Builder *b, Type type, double value);
 Value *build_constant(Builder *b, const TensorData *data);
@@ -87,7 +88,8 @@ Value *build_scatter_row(Builder *b, Op op, Value *base, Value *row, Value *inde
 Inst *build_loop(Builder *b, const Dim *trip, Value *const *initial, int carried, Value *count);
 Region *loop_add_condition(Inst *loop);
 void loop_finish(Inst *loop);
-// Adds one more stacked value to a finished loop; returns the new result (before the iteration count).
+// Adds one more stacked value to a finished loop; returns the new result (before the iteration
+// count).
 Value *loop_add_stack(Inst *loop, Value *yielded);
 // The result with the number of iterations done, of a loop with a condition.
 Value *loop_iterations(const Inst *loop);

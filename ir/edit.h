@@ -1,5 +1,5 @@
-// Rewriting IR. Passes rebuild: they walk an old region in order and build a new one, with a map from
-// old values to new ones. Nothing tracks uses; who needs them counts them once.
+// Rewriting IR. Passes rebuild: they walk an old region in order and build a new one, with a map
+// from old values to new ones. Nothing tracks uses; who needs them counts them once.
 #ifndef TDSL_IR_EDIT_H
 #define TDSL_IR_EDIT_H
 

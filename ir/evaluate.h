@@ -1,5 +1,5 @@
-// The reference evaluator: slow, obviously right, and sharing no kernel with codegen. Real arithmetic
-// is done in double and rounded to the element type after every operator.
+// The reference evaluator: slow, obviously right, and sharing no kernel with codegen. Real
+// arithmetic is done in double and rounded to the element type after every operator.
 #ifndef TDSL_IR_EVALUATE_H
 #define TDSL_IR_EVALUATE_H
 
@@ -11,8 +11,8 @@ typedef struct EvaluateFailure {
 } EvaluateFailure;
 
 // Computes the results of a function with static shapes; `arguments` and `results` are in the
-// order of its parameters and results; results are allocated in `arena`. False and *failure where the
-// program fails with a status.
+// order of its parameters and results; results are allocated in `arena`. False and *failure where
+// the program fails with a status.
 bool evaluate(Arena *arena, const Function *function, const TensorData *arguments,
               TensorData *results, EvaluateFailure *failure);
 

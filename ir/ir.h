@@ -8,13 +8,12 @@
 // Instructions are values: nothing has side effects, no two values share storage.
 //
 //   loop    operands: the initial carried values, and if attr.counted one i64 scalar, the count.
-//           regions[0] (body): parameters are the i64 index and the carried values; it yields the next
-//           carried values and then any number of values to stack.
-//           regions[1] (optional, condition): same parameters; yields one bool; checked before each
-//           iteration.
-//           results: the last carried values, then the stacks (shape [trip, ...]; rows of iterations
-//           that did not run are zero), then with a condition the i64 number of iterations done.
-//           It runs for index 0 .. trip-1; counted: 0 .. count-1 (0 <= count <= trip, else the program
+//           regions[0] (body): parameters are the i64 index and the carried values; it yields the
+//           next carried values and then any number of values to stack. regions[1] (optional,
+//           condition): same parameters; yields one bool; checked before each iteration. results:
+//           the last carried values, then the stacks (shape [trip, ...]; rows of iterations that
+//           did not run are zero), then with a condition the i64 number of iterations done. It runs
+//           for index 0 .. trip-1; counted: 0 .. count-1 (0 <= count <= trip, else the program
 //           fails with a status); with a condition: while it holds (it fails with a status if the
 //           condition still holds after trip iterations).
 //   branch  operand: a bool scalar. regions: then, else; no parameters; they yield the same types.
@@ -137,12 +136,12 @@ struct Region {
 
 // What a function's parameter or result is to the outside.
 typedef enum Role {
-    ROLE_VALUE,    // of a helper function
-    ROLE_INPUT,    // parameter: a model's input
-    ROLE_PARAM,    // parameter: a model's param
-    ROLE_SEED,     // parameter: upstream gradient of an output; a one-element seed may be left out: 1
-    ROLE_KEY,      // parameter: i64 scalar, key of the random numbers
-    ROLE_OUTPUT,   // result: a model's output
+    ROLE_VALUE,  // of a helper function
+    ROLE_INPUT,  // parameter: a model's input
+    ROLE_PARAM,  // parameter: a model's param
+    ROLE_SEED,   // parameter: upstream gradient of an output; a one-element seed may be left out: 1
+    ROLE_KEY,    // parameter: i64 scalar, key of the random numbers
+    ROLE_OUTPUT, // result: a model's output
     ROLE_GRADIENT, // result: gradient of a leaf; added to the caller's buffer
     ROLE_INITIAL,  // result: the initial value of a leaf
     ROLE_NEXT,     // result: the next value of a param or of an optimiser's state
@@ -159,9 +158,9 @@ typedef struct Slot {
 struct Function {
     const char *name;
     Module *module;
-    Region *body;      // parameters and yields are the function's
-    Slot *parameters;  // as many as body->parameters
-    Slot *results;     // as many as body->yields
+    Region *body;     // parameters and yields are the function's
+    Slot *parameters; // as many as body->parameters
+    Slot *results;    // as many as body->yields
     Span span;
     int value_count;
     int index;           // in the module
@@ -190,7 +189,7 @@ bool value_is_visible(const Value *value, const Region *region);
 // True if `inner` is `outer` or lies in it.
 bool region_is_inside(const Region *inner, const Region *outer);
 
-#define for_each_inst(inst, region) \
+#define for_each_inst(inst, region)                                                                \
     for (Inst *inst = (region)->first; inst != NULL; inst = inst->next)
 
 #endif

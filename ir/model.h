@@ -17,10 +17,10 @@ typedef struct Leaf {
 typedef struct Model {
     const char *name;
     Span span;
-    VEC(Leaf) leaves;   // in the order of declaration
-    Function *forward;  // parameters: the leaves (ROLE_INPUT, ROLE_PARAM); results: ROLE_OUTPUT
-    Function *initial;  // parameter: `key` (ROLE_KEY); results: ROLE_INITIAL, for each leaf with
-                        // has_initial, in order; named for it
+    VEC(Leaf) leaves;  // in the order of declaration
+    Function *forward; // parameters: the leaves (ROLE_INPUT, ROLE_PARAM); results: ROLE_OUTPUT
+    Function *initial; // parameter: `key` (ROLE_KEY); results: ROLE_INITIAL, for each leaf with
+                       // has_initial, in order; named for it
 } Model;
 
 #endif

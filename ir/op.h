@@ -45,7 +45,8 @@ const OpInfo *op_info(Op op);
 bool op_from_name(const char *name, Op *op);
 
 // Computes the type of the single result of an operator that has one (not loop, branch, call). On
-// failure false, and *why is a sentence in user's terms, in `arena`. The same rule builds and verifies.
+// failure false, and *why is a sentence in user's terms, in `arena`. The same rule builds and
+// verifies.
 bool op_result_type(Module *module, Op op, Value *const *operands, int count,
                     const Attribute *attribute, Type *result, const char **why);
 
@@ -56,7 +57,7 @@ double scalar_real(Op op, ElementType element, const double *arguments);
 int64_t scalar_integer(Op op, ElementType element, const int64_t *arguments);
 // For select `element` is that of its result; bool counts as an integer type (comparisons of bool).
 // OP_cast returns its operand: the conversion is the caller's, with these three.
-double scalar_round(ElementType element, double value); // f32: rounded to single; else as it is
+double scalar_round(ElementType element, double value);  // f32: rounded to single; else as it is
 int64_t scalar_wrap(ElementType element, int64_t value); // modulo 2**32 for i32; bool: value != 0
 // Towards zero; out of range and NaN give 0; bool: value != 0.
 int64_t scalar_integer_from_real(ElementType element, double value);

@@ -21,14 +21,14 @@ typedef struct GradientRequest {
 // reached[i] tells whether leaf i is reached by a path of real values: where it is not, its
 // gradient is null - no result, which is not zeros. A leaf that is reached by operators whose
 // derivative is zero has a gradient of zeros. `primal` is left as it is. Calls in it must have been
-// inlined and derivatives expanded (pass expand_derivatives); calls of functions with a rule of their
-// own are differentiated by the rule, which the adjoint calls.
+// inlined and derivatives expanded (pass expand_derivatives); calls of functions with a rule of
+// their own are differentiated by the rule, which the adjoint calls.
 Function *differentiate_reverse(Module *module, const Function *primal,
                                 const GradientRequest *request, bool *reached);
 
 // The tangent program: parameters of the primal, then a tangent (same type) for each listed leaf;
-// results of the primal, then a tangent for each listed output (zeros where nothing flows). Rules of
-// functions must be linear in the gradients that they take; they are transposed by a vjp, to be
+// results of the primal, then a tangent for each listed output (zeros where nothing flows). Rules
+// of functions must be linear in the gradients that they take; they are transposed by a vjp, to be
 // expanded.
 Function *differentiate_forward(Module *module, const Function *primal,
                                 const GradientRequest *request);

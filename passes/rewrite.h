@@ -33,8 +33,8 @@ void replace_value(Rewrite *rewrite, Value *from, Value *to);
 // Puts the instructions of a region, which is left empty, where the walk is: they are visited next.
 void splice_region(Rewrite *rewrite, Region *region);
 
-// Puts a copy of the callee's body where the walk is, as splice_region does; results[i] becomes what
-// stands for its result i.
+// Puts a copy of the callee's body where the walk is, as splice_region does; results[i] becomes
+// what stands for its result i.
 void splice_function(Rewrite *rewrite, const Function *callee, Value *const *arguments,
                      Value **results);
 

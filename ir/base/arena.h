@@ -1,5 +1,5 @@
-// Arenas: memory with a named lifetime. Everything the compiler allocates belongs to an arena that is
-// named in the signature of the function that allocates; nobody frees single objects.
+// Arenas: memory with a named lifetime. Everything the compiler allocates belongs to an arena that
+// is named in the signature of the function that allocates; nobody frees single objects.
 //
 // Under AddressSanitizer every request gets a block of its own, so that overruns are caught.
 // When memory runs out the process is told so on stderr and aborted: no caller can do better.

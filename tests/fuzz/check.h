@@ -29,6 +29,7 @@ typedef struct Subject {
     Arena *arena;
     Module *module;
     Function *function;
+    Function *plain; // the same without calls and derivatives: what can be evaluated
     const Sources *sources;
     ProgramKind kind;
     uint64_t seed;
@@ -41,8 +42,13 @@ typedef struct Subject {
 // Each returns NULL, or what is wrong.
 const char *check_subject(Subject *subject);
 const char *check_text(Subject *subject, const Function *function);
-// `passes` as in PipelineOptions; compares with the reference.
-const char *check_pipeline(Subject *subject, Reference *reference, const char *passes, int level);
+// `passes` as in PipelineOptions, run on a copy of `function`; compares with the reference.
+const char *check_pipeline(Subject *subject, Reference *reference, const Function *function,
+                           const char *passes, int level);
+// Copies without derivatives, for differentiating: calls of functions with a rule of their own
+// stay; and without any calls, for evaluating.
+Function *expand(const Function *function);
+Function *flatten(const Function *function);
 const char *check_passes(Subject *subject);
 const char *check_gradients(Subject *subject);
 // Compiles `function` and compares what it computes; gradients are added up.

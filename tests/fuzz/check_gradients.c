@@ -23,6 +23,7 @@ typedef struct Study {
     bool *reached;
     TensorData *directions; // of the leaves
     TensorData *seeds;      // of the outputs
+    Function *flat;         // without calls
     Function *adjoint;
     TensorData *adjoint_arguments;
     Reference reference; // of the adjoint
@@ -95,6 +96,7 @@ static const char *make_adjoint(Study *study) {
     study->reached = arena_array(study->arena, bool, study->request.leaf_count);
     study->adjoint = differentiate_reverse(study->subject->module, study->function, &study->request,
                                            study->reached);
+    study->adjoint = expand(study->adjoint); // rules are called, and transposed by derivatives
     int count = study->adjoint->body->parameters.count, reached = 0;
     study->adjoint_arguments = arena_array(study->arena, TensorData, count);
     for (int i = 0; i < parameters; i++) {
@@ -142,7 +144,7 @@ static double noise_of_slopes(const Study *study, const Function *tangent,
     for (int i = 0; i < NOISY_RUNS; i++) {
         uint64_t seed = (uint64_t)i * 101 + 3;
         TensorData *reverse =
-            noisy_results(study->arena, study->adjoint, study->adjoint_arguments, seed);
+            noisy_results(study->arena, study->reference.function, study->adjoint_arguments, seed);
         TensorData *results = noisy_results(study->arena, tangent, tangent_arguments, seed);
         if (reverse == NULL || results == NULL) {
             return INFINITY;
@@ -157,6 +159,7 @@ static const char *compare_forward(Study *study) {
     const GradientRequest *request = &study->request;
     Function *tangent = differentiate_forward(study->subject->module, study->function, request);
     const char *wrong = check_text(study->subject, tangent);
+    tangent = flatten(tangent);
     if (wrong != NULL) {
         return arena_format(study->arena, "tangent %s", wrong);
     }
@@ -200,7 +203,7 @@ static double weigh_at(const Study *study, double step) {
     TensorData *results = arena_array(&scratch, TensorData, study->function->body->yields.count);
     EvaluateFailure failure;
     double sum = NAN, ignored = 0;
-    if (evaluate(&scratch, study->function, arguments, results, &failure)) {
+    if (evaluate(&scratch, study->flat, arguments, results, &failure)) {
         sum = 0;
         for (int i = 0; i < study->request.output_count; i++) {
             sum += dot(&results[study->request.outputs[i]], &study->seeds[i], &ignored);
@@ -240,7 +243,7 @@ static const char *compare_differences(Study *study) {
 
 // The primal's results must come out of the adjoint as they are.
 static const char *compare_primal(Study *study) {
-    Reference primal = reference_new(study->arena, study->function, study->arguments, true);
+    Reference primal = reference_new(study->arena, study->flat, study->arguments, true);
     if (primal.fails != study->reference.fails) {
         return primal.fails
                    ? "adjoint: does not fail where the program does"
@@ -267,9 +270,11 @@ static const char *check_optimised(Study *study) {
     Subject *subject = study->subject;
     const char *wrong = NULL;
     for (int level = 1; level < 3 && wrong == NULL; level++) {
-        wrong = check_pipeline(subject, &study->reference, NULL, level);
+        wrong = check_pipeline(subject, &study->reference, study->adjoint, NULL, level);
     }
-    return wrong ? wrong : check_pipeline(subject, &study->reference, random_passes(subject), 2);
+    return wrong ? wrong
+                 : check_pipeline(subject, &study->reference, study->adjoint,
+                                  random_passes(subject), 2);
 }
 
 static const char *check_compiled(Study *study) {
@@ -294,7 +299,8 @@ static const char *check_study(Study *study, int order) {
     if (wrong != NULL) {
         return wrong;
     }
-    study->reference = reference_new(study->arena, study->adjoint, study->adjoint_arguments, false);
+    study->reference =
+        reference_new(study->arena, flatten(study->adjoint), study->adjoint_arguments, false);
     wrong = compare_primal(study);
     if (wrong != NULL) {
         return wrong;
@@ -325,6 +331,7 @@ static const char *check_order(Subject *subject, Function *function, TensorData 
                                int first_output, int order) {
     Study study = {.subject = subject, .arena = subject->arena, .arguments = arguments};
     study.function = function;
+    study.flat = flatten(function);
     choose_request(&study, first_output);
     if (study.request.output_count == 0 || study.request.leaf_count == 0) {
         return NULL;
@@ -334,8 +341,7 @@ static const char *check_order(Subject *subject, Function *function, TensorData 
 }
 
 const char *check_gradients(Subject *subject) {
-    Function *function = clone_function(subject->function, "plain");
-    pipeline_run(subject->module, function, &(PipelineOptions){.passes = "inline", .verify = true});
+    Function *function = expand(subject->function);
     if (subject->kind == PROGRAM_SMOOTH && random_chance(&subject->random, 0.3)) {
         PipelineOptions options = {.passes = random_passes(subject), .verify = true};
         pipeline_run(subject->module, function, &options);

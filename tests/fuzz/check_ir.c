@@ -28,7 +28,7 @@ static const char *print_one(Arena *arena, const Function *function) {
 // The function alone, if it calls nobody.
 static bool calls_nobody(const Region *region) {
     for_each_inst(inst, region) {
-        if (inst->op == OP_call) {
+        if (inst->op == OP_call || inst->op == OP_vjp || inst->op == OP_jvp) {
             return false;
         }
         for (int i = 0; i < inst->region_count; i++) {
@@ -77,12 +77,45 @@ const char *check_text(Subject *subject, const Function *function) {
     return NULL;
 }
 
-const char *check_pipeline(Subject *subject, Reference *reference, const char *passes, int level) {
+static bool has_derivatives(const Region *region) {
+    for_each_inst(inst, region) {
+        if (inst->op == OP_vjp || inst->op == OP_jvp) {
+            return true;
+        }
+        if (inst->op == OP_call && has_derivatives(inst->attr.callee->body)) {
+            return true;
+        }
+        for (int i = 0; i < inst->region_count; i++) {
+            if (has_derivatives(inst->regions[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static Function *run_on_copy(const Function *function, const char *passes) {
+    Function *copy = clone_function(function, function->name);
+    pipeline_run(copy->module, copy, &(PipelineOptions){.passes = passes, .verify = true});
+    return copy;
+}
+
+Function *expand(const Function *function) {
+    return run_on_copy(function, "expand_derivatives");
+}
+
+Function *flatten(const Function *function) {
+    return run_on_copy(function, "expand_derivatives, drop_rules");
+}
+
+const char *check_pipeline(Subject *subject, Reference *reference, const Function *function,
+                           const char *passes, int level) {
     Arena *arena = subject->arena;
-    Function *copy = clone_function(reference->function, reference->function->name);
+    Function *copy = clone_function(function, function->name);
     PipelineOptions options = {.passes = passes, .level = level, .verify = true};
     const char *shown = passes ? passes : arena_format(arena, "O%d", level);
     pipeline_run(copy->module, copy, &options);
+    copy = has_derivatives(copy->body) ? flatten(copy) : copy;
     TensorData *results = arena_array(arena, TensorData, copy->body->yields.count);
     EvaluateFailure failure = {0};
     bool good = evaluate(arena, copy, reference->arguments, results, &failure);
@@ -111,19 +144,19 @@ const char *random_passes(Subject *subject) {
 }
 
 const char *check_passes(Subject *subject) {
-    Reference reference = reference_new(subject->arena, subject->function, subject->arguments,
+    Reference reference = reference_new(subject->arena, subject->plain, subject->arguments,
                                         subject->kind == PROGRAM_EXACT);
     int count;
     const PassInfo *list = pass_list(&count);
     const char *wrong = NULL;
     for (int i = 0; i < count && wrong == NULL; i++) {
-        wrong = check_pipeline(subject, &reference, list[i].name, 2);
+        wrong = check_pipeline(subject, &reference, subject->function, list[i].name, 2);
     }
     for (int level = 0; level < 3 && wrong == NULL; level++) {
-        wrong = check_pipeline(subject, &reference, NULL, level);
+        wrong = check_pipeline(subject, &reference, subject->function, NULL, level);
     }
     for (int i = 0; i < 2 && wrong == NULL; i++) {
-        wrong = check_pipeline(subject, &reference, random_passes(subject), 2);
+        wrong = check_pipeline(subject, &reference, subject->function, random_passes(subject), 2);
     }
     return wrong;
 }

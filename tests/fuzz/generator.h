@@ -40,6 +40,7 @@ typedef enum Family {
     FAMILY_LOOP,
     FAMILY_BRANCH,
     FAMILY_CALL,
+    FAMILY_DERIVATIVE,
     FAMILY_COUNT
 } Family;
 
@@ -136,5 +137,9 @@ Value *random_index(Generator *g, Type shape, int64_t size);
 void build_random_loop(Generator *g);
 void build_random_branch(Generator *g);
 void build_random_call(Generator *g);
+
+// random_derivative.c
+void build_random_derivative(Generator *g);
+void add_random_rule(Generator *g, Function *function); // a rule of its own for reverse mode
 
 #endif

@@ -202,7 +202,7 @@ static Labels random_labels(Generator *g, const Value *x) {
     }
     for (int i = 0; i < 2 && labels.y_rank < 4 && labels.result_rank < 4; i++) {
         int64_t size = random_size(g);
-        if (random_chance(&g->random, 0.5) && product * size <= 4 * g->elements_max) {
+        if (random_chance(&g->random, 0.5) && product * size <= 40000) {
             product *= size;
             labels.sizes[labels.y_rank] = size;
             labels.y[labels.y_rank++] = (char)('p' + i);

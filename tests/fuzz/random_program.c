@@ -342,6 +342,7 @@ static void (*const builders[FAMILY_COUNT])(Generator *) = {
     [FAMILY_LOOP] = build_random_loop,
     [FAMILY_BRANCH] = build_random_branch,
     [FAMILY_CALL] = build_random_call,
+    [FAMILY_DERIVATIVE] = build_random_derivative,
 };
 
 void build_some(Generator *g, int count) {
@@ -378,6 +379,21 @@ static void choose_weights(Generator *g) {
     }
 }
 
+// Large enough for tiles, vectors and sums in pieces.
+static void choose_large_sizes(Generator *g) {
+    static const int64_t matrices[] = {4, 8, 12, 16, 17, 31, 32, 33, 48, 64};
+    static const int64_t vectors[] = {1000, 2500, 4096, 5000, 9001};
+    bool long_ones = random_chance(&g->random, 0.3);
+    for (int i = 0; i < SIZES; i++) {
+        g->sizes[i] = long_ones ? vectors[random_below(&g->random, 5)]
+                                : matrices[random_below(&g->random, 10)];
+    }
+    g->elements_max = long_ones ? 10000 : 4096;
+    g->rank_max = long_ones ? 1 : 3;
+    g->weights[FAMILY_CONTRACT] += 8;
+    g->weights[FAMILY_REDUCE] += 4;
+}
+
 static void choose_policy(Generator *g) {
     static const int64_t usual[] = {1, 2, 3, 3, 4, 5, 7, 2, 3, 1, 6, 8, 11, 16, 33, 70};
     choose_weights(g);
@@ -390,6 +406,9 @@ static void choose_policy(Generator *g) {
     }
     g->rank_max = random_from(&g->random, 1, 4);
     g->elements_max = random_chance(&g->random, 0.15) ? 3000 : 150;
+    if (random_chance(&g->random, 0.12)) {
+        choose_large_sizes(g);
+    }
     g->recency = random_real(&g->random, 1, 4);
     g->failures = random_chance(&g->random, 0.1) ? 0.1 : 0;
     g->kinks = g->kind != PROGRAM_SMOOTH || random_chance(&g->random, 0.3);
@@ -466,22 +485,28 @@ static Function *build_function(Generator *g, const char *name, int size, bool i
 }
 
 static void build_helpers(Generator *g) {
-    int count = random_chance(&g->random, 0.2) ? random_from(&g->random, 1, HELPERS_MAX) : 0;
+    int count = random_chance(&g->random, 0.25) ? random_from(&g->random, 1, HELPERS_MAX) : 0;
+    bool derives = g->kind != PROGRAM_EXACT && random_chance(&g->random, 0.6);
     for (int i = 0; i < count; i++) {
         Function *helper = build_function(g, "helper", random_from(&g->random, 1, 5), true);
         for (int k = 0; k < helper->body->yields.count; k++) {
             vec_push(&g->scratch, &g->helper_ranges[i], range_of(g, helper->body->yields.at[k]));
         }
+        if (derives && random_chance(&g->random, 0.4)) {
+            add_random_rule(g, helper);
+        }
         vec_push(&g->scratch, &g->helpers, helper);
+        g->weights[FAMILY_CALL] = random_from(&g->random, 1, 5);
+        g->weights[FAMILY_DERIVATIVE] = derives ? random_from(&g->random, 1, 5) : 0;
     }
-    g->weights[FAMILY_CALL] = count > 0 ? 2 : 0;
 }
 
 Function *random_program(Module *module, uint64_t seed, ProgramKind kind) {
     Generator g = {.random = {seed}, .kind = kind, .module = module};
     choose_policy(&g);
     int size = random_from(&g.random, 2, random_chance(&g.random, 0.3) ? 45 : 18);
-    g.weights[FAMILY_CALL] = 0;
+    size = g.elements_max > 3000 && size > 12 ? 12 : size;
+    g.weights[FAMILY_CALL] = g.weights[FAMILY_DERIVATIVE] = 0;
     build_helpers(&g);
     Function *function = build_function(&g, "program", size, false);
     arena_free(&g.scratch);

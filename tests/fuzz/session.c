@@ -51,7 +51,7 @@ const char *check_subject(Subject *subject) {
     if (subject->checks & CHECK_TEXT) {
         wrong = check_text(subject, subject->function);
     }
-    Reference reference = reference_new(subject->arena, subject->function, subject->arguments,
+    Reference reference = reference_new(subject->arena, subject->plain, subject->arguments,
                                         subject->kind == PROGRAM_EXACT);
     subject->counts.failing = reference.fails;
     if (!reference.fails && subject->kind != PROGRAM_EXACT && !reference_is_tame(&reference)) {
@@ -86,6 +86,7 @@ static void check_here(const Job *job, Outcome *outcome) {
         return;
     }
     Subject subject = {.arena = &arena, .module = function->module, .function = function};
+    subject.plain = flatten(function);
     subject.sources = sources;
     subject.kind = job->kind;
     subject.seed = job->seed;

@@ -4,6 +4,7 @@
 
 #include "tests/products/support/build.h"
 #include "tests/products/support/compile.h"
+#include "tests/products/support/interpret.h"
 #include "tests/unit/expect.h"
 
 static const float singles[] = {
@@ -76,116 +77,6 @@ static const void *values_of(ElementType type) {
     return NULL;
 }
 
-// An element of any type: `real` for reals, else `integer`.
-typedef struct Number {
-    int64_t integer;
-    double real;
-} Number;
-
-static Number number_at(ElementType type, const void *data, int index) {
-    switch (type) {
-    case TYPE_BOOL: return (Number){((const uint8_t *)data)[index], 0};
-    case TYPE_I32: return (Number){((const int32_t *)data)[index], 0};
-    case TYPE_I64: return (Number){((const int64_t *)data)[index], 0};
-    case TYPE_F32: return (Number){0, (double)((const float *)data)[index]};
-    case TYPE_F64: return (Number){0, ((const double *)data)[index]};
-    case ELEMENT_TYPE_COUNT: break;
-    }
-    return (Number){0, 0};
-}
-
-static bool same_number(ElementType type, Number x, Number y) {
-    if (!element_is_real(type)) {
-        return x.integer == y.integer;
-    }
-    return isnan(x.real) ? isnan(y.real) : x.real == y.real && signbit(x.real) == signbit(y.real);
-}
-
-static double single(ElementType type, double value) {
-    return type == TYPE_F32 ? (double)(float)value : value;
-}
-
-static int64_t narrow(ElementType type, uint64_t value) {
-    return type == TYPE_I32 ? (int32_t)(uint32_t)value : (int64_t)value;
-}
-
-static Number expected_cast(ElementType from, ElementType to, Number x) {
-    bool real = element_is_real(from);
-    if (element_is_real(to)) {
-        double value = real ? x.real : (double)x.integer;
-        return (Number){0, to == TYPE_F32 && !real ? (double)(float)x.integer : single(to, value)};
-    }
-    if (to == TYPE_BOOL) {
-        return (Number){real ? x.real != 0 : x.integer != 0, 0};
-    }
-    if (!real) {
-        return (Number){narrow(to, (uint64_t)x.integer), 0};
-    }
-    double limit = to == TYPE_I32 ? 2147483648.0 : 9223372036854775808.0;
-    double whole = trunc(x.real);
-    return (Number){whole >= -limit && whole < limit ? (int64_t)whole : 0, 0};
-}
-
-static Number expected_real(ScalarOp op, ElementType type, Number a, Number b) {
-    double x = a.real, y = b.real, result = 0;
-    switch (op) {
-    case SCALAR_ADD: result = x + y; break;
-    case SCALAR_SUB: result = x - y; break;
-    case SCALAR_MUL: result = x * y; break;
-    case SCALAR_DIV: result = x / y; break;
-    case SCALAR_NEG: result = -x; break;
-    case SCALAR_ABS: result = fabs(x); break;
-    case SCALAR_COPYSIGN: result = copysign(x, y); break;
-    case SCALAR_SQRT: result = sqrt(x); break;
-    case SCALAR_FLOOR: result = floor(x); break;
-    case SCALAR_CEIL: result = ceil(x); break;
-    case SCALAR_TRUNC: result = trunc(x); break;
-    case SCALAR_ROUND: result = rint(x); break;
-    case SCALAR_FMA:
-        result = type == TYPE_F32 ? (double)fmaf((float)x, (float)y, (float)x) : fma(x, y, x);
-        break;
-    default: break;
-    }
-    return (Number){0, single(type, result)};
-}
-
-static Number expected_integer(ScalarOp op, ElementType type, Number a, Number b) {
-    int64_t x = a.integer, y = b.integer;
-    uint64_t u = (uint64_t)x, v = (uint64_t)y, mask = type == TYPE_I32 ? UINT32_MAX : UINT64_MAX;
-    switch (op) {
-    case SCALAR_ADD: return (Number){narrow(type, u + v), 0};
-    case SCALAR_SUB: return (Number){narrow(type, u - v), 0};
-    case SCALAR_MUL: return (Number){narrow(type, u * v), 0};
-    case SCALAR_DIV: return (Number){x / y, 0};
-    case SCALAR_REMAINDER: return (Number){x % y, 0};
-    case SCALAR_NEG: return (Number){narrow(type, 0 - u), 0};
-    case SCALAR_ABS: return (Number){narrow(type, x < 0 ? 0 - u : u), 0};
-    case SCALAR_AND: return (Number){x & y, 0};
-    case SCALAR_OR: return (Number){x | y, 0};
-    case SCALAR_XOR: return (Number){x ^ y, 0};
-    case SCALAR_NOT: return (Number){!x, 0};
-    case SCALAR_SHIFT_LEFT: return (Number){narrow(type, u << y), 0};
-    case SCALAR_SHIFT_RIGHT: return (Number){x >= 0 ? x >> y : ~(~x >> y), 0};
-    case SCALAR_SHIFT_LOGICAL: return (Number){narrow(type, (u & mask) >> y), 0};
-    default: return (Number){0, 0};
-    }
-}
-
-static Number expected_comparison(ScalarOp op, ElementType type, Number a, Number b) {
-    bool real = element_is_real(type);
-    bool less = real ? a.real < b.real : a.integer < b.integer;
-    bool more = real ? a.real > b.real : a.integer > b.integer;
-    bool equal = real ? a.real == b.real : a.integer == b.integer;
-    switch (op) {
-    case SCALAR_EQ: return (Number){equal, 0};
-    case SCALAR_NE: return (Number){!equal, 0};
-    case SCALAR_LT: return (Number){less, 0};
-    case SCALAR_LE: return (Number){less || equal, 0};
-    case SCALAR_GT: return (Number){more, 0};
-    default: return (Number){more || equal, 0};
-    }
-}
-
 // One operator on operands of one type: op(x, y), or op(x) where y is not used.
 typedef struct Case {
     ScalarOp op;
@@ -198,18 +89,12 @@ static bool is_comparison(ScalarOp op) {
 }
 
 static Number expected(const Case *c, Number x, Number y) {
-    if (c->op == SCALAR_CAST) {
-        return expected_cast(c->from, c->to, x);
-    }
+    Number operands[3] = {x, y, x};
     if (c->op == SCALAR_SELECT) {
-        bool condition = element_is_real(c->from) ? x.real < y.real : x.integer < y.integer;
-        return condition ? x : y;
+        Number less = compute_scalar(SCALAR_LT, c->from, TYPE_BOOL, operands);
+        return less.integer ? x : y;
     }
-    if (is_comparison(c->op)) {
-        return expected_comparison(c->op, c->from, x, y);
-    }
-    return element_is_real(c->from) ? expected_real(c->op, c->from, x, y)
-                                    : expected_integer(c->op, c->from, x, y);
+    return compute_scalar(c->op, c->from, c->to, operands);
 }
 
 // Are the operands ones that the operator promises a result for?
@@ -322,7 +207,8 @@ static void check_case(const Case *c, const void *out, const uint8_t *mask, int 
             continue;
         }
         Number want = expected(c, x, y), got = number_at(c->to, out, i);
-        Number twice = {0, single(c->to, single(c->to, x.real * y.real) + x.real)};
+        Number product[3] = {compute_scalar(SCALAR_MUL, c->from, c->to, (Number[]){x, y, x}), x};
+        Number twice = compute_scalar(SCALAR_ADD, c->from, c->to, product);
         bool rounded_twice = c->op == SCALAR_FMA && same_number(c->to, twice, got);
         if (!same_number(c->to, want, got) && !rounded_twice) {
             fprintf(stderr,

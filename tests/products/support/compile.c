@@ -133,8 +133,9 @@ int compile_everywhere(const Program *program, int *tried) {
 
 const char *const *engine_compilers(void) {
     static const char *const compilers[] = {
-        "cc", "gcc -fsanitize=undefined -fno-sanitize-recover=all", "clang-19", "gcc -march=native",
-        "llvm", NULL,
+        "cc",       "gcc -fsanitize=undefined -fno-sanitize-recover=all",
+        "clang-19", "gcc -march=native",
+        "llvm",     NULL,
     };
     return compilers;
 }
