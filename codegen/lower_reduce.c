@@ -10,7 +10,7 @@
 
 enum {
     SMALL_TOTAL = 8,   // elements of a reduction that is written out
-    CHUNK = 64,        // terms of a sum of f32 in one lane before it is added to the f64 sum
+    CHUNK = 32,        // terms of a sum of f32 in one lane before it is added to the f64 sum
     FEWEST_COLUMNS = 4 // results accumulated at once, else reduction is by rows
 };
 
@@ -517,7 +517,7 @@ static void reduce_columns(Columns *c, const Value *value) {
     LoopNest nest = make_nest(r.sizes, r.axis_count, access.joins);
     int last = nest.loop_count - 1;
     int64_t extent = nest.loops[last].extent;
-    bool precise = is_sum(&r) && r.type == TYPE_F32 && r.total > 2 * CHUNK;
+    bool precise = is_sum(&r) && r.type == TYPE_F32 && r.total > CHUNK;
     bool all_wide = precise && extent < CHUNK;
     Local *sums = add_local(b, all_wide ? TYPE_F64 : r.type, c->width, "sums"), *wide = NULL;
     set_columns(c, sums, reduction_start(k, &r, sums->type));
@@ -527,7 +527,7 @@ static void reduce_columns(Columns *c, const Value *value) {
     }
     Scalar **inner = new_index(k, r.axis_count);
     open_nest(k, &nest, 0, last, LOOP_SERIAL, inner);
-    int64_t chunk = wide != NULL ? 2 * CHUNK : extent, chunks = extent / chunk;
+    int64_t chunk = wide != NULL ? CHUNK : extent, chunks = extent / chunk;
     for (int part = 0; part < 2; part++) {
         int64_t rest = extent % chunk;
         if (part == 0 ? chunks == 0 : rest == 0) {
