@@ -40,13 +40,14 @@ Value *build_cast(Builder *b, Value *x, ElementType element); // x itself if it 
     static inline Value *build_##name(Builder *b, Value *x, Value *y) {                            \
         return build_binary(b, OP_##name, x, y);                                                   \
     }
-ELEMENTWISE_2(add)
-ELEMENTWISE_2(sub) ELEMENTWISE_2(mul) ELEMENTWISE_2(div) ELEMENTWISE_2(pow) ELEMENTWISE_2(eq)
-    ELEMENTWISE_2(ne) ELEMENTWISE_2(lt) ELEMENTWISE_2(le) ELEMENTWISE_2(gt) ELEMENTWISE_2(ge)
-        ELEMENTWISE_2(logical_and) ELEMENTWISE_2(logical_or) ELEMENTWISE_2(minimum)
-            ELEMENTWISE_2(maximum) ELEMENTWISE_1(neg) ELEMENTWISE_1(abs) ELEMENTWISE_1(sign)
-                ELEMENTWISE_1(sqrt) ELEMENTWISE_1(exp) ELEMENTWISE_1(log) ELEMENTWISE_1(sin)
-                    ELEMENTWISE_1(cos) ELEMENTWISE_1(logical_not) ELEMENTWISE_1(is_nan)
+// clang-format off
+ELEMENTWISE_2(add) ELEMENTWISE_2(sub) ELEMENTWISE_2(mul) ELEMENTWISE_2(div) ELEMENTWISE_2(pow)
+ELEMENTWISE_2(eq) ELEMENTWISE_2(ne) ELEMENTWISE_2(lt) ELEMENTWISE_2(le) ELEMENTWISE_2(gt)
+ELEMENTWISE_2(ge) ELEMENTWISE_2(logical_and) ELEMENTWISE_2(logical_or) ELEMENTWISE_2(minimum)
+ELEMENTWISE_2(maximum) ELEMENTWISE_1(neg) ELEMENTWISE_1(abs) ELEMENTWISE_1(sign)
+ELEMENTWISE_1(sqrt) ELEMENTWISE_1(exp) ELEMENTWISE_1(log) ELEMENTWISE_1(sin) ELEMENTWISE_1(cos)
+ELEMENTWISE_1(logical_not) ELEMENTWISE_1(is_nan)
+// clang-format on
 #undef ELEMENTWISE_1
 #undef ELEMENTWISE_2
 
