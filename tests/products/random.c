@@ -58,12 +58,17 @@ static Scalar *random_constant(Choice *c, ElementType type) {
 
 // A value of the type: mostly one that was computed before, recent ones more often.
 static Scalar *pick(Choice *c, ElementType type) {
-    for (int attempt = 0; attempt < 6 && c->value_count; attempt++) {
-        int from_end =
-            below(c, below(c, 2) ? c->value_count : (c->value_count < 5 ? c->value_count : 5));
+    for (int attempt = 0; attempt < 8 && c->value_count; attempt++) {
+        int recent = c->value_count < 4 ? c->value_count : 4;
+        int from_end = below(c, below(c, 4) ? recent : c->value_count);
         Scalar *value = c->values[c->value_count - 1 - from_end];
         if (value->type == type) {
             return value;
+        }
+    }
+    for (int i = below(c, c->value_count + 1); below(c, 8) && i < c->value_count; i++) {
+        if (c->values[i]->type == type) {
+            return c->values[i];
         }
     }
     return random_constant(c, type);
@@ -105,7 +110,7 @@ static Scalar *random_real_operator(Choice *c) {
     static const ScalarOp ops[] = {SCALAR_ADD, SCALAR_SUB,      SCALAR_MUL,
                                    SCALAR_DIV, SCALAR_COPYSIGN, SCALAR_NEG,
                                    SCALAR_ABS, SCALAR_FLOOR,    SCALAR_SQRT};
-    ScalarOp op = ops[below(c, 9)];
+    ScalarOp op = ops[below(c, 2) ? below(c, 4) : below(c, 9)];
     Scalar *x = pick(c, TYPE_F64);
     return make(c->maker, op, TYPE_F64, x,
                 op <= SCALAR_DIV || op == SCALAR_COPYSIGN ? pick(c, TYPE_F64) : NULL, NULL);
@@ -137,7 +142,7 @@ static Scalar *random_read(Choice *c) {
 }
 
 static Scalar *random_scalar(Choice *c) {
-    static const char *const names[] = {NULL, NULL, NULL, "h", "x", "i"};
+    static const char *const names[] = {"h", "x", "i"};
     ElementType type = buffer_types[below(c, BUFFERS)];
     Scalar *made;
     switch (below(c, 9)) {
@@ -157,7 +162,7 @@ static Scalar *random_scalar(Choice *c) {
         break;
     default: made = random_integer_operator(c, below(c, 2) ? TYPE_I64 : TYPE_I32); break;
     }
-    made->name = names[below(c, 6)];
+    made->name = below(c, 8) ? NULL : names[below(c, 3)];
     return remember(c, made);
 }
 
@@ -218,6 +223,25 @@ static void random_if(Choice *c) {
     close_block(c->maker);
 }
 
+// A local that is set in the first iteration alone and lives on in the others.
+static void random_carried(Choice *c) {
+    Maker *m = c->maker;
+    Local *carried = add_local(m, "carried", TYPE_F64, 1);
+    int known = c->value_count;
+    Scalar *index = open_loop(m, "i", 2 + below(c, 3));
+    Scalar *is_first = make(m, SCALAR_EQ, TYPE_BOOL, index, constant(c, TYPE_I64, 0), NULL);
+    open_if(m, is_first);
+    add_set(m, carried, NULL, pick(c, TYPE_F64));
+    close_block(m);
+    Scalar *old = remember(c, make_read(m, carried, NULL));
+    Scalar *sum = make(m, SCALAR_ADD, TYPE_F64, old, make_real(m, TYPE_F64, 0.5), NULL);
+    add_set(m, carried, NULL, sum);
+    Scalar *at = make(m, SCALAR_AND, TYPE_I64, index, constant(c, TYPE_I64, 3), NULL);
+    add_store(m, c->buffers[0], at, old);
+    close_block(m);
+    c->value_count = known;
+}
+
 // At most four rounds, counted in a local of its own.
 static void random_while(Choice *c) {
     Maker *m = c->maker;
@@ -245,7 +269,7 @@ static void random_while(Choice *c) {
 static void random_block(Choice *c) {
     int statements = 3 + below(c, 10);
     for (int i = 0; i < statements && c->budget > 0; i++, c->budget--) {
-        int kind = below(c, 24);
+        int kind = below(c, 26);
         if (kind < 14) {
             random_scalar(c);
         } else if (kind < 17) {
@@ -260,7 +284,30 @@ static void random_block(Choice *c) {
                           NULL),
                      0);
         } else if (c->depth < 3) {
-            kind == 21 ? random_if(c) : kind == 22 ? random_while(c) : random_loop(c);
+            kind == 21   ? random_if(c)
+            : kind == 22 ? random_while(c)
+            : kind == 23 ? random_carried(c)
+                         : random_loop(c);
+        }
+    }
+}
+
+// Most of what was computed shows in the buffers: element by element, values are combined with what
+// is there.
+static void store_values(Choice *c) {
+    Maker *m = c->maker;
+    for (int i = 0; i < c->value_count; i++) {
+        Scalar *value = c->values[i];
+        Scalar *at = constant(c, TYPE_I64, i % ELEMENTS);
+        for (int k = 0; k < BUFFERS && below(c, 3); k++) {
+            ElementType type = buffer_types[k];
+            if (type == value->type) {
+                ScalarOp op = type == TYPE_BOOL ? SCALAR_XOR : SCALAR_SUB;
+                Scalar *old = make_load(m, c->buffers[k], at);
+                bool swapped = below(c, 2);
+                Scalar *x = swapped ? old : value, *y = swapped ? value : old;
+                add_store(m, c->buffers[k], at, make(m, op, type, x, y, NULL));
+            }
         }
     }
 }
@@ -287,8 +334,13 @@ static Kernel *random_kernel(Maker *m, uint64_t seed, int number) {
         add_set(m, c->locals[i], NULL, random_constant(c, local_types[i]));
     }
     remember(c, make_argument(m, 0));
+    for (int i = 0; i < 3 * BUFFERS; i++) {
+        Scalar *place = constant(c, TYPE_I64, (3 * i + 1) % ELEMENTS);
+        remember(c, make_load(m, c->buffers[i % BUFFERS], place));
+    }
     random_block(c);
     random_block(c);
+    store_values(c);
     kernel->fails = true;
     return kernel;
 }
@@ -372,7 +424,7 @@ static void run_seed(uint64_t seed, bool everywhere) {
 }
 
 int main(int count, char **arguments) {
-    int programs = count > 1 ? atoi(arguments[1]) : 6;
+    int programs = count > 1 ? atoi(arguments[1]) : 4;
     uint64_t first = count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
     for (int i = 0; i < programs; i++) {
         run_seed(first + (uint64_t)i, i == 0);
