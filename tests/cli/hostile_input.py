@@ -156,7 +156,7 @@ model m<N = 4> {
     generator = random.Random(2)
     pieces = ["(", ")", "[", "]", "{", "}", ",", ":", "=", "..", "-", "*", "@", "0", "1e309", "x", "N",
               "\n", " ", "fn", "model", "return", "\"", "#", "\\", "\x00", "é"]
-    for trial in range(150):
+    for trial in range(100):
         edited = text
         for _ in range(generator.randrange(1, 4)):
             at = generator.randrange(len(edited))
