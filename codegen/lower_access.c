@@ -24,12 +24,13 @@ static Linear combine(const Scalar *x, const Linear *a, const Linear *b) {
     int64_t constant = 0;
     for (int way = 0; way < 2; way++) {
         bool both = a->is_linear[way] && b->is_linear[way];
+        // Random bits are products with large constants: what overflows is no index.
         if (x->op == SCALAR_ADD && both) {
-            result.is_linear[way] = true;
-            result.coefficient[way] = a->coefficient[way] + b->coefficient[way];
+            result.is_linear[way] = !__builtin_add_overflow(
+                a->coefficient[way], b->coefficient[way], &result.coefficient[way]);
         } else if (x->op == SCALAR_MUL && both && scalar_is_constant(x->args[1], &constant)) {
-            result.is_linear[way] = true;
-            result.coefficient[way] = a->coefficient[way] * constant;
+            result.is_linear[way] =
+                !__builtin_mul_overflow(a->coefficient[way], constant, &result.coefficient[way]);
         } else {
             result.is_linear[way] = both && a->coefficient[way] == 0 && b->coefficient[way] == 0;
         }
