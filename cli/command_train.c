@@ -305,6 +305,27 @@ static bool has_test(const Training *training) {
     return training->column_count > 0;
 }
 
+// The test samples are one batch: a leading dimension that -D fixes cannot have their number. Said
+// before anything is trained.
+static TdslStatus check_test(Training *training) {
+    const Options *options = training->options;
+    if (!has_test(training))
+        return TDSL_OK;
+    TdslSession *session;
+    int64_t batch = training->batch;
+    TdslStatus status = session_start(options, &options->compiler, &session);
+    if (status == TDSL_OK)
+        status = bind_batch(training, session, training->test_samples);
+    training->batch = batch;
+    tdsl_close(session);
+    if (status)
+        tdsl_report(training->session,
+                    "the %lld test samples cannot be one batch\n  hint: choose the batch with "
+                    "--batch N, not with -D, and leave the leading dimension of the inputs named",
+                    (long long)training->test_samples);
+    return status;
+}
+
 // ---- the whole
 
 static TdslStatus prepare(Training *training) {
@@ -317,6 +338,8 @@ static TdslStatus prepare(Training *training) {
         status = bind_batch(training, session, options->batch);
     if (status == TDSL_OK)
         status = check_batch(training);
+    if (status == TDSL_OK)
+        status = check_test(training);
     TdslFunction *gradient = status ? NULL : tdsl_compile(session, TDSL_GRADIENT, NULL);
     if (gradient == NULL)
         return status ? status : TDSL_BAD_PROGRAM;

@@ -19,6 +19,7 @@ static void on_abort(int signal_number) {
 
 int main(int count, char **arguments) {
     signal(SIGABRT, on_abort);
+    signal(SIGXFSZ, SIG_IGN); // a file that grows too large is a failed write, with its message
     Options options;
     int code = TDSL_BAD_USAGE;
     if (options_parse(count, arguments, &options)) {

@@ -248,7 +248,8 @@ static bool set_number(Options *options, const char *name, const char *value, bo
         }
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (strcmp(reals[i].name, name) == 0) {
-            *good = read_real(value, reals[i].place);
+            *good = read_real(value, reals[i].place) &&
+                    (*reals[i].place > 0 || strcmp(name, "eps") != 0);
             return true;
         }
     return false;

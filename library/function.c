@@ -154,15 +154,32 @@ static bool resolve_request(TdslSession *session, const Function *forward,
 
 // ---- outputs that no leaf reaches
 
+// Values that a no_grad block assigns are detached where they are assigned, without the word.
+static const char *cut_name(const TdslSession *session, const GradientCut *cut) {
+    if (strcmp(cut->what, "detach") != 0 || cut->span.file < 0)
+        return cut->what;
+    const char *text = session->sources.files.at[cut->span.file].text;
+    for (int i = cut->span.start; i + 6 <= cut->span.end; i++)
+        if (strncmp(text + i, "detach", 6) == 0)
+            return "detach";
+    return "no_grad";
+}
+
+static int compare_cuts(const void *x, const void *y) {
+    return ((const GradientCut *)x)->span.start - ((const GradientCut *)y)->span.start;
+}
+
 static void report_cuts(TdslSession *session, const Function *forward, int output) {
     Diag *diag = error_at(&session->diags, forward->results[output].span,
                           "the output '%s' has no gradient: no leaf that requires one reaches it",
                           forward->results[output].name);
     GradientCut *cuts;
     int count = find_gradient_cuts(&session->arena, forward, output, &cuts);
+    if (count > 1)
+        qsort(cuts, (size_t)count, sizeof *cuts, compare_cuts);
     for (int i = 0; i < count; i++)
-        add_note(&session->diags, diag, cuts[i].span, "%s cuts the path to '%s'", cuts[i].what,
-                 cuts[i].leaf);
+        add_note(&session->diags, diag, cuts[i].span, "%s cuts the path to '%s'",
+                 cut_name(session, &cuts[i]), cuts[i].leaf);
     bool frozen = false, plain = false;
     for (int i = 0; i < session->model->leaves.count; i++) {
         const Leaf *leaf = &session->model->leaves.at[i];
