@@ -257,7 +257,7 @@ static bool has_shape(const Value *value, const void *type) {
 
 Value *pick(Generator *g, int elements) {
     Value *found = find_value(g, has_element, &elements);
-    return found ? found : random_constant(g, random_shape(g, random_element(g, elements)));
+    return found ? found : random_source(g, random_shape(g, random_element(g, elements)));
 }
 
 Value *pick_tensor(Generator *g, int elements) {
@@ -266,8 +266,8 @@ Value *pick_tensor(Generator *g, int elements) {
         return found;
     }
     int64_t sizes[] = {random_size(g), random_size(g)};
-    Type type = type_of(g, random_element(g, elements), random_from(&g->random, 1, 2), sizes);
-    return random_constant(g, type);
+    int rank = sizes[0] * sizes[1] > 100 ? 1 : random_from(&g->random, 1, 2);
+    return random_source(g, type_of(g, random_element(g, elements), rank, sizes));
 }
 
 // A value of another element type, converted.
