@@ -240,7 +240,7 @@ static Scalar *moved_element(KernelLowering *k, const Inst *inst, Scalar *const 
 static Scalar *concat_element(KernelLowering *k, const Inst *inst, Scalar *const *index) {
     KernelBuilder *b = &k->build;
     int axis = inst->attr.axis;
-    Scalar *result = NULL;
+    Scalar *result = NULL, *in_later = NULL; // is the index in one of the parts behind?
     int64_t end = type_size_at(inst->results[0]->type, axis);
     for (int i = inst->operand_count - 1; i >= 0; i--) {
         const Value *part = inst->operands[i];
@@ -264,7 +264,8 @@ static Scalar *concat_element(KernelLowering *k, const Inst *inst, Scalar *const
                                  scalar_position(b, 0));
         scalar_bound(b, at[axis], 0, size - 1);
         Scalar *x = element(k, part, at);
-        result = result == NULL ? x : scalar_select(b, inside, result, x);
+        result = result == NULL ? x : scalar_select(b, in_later, result, x);
+        in_later = inside;
         if (scalar_is_constant(inside, &known)) {
             break;
         }
