@@ -394,6 +394,17 @@ static void choose_large_sizes(Generator *g) {
     g->weights[FAMILY_REDUCE] += 4;
 }
 
+// Small enough to be written out as scalars, loops and branches included.
+static void choose_small_sizes(Generator *g) {
+    for (int i = 0; i < SIZES; i++) {
+        g->sizes[i] = random_from(&g->random, 1, 4);
+    }
+    g->elements_max = 12;
+    g->rank_max = random_from(&g->random, 0, 2);
+    g->weights[FAMILY_LOOP] += 2;
+    g->weights[FAMILY_BRANCH] += 2;
+}
+
 static void choose_policy(Generator *g) {
     static const int64_t usual[] = {1, 2, 3, 3, 4, 5, 7, 2, 3, 1, 6, 8, 11, 16, 33, 70};
     choose_weights(g);
@@ -408,6 +419,8 @@ static void choose_policy(Generator *g) {
     g->elements_max = random_chance(&g->random, 0.15) ? 3000 : 150;
     if (random_chance(&g->random, 0.12)) {
         choose_large_sizes(g);
+    } else if (random_chance(&g->random, 0.25)) {
+        choose_small_sizes(g);
     }
     g->recency = random_real(&g->random, 1, 4);
     g->failures = random_chance(&g->random, 0.1) ? 0.1 : 0;
