@@ -15,8 +15,12 @@ const char *kernel_spelling(const Writer *writer, const Kernel *kernel) {
     unreachable("kernel %s is not one of the program's", kernel->name);
 }
 
+static const char *name_or_tensor(const char *name) {
+    return name && name[0] ? name : "tensor";
+}
+
 static const char *wanted_name(const Buffer *buffer) {
-    return buffer->name && buffer->name[0] ? buffer->name : "tensor";
+    return name_or_tensor(buffer->name);
 }
 
 static void begin_function(Writer *writer, FunctionInfo info) {
@@ -52,7 +56,9 @@ static const char **kernel_parameters(Writer *writer, const Kernel *kernel) {
     const char **parameters = arena_alloc_array(arena, count + 1, sizeof *parameters);
     for (int i = 0; i < kernel->buffers.count; i++) {
         const Buffer *buffer = kernel->buffers.at[i];
-        const char *name = names_take(&writer->names, wanted_name(buffer));
+        const char *name =
+            names_take(&writer->names, kernel->names != NULL ? name_or_tensor(kernel->names[i])
+                                                             : wanted_name(buffer));
         writer->buffer_name[buffer->id] = name;
         parameters[i] =
             arena_format(arena, "%s%s *TDSL_RESTRICT %s", kernel->written.at[i] ? "" : "const ",
@@ -72,7 +78,10 @@ void write_kernel(Writer *writer, const Kernel *kernel, const Range *arguments) 
     begin_function(writer, analyze_function(writer->arena, &kernel->body, kernel->scalar_count,
                                             writer->buffer_count, arguments, kernel->argument_count,
                                             (CallVisitor){NULL, NULL}));
-    write_comment(writer, kernel->comment);
+    bool is_shared = kernel->twins.count > 0 && kernel->comment != NULL;
+    write_comment(writer, !is_shared ? kernel->comment
+                                     : arena_format(writer->arena, "%s, and %d more like it",
+                                                    kernel->comment, kernel->twins.count));
     const char **parameters = kernel_parameters(writer, kernel);
     int count = kernel->buffers.count + kernel->argument_count;
     // Finding the function when it is called costs a few nanoseconds.

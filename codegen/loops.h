@@ -171,7 +171,9 @@ struct Kernel {
     bool fails;         // has a STATEMENT_FAIL: returns a status
     VEC(Local *) locals;
     Block body;
-    int scalar_count; // ids of scalars are below this
+    int scalar_count;          // ids of scalars are below this
+    VEC(const Kernel *) twins; // that it is called instead of (share_kernels.h)
+    const char **names;        // of the parameters, if there are twins; NULL: the buffers' own
 };
 
 typedef enum GroupKind {

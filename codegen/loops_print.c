@@ -227,6 +227,9 @@ static void print_kernel(Text *out, const Program *program, const Kernel *kernel
     if (kernel->comment != NULL) {
         text_format(out, "    # %s\n", kernel->comment);
     }
+    if (kernel->twins.count > 0) {
+        text_format(out, "    # and %d more like it\n", kernel->twins.count);
+    }
     print_locals(out, kernel->locals.at, kernel->locals.count);
     print_block(out, program, &kernel->body, 1);
 }

@@ -6,6 +6,7 @@
 
 #include "codegen/lower_element.h"
 #include "codegen/plan_memory.h"
+#include "codegen/share_kernels.h"
 
 Program *program_new(Arena *arena, const char *name, const Sources *sources) {
     Program *program = arena_new(arena, Program);
@@ -343,6 +344,9 @@ Entry *lower_function(Program *program, const Function *function, const char *en
         lower_nodes_of(&l);
     }
     plan_memory(program, l.entry, first_buffer, options->level > 0);
+    if (options->level > 0) {
+        share_kernels(program);
+    }
     arena_free(&scratch);
     return l.entry;
 }
