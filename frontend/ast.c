@@ -129,6 +129,7 @@ static void deepen_binder(int *depth, const Binder *binder) {
     deepen_expr(depth, binder->start);
     deepen_expr(depth, binder->stop);
     deepen_expr(depth, binder->step);
+    deepen_expr(depth, binder->limit);
     deepen_expr(depth, binder->sequence);
 }
 

@@ -82,7 +82,7 @@ typedef struct Subscript {
 } Subscript;
 typedef VEC(Subscript) SubscriptList;
 
-// `i in start..stop step step`, or `row in sequence` (then start, stop and step are NULL). The name
+// `i in start..stop step s limit n`, or `row in sequence` (then the others are NULL). The name
 // is "_" where the loop does not use it.
 typedef struct Binder {
     AstName name;
@@ -90,6 +90,7 @@ typedef struct Binder {
     Expr *start;
     Expr *stop;
     Expr *step;     // NULL: 1
+    Expr *limit;    // of iterations; NULL: not written
     Expr *sequence; // NULL: a range
 } Binder;
 typedef VEC(Binder) BinderList;

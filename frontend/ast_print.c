@@ -81,6 +81,7 @@ static void print_binder(Text *out, int level, const Binder *binder) {
     print_optional(out, level + 1, "start", binder->start);
     print_optional(out, level + 1, "stop", binder->stop);
     print_optional(out, level + 1, "step", binder->step);
+    print_optional(out, level + 1, "limit", binder->limit);
 }
 
 static void print_dimensions(Text *out, int level, const DimensionDefList *dimensions) {

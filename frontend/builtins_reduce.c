@@ -86,8 +86,11 @@ static Val extreme_with_indices(Call *call, Value *x, Op place, int axis) {
 static Val extreme(Call *call, Op reduction, Op place, Op binary) {
     Elaborator *e = call->e;
     Val second = call->at[1];
-    bool both_known = is_static_scalar(call->at[0]) && is_static_scalar(second);
-    if (both_known || is_tensor(second) || second.kind == VAL_REAL || second.kind == VAL_LIST) {
+    // A scalar has no axis to choose: max(i, 0) is the larger one.
+    bool is_scalar = is_static_scalar(call->at[0]) ||
+                     (is_tensor(call->at[0]) && call->at[0].tensor->type.rank == 0);
+    bool are_numbers = is_scalar && is_static_scalar(second);
+    if (are_numbers || is_tensor(second) || second.kind == VAL_REAL || second.kind == VAL_LIST) {
         return elementwise(e, call->span, binary, call->at, call->spans);
     }
     Value *x = as_tensor(e, call->at[0], call->spans[0]);

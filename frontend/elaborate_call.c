@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "frontend/value_bounds.h"
+
 // A function for one combination of argument types.
 struct Instance {
     const char *key;
@@ -180,6 +182,20 @@ static Val call_in_place(Elaborator *e, const FunctionVal *function, const Bound
 
 // ---- instances
 
+// What is known of a whole number may decide whether the body is right: for k in 0..i.
+static void add_bounds_key(Elaborator *e, const Value *value, Text *key) {
+    if (value->type.rank > 0 || !element_is_integer(value->type.element)) {
+        return;
+    }
+    const Dim *bounds[2] = {lower_bound(e, value), upper_bound(e, value)};
+    for (int i = 0; i < 2; i++) {
+        text_add_char(key, i == 0 ? '[' : ',');
+        if (bounds[i] != NULL) {
+            dim_print(key, bounds[i]);
+        }
+    }
+}
+
 static const char *instance_key(Elaborator *e, const FunctionVal *function, const Bound *bound) {
     Text key = text_new(e->arena);
     text_format(&key, "%p", (const void *)function->ast);
@@ -187,6 +203,9 @@ static const char *instance_key(Elaborator *e, const FunctionVal *function, cons
         text_add_char(&key, ' ');
         if (!val_key(e, bound->at[i], &key)) {
             return NULL;
+        }
+        if (is_tensor(bound->at[i])) {
+            add_bounds_key(e, bound->at[i].tensor, &key);
         }
     }
     return text_string(&key);
@@ -273,6 +292,7 @@ static void fill_instance(Elaborator *e, Instance *instance, const FunctionVal *
                          .span = name.span};
             Value *value = function_add_parameter(made, bound->at[i].tensor->type, slot);
             value->name = slot.name;
+            copy_bounds(e, value, bound->at[i].tensor);
             inner.at[i] = tensor_val(value);
         }
     }

@@ -5,23 +5,26 @@
 // instead, which stacks its elements.
 #include "frontend/elaborate_control.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
+#include "frontend/elaborate_range.h"
+#include "frontend/value_bounds.h"
 #include "frontend/vectorize.h"
 #include "ir/edit.h"
 
 enum { BINDERS_MAX = 10 };
 
+// The indices from outside to inside. The range of one may depend on those before it; then it goes
+// over the largest such range, and `holds` leaves out what lies beyond.
 typedef struct Space {
     const Expr *expr;
     int count;
-    const Dim *sizes[BINDERS_MAX];
-    const Dim *starts[BINDERS_MAX];
-    int64_t steps[BINDERS_MAX];
-    Value *rows[BINDERS_MAX]; // of `row in x`; NULL: a range
-    Val otherwise;            // where the condition does not hold
+    Range ranges[BINDERS_MAX]; // of rows: trip alone
+    Value *rows[BINDERS_MAX];  // of `row in x`; NULL: a range
+    Value *holds;              // NULL: everywhere
+    bool leaves_out;           // `otherwise` is there
+    Val otherwise;             // where the condition does not hold
 } Space;
 
 static const Binder *binder_at(const Space *space, int index) {
@@ -30,30 +33,23 @@ static const Binder *binder_at(const Space *space, int index) {
 
 // ---- the index space
 
-static bool plan_range(Elaborator *e, const Binder *binder, int index, Space *space) {
-    const Dim *stop;
-    int64_t step = 1;
-    if (!range_bound(e, binder->start, "the start of a range", &space->starts[index]) ||
-        !range_bound(e, binder->stop, "the end of a range", &stop)) {
-        return false;
+static bool refuse_computed_size(Elaborator *e, const Space *space, const Binder *binder) {
+    Diag *diag;
+    if (space->expr->as.comprehension.builds_tensor) {
+        diag = report_sizes(e, binder->span, true,
+                            "the size of this tensor would depend on data or on other indices");
+        hint(e, diag,
+             "build the whole and choose inside: [for i in 0..n, j in 0..n: j < i ? e : 0]");
+    } else {
+        diag = report_sizes(e, binder->span, true,
+                            "only sum, prod, max, min, any, all and logsumexp take a range that "
+                            "depends on data or on other indices");
+        hint(e, diag, "divide a sum by the number of elements");
     }
-    if (binder->step != NULL && !val_to_int(e, elaborate_value(e, binder->step), binder->step->span,
-                                            "the step of a range", &step)) {
-        return false;
-    }
-    if (step == 0) {
-        report(e, binder->step->span, "the step of a range cannot be 0");
-        return false;
-    }
-    space->steps[index] = step;
-    return range_size(e, binder, space->starts[index], stop, step, &space->sizes[index]);
+    return false;
 }
 
-static bool plan_binder(Elaborator *e, int index, Space *space) {
-    const Binder *binder = binder_at(space, index);
-    if (binder->sequence == NULL) {
-        return plan_range(e, binder, index, space);
-    }
+static bool plan_rows(Elaborator *e, const Binder *binder, int index, Space *space) {
     Val sequence = elaborate_value(e, binder->sequence);
     if (is_error(sequence)) {
         return false;
@@ -70,79 +66,96 @@ static bool plan_binder(Elaborator *e, int index, Space *space) {
         return false;
     }
     space->rows[index] = rows;
-    space->sizes[index] = rows->type.dims[0];
+    space->ranges[index].trip = rows->type.dims[0];
     return true;
 }
 
-static Dims space_dims(Elaborator *e, const Space *space);
-
-static bool plan_space(Elaborator *e, const Expr *expr, Space *space) {
-    bool ok = true;
-    space->expr = expr;
-    space->count = expr->as.comprehension.binders.count;
-    if (space->count > BINDERS_MAX) {
-        report(e, expr->span, "a comprehension has at most %d indices", BINDERS_MAX);
+// In the region of the index before, whose name is known.
+static bool plan_binder(Elaborator *e, int index, Space *space) {
+    const Binder *binder = binder_at(space, index);
+    Range *range = &space->ranges[index];
+    if (binder->sequence != NULL) {
+        return plan_rows(e, binder, index, space);
+    }
+    if (!plan_range(e, binder, range)) {
         return false;
     }
-    for (int i = 0; i < space->count; i++) {
-        ok = plan_binder(e, i, space) && ok;
+    if (range->count != NULL && !space->leaves_out) {
+        return refuse_computed_size(e, space, binder);
     }
-    return ok && check_shape(e, expr->span, space_dims(e, space));
+    if (range->is_limited) {
+        Diag *diag = report(e, binder->limit->span, "a comprehension has no limit");
+        hint(e, diag, "write 0..min(n, MAX), or a loop: for i in 0..n limit MAX { ... }");
+        return false;
+    }
+    return true;
 }
 
 static Dims space_dims(Elaborator *e, const Space *space) {
     const Dim **dims;
     Dims shape = make_dims(e, space->count, &dims);
     for (int i = 0; i < space->count; i++) {
-        dims[i] = space->sizes[i];
+        dims[i] = space->ranges[i].trip;
     }
     return shape;
 }
 
-// ---- one element
-
-static void define_index(Elaborator *e, const Space *space, int index, Value *place) {
+// Defines the name of an index, and narrows where the element counts.
+static void define_index(Elaborator *e, Space *space, int index, Value *place) {
     const Binder *binder = binder_at(space, index);
+    const Range *range = &space->ranges[index];
     Builder *b = &e->builder;
-    int64_t start;
     at_span(e, binder->span);
+    note_bounds(e, place, constant_dim(e, 0),
+                dim_subtract(e->module->dims, range->trip, constant_dim(e, 1)));
+    if (range->count != NULL) {
+        Value *inside = build_lt(b, place, range->count);
+        space->holds = space->holds == NULL ? inside : build_logical_and(b, space->holds, inside);
+        push_guard(e, inside, binder->span);
+    }
     if (strcmp(binder->name.text, "_") == 0) {
         return;
     }
-    Value *value = place;
-    if (space->rows[index] != NULL) {
-        value = build_row(b, space->rows[index], place);
-    } else {
-        if (space->steps[index] != 1) {
-            value = build_mul(b, value, build_scalar_integer(b, TYPE_I64, space->steps[index]));
-        }
-        if (!dim_is_constant(space->starts[index], &start) || start != 0) {
-            value = build_add(b, value, build_dim(b, space->starts[index]));
-        }
-    }
+    Value *value = space->rows[index] != NULL ? build_row(b, space->rows[index], place)
+                                              : range_index(e, range, place);
     define(e, binder->name.text, tensor_val(value), binder->name.span);
+}
+
+// ---- one element
+
+// The condition of the comprehension, with that of the ranges; NULL: none. False after an error.
+static bool elaborate_condition(Elaborator *e, const Space *space, Value **holds) {
+    const Expr *expr = space->expr->as.comprehension.condition;
+    *holds = space->holds;
+    if (expr == NULL) {
+        return true;
+    }
+    Val condition = elaborate_value(e, expr);
+    if (condition.kind == VAL_BOOL && condition.boolean) {
+        return true;
+    }
+    Value *value = condition_tensor(e, condition, expr->span);
+    if (value == NULL) {
+        return false;
+    }
+    push_guard(e, value, expr->span);
+    *holds = *holds == NULL ? value : build_logical_and(&e->builder, *holds, value);
+    return true;
 }
 
 // The body where the condition holds; elsewhere what leaves the reduction as it is.
 static Value *elaborate_element(Elaborator *e, const Space *space) {
     const Expr *body = space->expr->as.comprehension.body;
-    const Expr *condition_expr = space->expr->as.comprehension.condition;
-    if (condition_expr == NULL) {
-        return as_tensor(e, elaborate_value(e, body), body->span);
-    }
-    Val condition = elaborate_value(e, condition_expr);
-    if (condition.kind == VAL_BOOL && condition.boolean) {
-        return as_tensor(e, elaborate_value(e, body), body->span);
-    }
-    Value *holds = condition_tensor(e, condition, condition_expr->span);
-    if (holds == NULL) {
+    Value *holds;
+    if (!elaborate_condition(e, space, &holds)) {
         return NULL;
     }
-    Value *outer = push_guard(e, holds, condition_expr->span);
     Val element = elaborate_value(e, body);
-    e->guard = outer;
-    Val chosen = select_val(e, body->span, tensor_val(holds), condition_expr->span, element,
-                            body->span, space->otherwise, body->span);
+    if (holds == NULL) {
+        return as_tensor(e, element, body->span);
+    }
+    Val chosen = select_val(e, body->span, tensor_val(holds), body->span, element, body->span,
+                            space->otherwise, body->span);
     return as_tensor(e, chosen, body->span);
 }
 
@@ -157,10 +170,13 @@ static Value **space_indices(Elaborator *e, const Space *space, Dims shape) {
     return indices;
 }
 
-// One loop for each binder, which stacks what the inner ones give.
-static Value *loop_elements(Elaborator *e, const Space *space, int index) {
+// One loop for each index, which stacks what the inner ones give.
+static Value *loop_elements(Elaborator *e, Space *space, int index) {
+    if (!plan_binder(e, index, space)) {
+        return NULL;
+    }
     at_span(e, space->expr->span);
-    Inst *loop = build_loop(&e->builder, space->sizes[index], NULL, 0, NULL);
+    Inst *loop = build_loop(&e->builder, space->ranges[index].trip, NULL, 0, NULL);
     Region *body = loop->regions[0];
     RegionState state = enter_region(e, body);
     define_index(e, space, index, body->parameters.at[0]);
@@ -170,7 +186,7 @@ static Value *loop_elements(Elaborator *e, const Space *space, int index) {
     Type whole = element == NULL ? type_scalar(TYPE_I64) : element->type;
     const Dim **dims;
     Dims stacked = make_dims(e, whole.rank + 1, &dims);
-    dims[0] = space->sizes[index];
+    dims[0] = space->ranges[index].trip;
     for (int i = 0; i < whole.rank; i++) {
         dims[i + 1] = whole.dims[i];
     }
@@ -183,7 +199,27 @@ static Value *loop_elements(Elaborator *e, const Space *space, int index) {
     return loop->results[0];
 }
 
-static Value *all_elements(Elaborator *e, const Space *space) {
+// The element in a region with a parameter for each index; NULL after an error.
+static Value *elaborate_once(Elaborator *e, Space *space, Region *region) {
+    RegionState state = enter_region(e, region);
+    Value *element = NULL;
+    bool ok = true;
+    for (int i = 0; i < space->count && ok; i++) {
+        ok = plan_binder(e, i, space);
+        if (ok) {
+            define_index(e, space, i, region->parameters.at[i]);
+        }
+    }
+    if (ok && check_shape(e, space->expr->span, space_dims(e, space))) {
+        element = elaborate_element(e, space);
+    }
+    leave_region(e, state);
+    return element;
+}
+
+static Value *all_elements(Elaborator *e, Space *space) {
+    Value *guard = e->guard, *result = NULL;
+    Space first = *space;
     at_span(e, space->expr->span);
     // A loop that is never finished holds the region of one element.
     Inst *scratch = build_loop(&e->builder, constant_dim(e, 1), NULL, 0, NULL);
@@ -191,20 +227,29 @@ static Value *all_elements(Elaborator *e, const Space *space) {
     for (int i = 1; i < space->count; i++) {
         region_add_parameter(region, type_scalar(TYPE_I64), NULL);
     }
-    RegionState state = enter_region(e, region);
-    for (int i = 0; i < space->count; i++) {
-        define_index(e, space, i, region->parameters.at[i]);
-    }
-    Value *element = elaborate_element(e, space);
-    leave_region(e, state);
-    Value *result = NULL;
+    Value *element = elaborate_once(e, &first, region);
+    e->guard = guard;
     if (element != NULL) {
-        Dims shape = space_dims(e, space);
+        Dims shape = space_dims(e, &first);
         at_span(e, space->expr->span);
-        result = vectorize(&e->builder, region, element, shape, space_indices(e, space, shape));
+        result = vectorize(&e->builder, region, element, shape, space_indices(e, &first, shape));
+        inst_remove(scratch);
+        result = result != NULL ? result : loop_elements(e, space, 0);
+        e->guard = guard;
+        return result;
     }
     inst_remove(scratch);
-    return result != NULL || element == NULL ? result : loop_elements(e, space, 0);
+    return NULL;
+}
+
+static bool begin_space(Elaborator *e, const Expr *expr, Space *space) {
+    space->expr = expr;
+    space->count = expr->as.comprehension.binders.count;
+    if (space->count > BINDERS_MAX) {
+        report(e, expr->span, "a comprehension has at most %d indices", BINDERS_MAX);
+        return false;
+    }
+    return true;
 }
 
 Val elaborate_comprehension(Elaborator *e, const Expr *expr) {
@@ -215,7 +260,8 @@ Val elaborate_comprehension(Elaborator *e, const Expr *expr) {
         hint(e, diag, "choose inside: [for i in 0..n: c ? e : 0]; sum(for i in 0..n if c: e) can");
         return error_val();
     }
-    return plan_space(e, expr, &space) ? tensor_val(all_elements(e, &space)) : error_val();
+    Value *elements = begin_space(e, expr, &space) ? all_elements(e, &space) : NULL;
+    return elements != NULL ? tensor_val(elements) : error_val();
 }
 
 // ---- sum(for i in 0..n: e)
@@ -274,8 +320,12 @@ Val elaborate_reduction(Elaborator *e, const Expr *expr) {
         hint(e, diag, "divide a sum by the number of elements");
         return error_val();
     }
-    space.otherwise = neutral_value(e, reduction);
-    if (!plan_space(e, inner, &space)) {
+    space.leaves_out = !isnan(reduction->otherwise);
+    if (space.leaves_out) {
+        space.otherwise = neutral_value(e, reduction);
+    }
+    Value *elements = begin_space(e, inner, &space) ? all_elements(e, &space) : NULL;
+    if (elements == NULL) {
         return error_val();
     }
     Val axes = list_val(e, space.count);
@@ -283,7 +333,7 @@ Val elaborate_reduction(Elaborator *e, const Expr *expr) {
         axes.list.at[i] = number_val(e, i);
     }
     CallArgumentList arguments = {0};
-    CallArgument tensor = {NULL, no_span, tensor_val(all_elements(e, &space)), inner->span};
+    CallArgument tensor = {NULL, no_span, tensor_val(elements), inner->span};
     CallArgument dims = {"dim", inner->span, axes, inner->span};
     vec_push(e->arena, &arguments, tensor);
     vec_push(e->arena, &arguments, dims);

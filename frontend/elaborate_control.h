@@ -24,11 +24,6 @@ RegionState enter_region(Elaborator *e, Region *region);
 void leave_region(Elaborator *e, RegionState state);
 void define_carried(Elaborator *e, const Carried *item, Val value);
 void rebind(Elaborator *e, const char *name, Val value, Span span);
-// A bound of a range: known while compiling.
-bool range_bound(Elaborator *e, const Expr *expr, const char *what, const Dim **dim);
-// The number of iterations of start..stop; `step` is not 0. False after an error.
-bool range_size(Elaborator *e, const Binder *binder, const Dim *start, const Dim *stop,
-                int64_t step, const Dim **size);
 // The bool scalar of a condition; NULL after an error.
 Value *condition_tensor(Elaborator *e, Val condition, Span span);
 

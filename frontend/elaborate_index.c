@@ -8,6 +8,8 @@
 
 #include <inttypes.h>
 
+#include "frontend/value_bounds.h"
+
 enum { PLAN_ITEMS_MAX = 64 };
 
 typedef enum ItemKind { ITEM_SLICE, ITEM_SELECT, ITEM_TENSOR, ITEM_NEW } ItemKind;
@@ -19,6 +21,7 @@ typedef struct Item {
     const Dim *start; // slice, select
     const Dim *stop;  // slice
     int64_t step;     // slice
+    Value *first;     // slice: i64 scalar, where it starts if that is computed; or NULL
     Value *index;     // tensor: i64, not negative
     int result_axis;  // slice, new
     const Dim *size;  // slice: of the result
@@ -62,6 +65,17 @@ static bool plan_select(Elaborator *e, Plan *plan, Item *item, Val val) {
     return true;
 }
 
+// 0 where what is computed does not count.
+static Value *guarded_index(Elaborator *e, Value *index) {
+    Builder *b = &e->builder;
+    if (e->guard == NULL) {
+        return index;
+    }
+    Dims shape = value_shape(index);
+    Value *zero = full_value(e, build_scalar_integer(b, TYPE_I64, 0), shape);
+    return build_select(b, full_value(e, e->guard, shape), index, zero);
+}
+
 static bool plan_tensor(Elaborator *e, Plan *plan, Item *item, Value *index) {
     if (index->type.element == TYPE_BOOL) {
         Diag *diag = report(e, item->span,
@@ -79,13 +93,7 @@ static bool plan_tensor(Elaborator *e, Plan *plan, Item *item, Value *index) {
     }
     at_span(e, item->span);
     item->kind = ITEM_TENSOR;
-    item->index = wrap_index(e, index, plan->x->type.dims[item->axis]);
-    if (e->guard != NULL) {
-        Builder *b = &e->builder;
-        Dims shape = value_shape(item->index);
-        Value *zero = full_value(e, build_scalar_integer(b, TYPE_I64, 0), shape);
-        item->index = build_select(b, full_value(e, e->guard, shape), item->index, zero);
-    }
+    item->index = guarded_index(e, wrap_index(e, index, plan->x->type.dims[item->axis]));
     plan->has_tensor = true;
     plan->has_array = plan->has_array || index->type.rank > 0;
     return true;
@@ -110,22 +118,20 @@ static bool plan_at(Elaborator *e, Plan *plan, Item *item, const Expr *expr) {
     return plan_select(e, plan, item, val);
 }
 
+static Val slice_expr(Elaborator *e, const Expr *expr) {
+    return expr == NULL ? none_val() : elaborate_value(e, expr);
+}
+
 // A slice's bound between 0 and the size, as far as that is known.
-static bool slice_bound(Elaborator *e, const Expr *expr, const Dim *size, const Dim *otherwise,
-                        const Dim **bound) {
+static bool slice_bound(Elaborator *e, const Expr *expr, Val val, const Dim *size,
+                        const Dim *otherwise, const Dim **bound) {
     int64_t value, known;
-    if (expr == NULL) {
-        *bound = otherwise;
-        return true;
-    }
-    Val val = elaborate_value(e, expr);
     if (val.kind == VAL_NONE) {
         *bound = otherwise;
         return true;
     }
     if (is_tensor(val)) {
-        Diag *diag = report(e, expr->span, "the bounds of a slice must be known while compiling");
-        hint(e, diag, "x[i + arange(n)] takes n elements from a place that is computed");
+        report(e, expr->span, "the bounds of a list's slice must be known while compiling");
         return false;
     }
     if (!val_to_dim(e, val, expr->span, "the bound of a slice", bound)) {
@@ -140,6 +146,56 @@ static bool slice_bound(Elaborator *e, const Expr *expr, const Dim *size, const 
     if (dim_is_constant(size, &known) && dim_is_constant(*bound, &value)) {
         *bound = constant_dim(e, value < 0 ? 0 : value > known ? known : value);
     }
+    return true;
+}
+
+static Value *window_bound(Elaborator *e, const Expr *expr, Val val, const Dim *otherwise) {
+    Value *value = to_tensor(e, val.kind == VAL_NONE ? int_val(otherwise) : val,
+                             expr == NULL ? no_span : expr->span, TYPE_I64);
+    if (value == NULL) {
+        return NULL;
+    }
+    if (value->type.rank > 0 || !element_is_integer(value->type.element)) {
+        report(e, expr->span, "the bound of a slice must be a whole number, got %s",
+               describe(e, val));
+        return NULL;
+    }
+    return build_cast(&e->builder, value, TYPE_I64);
+}
+
+// x[i:i + 3]: a place that is computed, and a size that is known.
+static bool plan_window(Elaborator *e, Plan *plan, Item *item, const Subscript *subscript,
+                        Val start, Val stop) {
+    const Dim *size = plan->x->type.dims[item->axis], *distance;
+    int64_t number, known;
+    at_span(e, subscript->span);
+    Value *from = window_bound(e, subscript->start, start, constant_dim(e, 0));
+    Value *to = window_bound(e, subscript->stop, stop, size);
+    if (from == NULL || to == NULL) {
+        return false;
+    }
+    if (!fixed_distance(e, from, to, &distance) ||
+        (item->step != 1 && !dim_is_constant(distance, &number))) {
+        Diag *diag = report(e, subscript->span,
+                            "the size of this slice would depend on data or "
+                            "on the index of a loop");
+        hint(e, diag, "x[i:i + 3] has a known size; sum(for k in 0..i: x[k]) reduces any range");
+        return false;
+    }
+    if (dim_is_constant(distance, &number)) {
+        number = number < 0 ? 0 : number / item->step + (number % item->step != 0);
+        distance = constant_dim(e, number);
+        if (dim_is_constant(size, &known) && number > known) {
+            report_sizes(e, subscript->span, false,
+                         "a slice of %" PRId64 " elements does not fit into axis %d with size "
+                         "%" PRId64,
+                         number, item->axis, known);
+            return false;
+        }
+    }
+    item->first = guarded_index(e, from);
+    item->size = distance;
+    plan->has_tensor = true;
     return true;
 }
 
@@ -162,8 +218,12 @@ static bool plan_slice(Elaborator *e, Plan *plan, Item *item, const Subscript *s
             item->step = INT32_MAX;
         }
     }
-    if (!slice_bound(e, subscript->start, size, constant_dim(e, 0), &item->start) ||
-        !slice_bound(e, subscript->stop, size, size, &item->stop)) {
+    Val from = slice_expr(e, subscript->start), to = slice_expr(e, subscript->stop);
+    if (is_tensor(from) || is_tensor(to)) {
+        return plan_window(e, plan, item, subscript, from, to);
+    }
+    if (!slice_bound(e, subscript->start, from, size, constant_dim(e, 0), &item->start) ||
+        !slice_bound(e, subscript->stop, to, size, size, &item->stop)) {
         return false;
     }
     if (dim_is_constant(item->start, &start) && dim_is_constant(item->stop, &stop)) {
@@ -357,6 +417,9 @@ static Value *item_index(Elaborator *e, const Plan *plan, const Item *item) {
     if (item->step != 1) {
         index = build_mul(b, index, build_scalar_integer(b, TYPE_I64, item->step));
     }
+    if (item->first != NULL) {
+        return build_add(b, index, item->first);
+    }
     bool starts_at_zero = dim_is_constant(item->start, &start) && start == 0;
     return starts_at_zero ? index : build_add(b, index, build_dim(b, item->start));
 }
@@ -406,8 +469,9 @@ static Val index_list(Elaborator *e, Span span, Val list, const SubscriptList *s
         report(e, span, "a list is indexed by an integer or a slice");
         return error_val();
     }
-    if (!slice_bound(e, first->start, size, constant_dim(e, 0), &start) ||
-        !slice_bound(e, first->stop, size, size, &stop)) {
+    Val from_val = slice_expr(e, first->start), to_val = slice_expr(e, first->stop);
+    if (!slice_bound(e, first->start, from_val, size, constant_dim(e, 0), &start) ||
+        !slice_bound(e, first->stop, to_val, size, size, &stop)) {
         return error_val();
     }
     int64_t from = 0, to = 0;

@@ -120,6 +120,12 @@ typedef struct Initialiser {
 
 typedef struct Instance Instance;
 
+// See value_bounds.h.
+typedef struct KnownBounds {
+    const Value *value;
+    const Dim *low, *high;
+} KnownBounds;
+
 struct Elaborator {
     Arena *arena;
     Diags *diags;
@@ -136,13 +142,14 @@ struct Elaborator {
     Frame *frame;
     Initialiser *initialiser; // NULL: not in a leaf's initial value
     Trace *trace;             // NULL: not in a function that is made to be differentiated
-    Value *guard;             // bool scalar: what is computed counts only where it holds; or NULL
-    int no_grad;              // depth of no_grad blocks
-    int trials;               // that are going on: their errors are dropped, the text comes again
-    int depth;                // of expressions and blocks, through calls
-    bool is_speculative;      // some dimension has no value: what depends on it is left out
-    bool has_gaps;            // something was left out
-    int64_t budget;           // statements and expressions still allowed
+    VEC(KnownBounds) bounds;
+    Value *guard;        // bool scalar: what is computed counts only where it holds; or NULL
+    int no_grad;         // depth of no_grad blocks
+    int trials;          // that are going on: their errors are dropped, the text comes again
+    int depth;           // of expressions and blocks, through calls
+    bool is_speculative; // some dimension has no value: what depends on it is left out
+    bool has_gaps;       // something was left out
+    int64_t budget;      // statements and expressions still allowed
     bool budget_reported;
 };
 

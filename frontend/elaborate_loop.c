@@ -5,9 +5,9 @@
 // 0` takes the type that the body gives it, which a trial elaboration of the body finds out.
 #include "frontend/elaborate_control.h"
 
-#include <inttypes.h>
 #include <string.h>
 
+#include "frontend/elaborate_range.h"
 #include "ir/edit.h"
 
 enum { TRIALS_MAX = 10 }; // inside of each other: each doubles the work
@@ -15,28 +15,13 @@ enum { TRIALS_MAX = 10 }; // inside of each other: each doubles the work
 typedef struct LoopPlan {
     const Stmt *statement;
     const AstBlock *body;
-    const Dim *trip;
-    const Binder *binder; // NULL: while
-    const Dim *start;     // of a range
-    int64_t step;
+    Range range;           // of while and rows: trip alone
+    const Binder *binder;  // NULL: while
     Value *rows;           // of `for row in x`
     const Expr *condition; // of while
 } LoopPlan;
 
 // ---- the loop's variable
-
-static Value *range_index(Elaborator *e, const LoopPlan *plan, Value *index) {
-    int64_t start;
-    Builder *b = &e->builder;
-    Value *value = index;
-    if (plan->step != 1) {
-        value = build_mul(b, value, build_scalar_integer(b, TYPE_I64, plan->step));
-    }
-    if (!dim_is_constant(plan->start, &start)) {
-        return build_add(b, value, build_dim(b, plan->start));
-    }
-    return start == 0 ? value : build_add(b, value, build_scalar_integer(b, TYPE_I64, start));
-}
 
 static void define_variable(Elaborator *e, const LoopPlan *plan, Value *index) {
     if (plan->binder == NULL) {
@@ -45,7 +30,7 @@ static void define_variable(Elaborator *e, const LoopPlan *plan, Value *index) {
     AstName name = plan->binder->name;
     at_span(e, plan->binder->span);
     Value *value = plan->rows != NULL ? build_row(&e->builder, plan->rows, index)
-                                      : range_index(e, plan, index);
+                                      : range_index(e, &plan->range, index);
     if (strcmp(name.text, "_") != 0) {
         if (value->name == NULL || value == index) {
             value->name = arena_copy_string(e->module->arena, name.text);
@@ -94,7 +79,7 @@ static bool elaborate_loop_once(Elaborator *e, const LoopPlan *plan, const Carri
         }
     }
     at_span(e, plan->statement->span);
-    Inst *loop = build_loop(&e->builder, plan->trip, initial, count, NULL);
+    Inst *loop = build_loop(&e->builder, plan->range.trip, initial, count, plan->range.count);
     *result = loop;
     bool ok = plan->condition == NULL || elaborate_condition(e, plan, carried, loop);
     RegionState state = enter_region(e, loop->regions[0]);
@@ -259,61 +244,6 @@ static void run_loop(Elaborator *e, const LoopPlan *plan) {
 
 // ---- for and while
 
-bool range_bound(Elaborator *e, const Expr *expr, const char *what, const Dim **dim) {
-    Val val = elaborate_value(e, expr);
-    if (is_tensor(val)) {
-        Diag *diag = report(e, expr->span, "%s depends on data: %s", what, describe(e, val));
-        hint(e, diag,
-             "loop with a bound that is known while compiling, or write `while i < n limit "
-             "MAX { ... }`");
-        return false;
-    }
-    return val_to_dim(e, val, expr->span, what, dim);
-}
-
-bool range_size(Elaborator *e, const Binder *binder, const Dim *start, const Dim *stop,
-                int64_t step, const Dim **size) {
-    DimTable *table = e->module->dims;
-    bool is_up = step > 0;
-    const Dim *distance =
-        is_up ? dim_subtract(table, stop, start) : dim_subtract(table, start, stop);
-    int64_t value, stride = is_up ? step : -step;
-    if (distance == NULL) {
-        report(e, binder->span, "this range is too large");
-        return false;
-    }
-    if (dim_is_constant(distance, &value)) {
-        *size = constant_dim(e, value <= 0 ? 0 : value / stride + (value % stride > 0));
-        return true;
-    }
-    if (stride != 1 || !dim_is_at_least(table, distance, 0)) {
-        Diag *diag = report_sizes(e, binder->span, true,
-                                  "the number of iterations is not known: it depends on %s",
-                                  show_dim_text(e, distance));
-        hint(e, diag, "bind the dimension on the command line: -D NAME=INT");
-        return false;
-    }
-    *size = distance;
-    return true;
-}
-
-static bool plan_range(Elaborator *e, const Binder *binder, LoopPlan *plan) {
-    const Dim *stop = NULL;
-    plan->step = 1;
-    bool ok = range_bound(e, binder->start, "the start of a range", &plan->start);
-    ok = range_bound(e, binder->stop, "the end of a range", &stop) && ok;
-    if (binder->step != NULL) {
-        ok = val_to_int(e, elaborate_value(e, binder->step), binder->step->span,
-                        "the step of a range", &plan->step) &&
-             ok;
-        if (ok && plan->step == 0) {
-            report(e, binder->step->span, "the step of a range cannot be 0");
-            ok = false;
-        }
-    }
-    return ok && range_size(e, binder, plan->start, stop, plan->step, &plan->trip);
-}
-
 static void loop_over_list(Elaborator *e, const Stmt *statement, Val list) {
     const Binder *binder = &statement->as.loop.binder;
     for (int i = 0; i < list.list.count; i++) {
@@ -339,7 +269,7 @@ void elaborate_for(Elaborator *e, const Stmt *statement) {
     const Binder *binder = &statement->as.loop.binder;
     LoopPlan plan = {.statement = statement, .body = statement->as.loop.body, .binder = binder};
     if (binder->sequence == NULL) {
-        if (plan_range(e, binder, &plan)) {
+        if (plan_range(e, binder, &plan.range)) {
             run_loop(e, &plan);
         } else {
             poison_loop(e, &plan);
@@ -353,7 +283,7 @@ void elaborate_for(Elaborator *e, const Stmt *statement) {
     }
     if (is_tensor(sequence) && sequence.tensor->type.rank > 0) {
         plan.rows = sequence.tensor;
-        plan.trip = sequence.tensor->type.dims[0];
+        plan.range.trip = sequence.tensor->type.dims[0];
         run_loop(e, &plan);
         return;
     }
@@ -378,15 +308,9 @@ void elaborate_while(Elaborator *e, const Stmt *statement) {
         poison_loop(e, &plan);
         return;
     }
-    if (!range_bound(e, limit, "the limit of while", &plan.trip)) {
+    if (known_bound(e, limit, "the limit of while", &plan.range.trip)) {
+        run_loop(e, &plan);
+    } else {
         poison_loop(e, &plan);
-        return;
     }
-    int64_t number;
-    if (dim_is_constant(plan.trip, &number) && number < 0) {
-        report(e, limit->span, "the limit of while cannot be negative");
-        poison_loop(e, &plan);
-        return;
-    }
-    run_loop(e, &plan);
 }

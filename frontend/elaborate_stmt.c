@@ -178,8 +178,31 @@ static void elaborate_return(Elaborator *e, const Stmt *statement) {
     e->frame->result = result;
 }
 
+// Statements of other languages that read as a name here.
+static bool refuse_foreign_word(Elaborator *e, const Expr *expr) {
+    static const struct {
+        const char *word, *hint;
+    } words[] = {
+        {"break", "write `while CONDITION limit N { ... }`, with the loop's end as its condition"},
+        {"continue", "put the rest of the loop's body into an if"},
+        {"pass", "a block may be empty: { }"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (expr->kind == EXPR_NAME && strcmp(expr->as.name, words[i].word) == 0 &&
+            find_binding(e->scope, expr->as.name) == NULL) {
+            Diag *diag = report(e, expr->span, "there is no %s", words[i].word);
+            hint(e, diag, "%s", words[i].hint);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void elaborate_expression_statement(Elaborator *e, const Stmt *statement) {
     const Expr *expr = statement->as.expression;
+    if (refuse_foreign_word(e, expr)) {
+        return;
+    }
     Val value = elaborate_expr(e, expr);
     if (is_error(value) || expr->kind == EXPR_CALL || expr->kind == EXPR_METHOD) {
         return;

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "frontend/value_bounds.h"
+
 void open_trace(Elaborator *e, Trace *trace, Span span) {
     *trace = (Trace){.outer = e->trace,
                      .around = e->builder.region->function,
@@ -25,22 +27,24 @@ void close_trace(Elaborator *e, const Trace *trace) {
 
 // ---- what is captured
 
-static Value *import_value(Trace *trace, Arena *arena, Value *value) {
+static Value *import_value(Elaborator *e, Trace *trace, Value *value) {
     if (value->region->function == trace->function) {
         return value;
     }
     if (value->region->function != trace->around) {
         check(trace->outer != NULL, "a value of a function that is not around this one");
-        value = import_value(trace->outer, arena, value);
+        value = import_value(e, trace->outer, value);
     }
     for (int i = 0; i < trace->captured.count; i++) {
         if (trace->captured.at[i] == value) {
             return trace->function->body->parameters.at[trace->leaves + i];
         }
     }
-    vec_push(arena, &trace->captured, value);
+    vec_push(e->arena, &trace->captured, value);
     Slot slot = {.name = value->name, .role = ROLE_VALUE};
-    return function_add_parameter(trace->function, value->type, slot);
+    Value *parameter = function_add_parameter(trace->function, value->type, slot);
+    copy_bounds(e, parameter, value);
+    return parameter;
 }
 
 Val import_val(Elaborator *e, Val val) {
@@ -49,7 +53,7 @@ Val import_val(Elaborator *e, Val val) {
         return val;
     }
     if (is_tensor(val)) {
-        return tensor_val(import_value(trace, e->arena, val.tensor));
+        return tensor_val(import_value(e, trace, val.tensor));
     }
     if (val.kind == VAL_LIST || val.kind == VAL_RESULTS) {
         Val copy = val;
@@ -226,7 +230,7 @@ static void pass_arguments(Elaborator *e, Trace *trace, Val callee,
         values[leaves[i]] =
             tensor_val(function_add_parameter(trace->function, traced->leaves[i]->type, slot));
     }
-    e->guard = trace->guard != NULL ? import_value(trace, e->arena, trace->guard) : NULL;
+    e->guard = trace->guard != NULL ? import_value(e, trace, trace->guard) : NULL;
     for (int i = 0; i < arguments->count; i++) {
         CallArgument argument = arguments->at[i];
         argument.value = is_tensor(values[i]) ? values[i] : import_val(e, arguments->at[i].value);

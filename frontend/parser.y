@@ -98,7 +98,7 @@ static void add_import(Reader *reader, Span span, const char *path, Span path_sp
 %right POWER
 
 %type <AstName> name
-%type <Expr *> expr postfix atom comprehension default
+%type <Expr *> expr postfix atom comprehension default step limit
 %type <ExprList *> values dims items
 %type <ArgumentList *> arguments argument_list
 %type <AstArgument> argument
@@ -282,8 +282,7 @@ statement:
 | RETURN { $$ = make_ast_return(reader, @$, LIST(ExprList)); }
 | RETURN values { $$ = make_ast_return(reader, @$, $2); }
 | FOR binder block { $$ = make_ast_for(reader, @$, &$2, $3); }
-| WHILE expr block { $$ = make_ast_while(reader, @$, $2, NULL, $3); }
-| WHILE expr LIMIT expr block { $$ = make_ast_while(reader, @$, $2, $4, $5); }
+| WHILE expr limit block { $$ = make_ast_while(reader, @$, $2, $3, $4); }
 | branch { $$ = finish_if(reader, $1, NULL); }
 | branch ELSE block { $1->span = @$; $$ = finish_if(reader, $1, $3); }
 | NO_GRAD block { $$ = make_ast_body(reader, STMT_NO_GRAD, @$, $2); }
@@ -330,10 +329,20 @@ binders:
 
 binder:
   name IN expr { $$ = (Binder){.name = $1, .span = @$, .sequence = $3}; }
-| name IN expr RANGE expr { $$ = (Binder){.name = $1, .span = @$, .start = $3, .stop = $5}; }
-| name IN expr RANGE expr STEP expr {
-    $$ = (Binder){.name = $1, .span = @$, .start = $3, .stop = $5, .step = $7};
+| name IN expr RANGE expr step limit {
+    $$ = (Binder){
+        .name = $1, .span = @$, .start = $3, .stop = $5, .step = $6, .limit = $7};
   }
+;
+
+step:
+  %empty { $$ = NULL; }
+| STEP expr { $$ = $2; }
+;
+
+limit:
+  %empty { $$ = NULL; }
+| LIMIT expr { $$ = $2; }
 ;
 
 values:
