@@ -1,4 +1,4 @@
-// bench: times the model's outputs and gradients in this process.
+// bench: times the model's outputs, and gradients where a leaf requires one, in this process.
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -68,12 +68,23 @@ static TdslStatus bench_function(const Options *options, TdslSession *session, c
     return TDSL_OK;
 }
 
+static bool has_gradients(TdslSession *session) {
+    const TdslLeaf *leaves;
+    int count;
+    bool some = false;
+    if (tdsl_leaves(session, &leaves, &count) == TDSL_OK)
+        for (int i = 0; i < count; i++)
+            some |= leaves[i].requires_grad;
+    return some;
+}
+
 int command_bench(const Options *options) {
     TdslSession *session;
     Bindings bindings = {0};
     Request request = {0};
     TdslFunction *forward = NULL, *gradient = NULL;
     double start = 0, middle = 0, end = 0;
+    bool with_gradient = false;
     TdslStatus status = session_start(options, &options->compiler, &session);
     if (status == TDSL_OK)
         status = bindings_read(session, options, &bindings);
@@ -83,9 +94,11 @@ int command_bench(const Options *options) {
         start = now();
         forward = tdsl_compile(session, TDSL_FORWARD, NULL);
         middle = now();
-        gradient = forward ? tdsl_compile(session, TDSL_GRADIENT, &request.gradient) : NULL;
+        with_gradient = forward && has_gradients(session);
+        if (with_gradient)
+            gradient = tdsl_compile(session, TDSL_GRADIENT, &request.gradient);
         end = now();
-        status = gradient ? TDSL_OK : TDSL_BAD_PROGRAM;
+        status = forward && (gradient || !with_gradient) ? TDSL_OK : TDSL_BAD_PROGRAM;
     }
     if (status == TDSL_OK)
         status = bindings_complete(session, options, &bindings);
@@ -94,9 +107,9 @@ int command_bench(const Options *options) {
     if (status == TDSL_OK)
         status =
             bench_function(options, session, "forward", forward, middle - start, &bindings, NULL);
-    if (status == TDSL_OK && options->json)
+    if (status == TDSL_OK && with_gradient && options->json)
         fputs(", ", stdout);
-    if (status == TDSL_OK)
+    if (status == TDSL_OK && with_gradient)
         status = bench_function(options, session, "gradient", gradient, end - middle, &bindings,
                                 &request.seeds);
     if (status == TDSL_OK && options->json)

@@ -166,20 +166,41 @@ static const char *cut_name(const TdslSession *session, const GradientCut *cut) 
 }
 
 static int compare_cuts(const void *x, const void *y) {
-    return ((const GradientCut *)x)->span.start - ((const GradientCut *)y)->span.start;
+    const GradientCut *a = x, *b = y;
+    if (a->span.file != b->span.file)
+        return a->span.file < b->span.file ? -1 : 1;
+    if (a->span.start != b->span.start)
+        return a->span.start < b->span.start ? -1 : 1;
+    return strcmp(a->leaf, b->leaf);
+}
+
+// One note for each place and leaf: a call of a function may cut one path several times.
+static void note_cuts(TdslSession *session, Diag *diag, GradientCut *cuts, int count) {
+    if (count > 1)
+        qsort(cuts, (size_t)count, sizeof *cuts, compare_cuts);
+    for (int i = 0; i < count; i++)
+        if (i == 0 || compare_cuts(&cuts[i - 1], &cuts[i]) != 0)
+            add_note(&session->diags, diag, cuts[i].span, "%s cuts the path to '%s'",
+                     cut_name(session, &cuts[i]), cuts[i].leaf);
+}
+
+static bool some_leaf_requires_grad(const TdslSession *session) {
+    for (int i = 0; i < session->model->leaves.count; i++)
+        if (session->model->leaves.at[i].requires_grad)
+            return true;
+    return false;
 }
 
 static void report_cuts(TdslSession *session, const Function *forward, int output) {
     Diag *diag = error_at(&session->diags, forward->results[output].span,
                           "the output '%s' has no gradient: no leaf that requires one reaches it",
                           forward->results[output].name);
-    GradientCut *cuts;
-    int count = find_gradient_cuts(&session->arena, forward, output, &cuts);
-    if (count > 1)
-        qsort(cuts, (size_t)count, sizeof *cuts, compare_cuts);
-    for (int i = 0; i < count; i++)
-        add_note(&session->diags, diag, cuts[i].span, "%s cuts the path to '%s'",
-                 cut_name(session, &cuts[i]), cuts[i].leaf);
+    int count = 0;
+    if (some_leaf_requires_grad(session)) { // else what cuts paths does not matter
+        GradientCut *cuts;
+        count = find_gradient_cuts(&session->arena, forward, output, &cuts);
+        note_cuts(session, diag, cuts, count);
+    }
     bool frozen = false, plain = false;
     for (int i = 0; i < session->model->leaves.count; i++) {
         const Leaf *leaf = &session->model->leaves.at[i];
