@@ -41,6 +41,15 @@ static void write_string(Text *out, const char *string) {
     text_add_char(out, '"');
 }
 
+// Compilers make no vector code of calls that might set errno.
+static void write_square_roots(Text *out) {
+    text_add(out, "#if defined(__GNUC__) && !defined(__cplusplus)\n"
+                  "/* Nobody reads errno. */\n"
+                  "__attribute__((const)) double sqrt(double);\n"
+                  "__attribute__((const)) float sqrtf(float);\n"
+                  "#endif\n\n");
+}
+
 // Versions of compilers that do this right: clang 14 shows the resolvers as symbols. Sanitizers
 // are not ready yet when resolvers run.
 static void write_clones(Text *out) {
@@ -304,6 +313,9 @@ void emit_c_source(Text *out, const Program *program, const ProductOptions *opti
     }
     Text functions = text_new(out->arena);
     write_math_functions(&writer, &functions);
+    if (strstr(text_string(&body), "sqrt") || strstr(text_string(&functions), "sqrt")) {
+        write_square_roots(out);
+    }
     write_helpers(&writer, out);
     text_add_bytes(out, text_string(&functions), functions.length);
     write_constants(&writer, out);

@@ -146,7 +146,7 @@ static const MathFunction *find_math(Writer *writer, const Scalar *scalar) {
 
 // A function of this file where vector code is made of it, else libm's.
 static void write_function(Writer *writer, const Scalar *scalar) {
-    if (scalar->arg_count == 1 && find_math(writer, scalar)) {
+    if (find_math(writer, scalar)) {
         write_call(writer, math_function_spelling(writer->arena, scalar->name, scalar->type),
                    scalar);
     } else {

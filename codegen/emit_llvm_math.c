@@ -28,9 +28,10 @@ static void add_pure_attributes(Emitter *emitter, LLVMValueRef function) {
 // The steps of a function in place of its call. They are rounded as they are written, so that the
 // result does not depend on what is around them.
 static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
-                              LLVMValueRef argument) {
+                              const LLVMValueRef *arguments) {
     LLVMValueRef *values = arena_array(emitter->arena, LLVMValueRef, function->scalar_count);
-    values[function->argument->id] = argument;
+    for (int i = 0; i < function->arity; i++)
+        values[function->arguments[i]->id] = arguments[i];
     emitter->exact = true;
     for (int i = 0; i < function->steps.count; i++) {
         const Scalar *step = function->steps.at[i];
@@ -52,15 +53,18 @@ static LLVMValueRef define_function(Emitter *emitter, const MathFunction *math) 
     LLVMTypeRef type = lane_type(emitter, math->type);
     const char *name = arena_format(emitter->arena, "%s.%s.%s.%d", emitter->program->name,
                                     math->name, element_name(math->type), emitter->width);
-    LLVMValueRef function =
-        LLVMAddFunction(emitter->module, name, LLVMFunctionType(type, &type, 1, 0));
+    LLVMTypeRef types[MOST_MATH_ARGUMENTS] = {type, type};
+    LLVMValueRef function = LLVMAddFunction(
+        emitter->module, name, LLVMFunctionType(type, types, (unsigned)math->arity, 0));
     LLVMSetLinkage(function, LLVMInternalLinkage);
     add_function_attributes(emitter, function);
     add_pure_attributes(emitter, function);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(emitter->builder);
     LLVMPositionBuilderAtEnd(emitter->builder,
                              LLVMAppendBasicBlockInContext(emitter->context, function, "entry"));
-    LLVMBuildRet(emitter->builder, write_out(emitter, math, LLVMGetParam(function, 0)));
+    LLVMValueRef arguments[MOST_MATH_ARGUMENTS];
+    LLVMGetParams(function, arguments);
+    LLVMBuildRet(emitter->builder, write_out(emitter, math, arguments));
     LLVMPositionBuilderAtEnd(emitter->builder, here);
     return function;
 }
@@ -76,25 +80,24 @@ static MathUse *find_use(Emitter *emitter, const MathFunction *math) {
     return &emitter->math_uses.at[emitter->math_uses.count - 1];
 }
 
-static LLVMValueRef emit_math(Emitter *emitter, const MathFunction *math, LLVMValueRef argument) {
+static LLVMValueRef emit_math(Emitter *emitter, const MathFunction *math, LLVMValueRef *arguments) {
     MathUse *use = find_use(emitter, math);
     if (use->kernel != emitter->function) {
         use->kernel = emitter->function;
         use->copies = 0;
     }
     if (use->copies++ < MOST_COPIES)
-        return write_out(emitter, math, argument);
+        return write_out(emitter, math, arguments);
     if (use->function == NULL)
         use->function = define_function(emitter, math);
     return LLVMBuildCall2(emitter->builder, LLVMGlobalGetValueType(use->function), use->function,
-                          &argument, 1, "");
+                          arguments, (unsigned)math->arity, "");
 }
 
 LLVMValueRef emit_function_call(Emitter *emitter, const Scalar *scalar, LLVMValueRef *arguments) {
-    const MathFunction *own =
-        scalar->arg_count == 1 ? find_math(emitter, scalar->name, scalar->type) : NULL;
+    const MathFunction *own = find_math(emitter, scalar->name, scalar->type);
     if (own)
-        return emit_math(emitter, own, arguments[0]);
+        return emit_math(emitter, own, arguments);
     check(emitter->width == 1, "a call of %s in a vector loop", scalar->name);
     LLVMTypeRef type = llvm_type(emitter, scalar->type);
     LLVMTypeRef types[3] = {type, type, type};

@@ -92,8 +92,7 @@ static Lane classify_local(VectorPlan *plan, const Scalar *scalar) {
 }
 
 static void plan_function(VectorPlan *plan, const Scalar *scalar) {
-    const MathFunction *function =
-        scalar->arg_count == 1 ? find_math(plan->emitter, scalar->name, scalar->type) : NULL;
+    const MathFunction *function = find_math(plan->emitter, scalar->name, scalar->type);
     if (function == NULL)
         plan->possible = false;
     else

@@ -47,13 +47,6 @@ Scalar *expand_extreme(KernelBuilder *k, bool largest, Scalar *x, Scalar *y) {
     return scalar_select(k, first, x, y);
 }
 
-// exp(-x) overflows to infinity where the result is 0 anyway.
-static Scalar *expand_sigmoid(KernelBuilder *k, Scalar *x) {
-    Scalar *one = number_like(k, x, 1);
-    Scalar *power = scalar_libm(k, "exp", 1, scalar_unary(k, SCALAR_NEG, x), NULL);
-    return divide(k, one, add(k, one, power));
-}
-
 // The quotient of f32 is taken in f64: there floor() of it is exact but for the
 // rounding of the division itself, which the remainder shows.
 static Scalar *remainder_real(KernelBuilder *k, Scalar *x, Scalar *y) {
@@ -285,7 +278,7 @@ Scalar *expand_operator(KernelBuilder *k, Op op, Scalar *const *x) {
     case OP_sign: return expand_sign(k, x[0]);
     case OP_minimum: return expand_extreme(k, false, x[0], x[1]);
     case OP_maximum: return expand_extreme(k, true, x[0], x[1]);
-    case OP_sigmoid: return expand_sigmoid(k, x[0]);
+    case OP_sigmoid: return scalar_libm(k, "sigmoid", 1, x[0], NULL);
     case OP_floor_divide:
     case OP_remainder: return expand_division(k, op, x[0], x[1]);
     case OP_shift_left:

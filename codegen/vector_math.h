@@ -5,20 +5,25 @@
 
 #include "codegen/loops.h"
 
+enum { MOST_MATH_ARGUMENTS = 2 };
+
 typedef struct MathFunction {
     const char *name; // as of SCALAR_LIBM: "exp"
     ElementType type;
-    Scalar *argument;    // SCALAR_ARGUMENT 0, of `type`
-    VEC(Scalar *) steps; // in the order of their computation; constants need no step
-    Scalar *result;      // the last step
-    int scalar_count;    // ids are below this
+    int arity;
+    Scalar *arguments[MOST_MATH_ARGUMENTS]; // SCALAR_ARGUMENT, of `type`
+    VEC(Scalar *)
+    steps;            // in the order of their computation; constants need no step. Their types are
+                      // f32, f64, i32 and i64; a bool is of the width of what it compares
+    Scalar *result;   // the last step
+    int scalar_count; // ids are below this
 } MathFunction;
 
-// The function of one argument, or NULL if libm's is to be called.
-// Largest errors (bench/vector_math.c measures them): 1.5 ulp in f32, 2 ulp in f64.
+// The function written out, or NULL if libm's is to be called. "sigmoid", which libm has not, is
+// always written out. bench/vector_math.c measures the largest errors.
 const MathFunction *math_function(Arena *arena, const char *name, ElementType type);
-// Names of functions that exist for some type, ended by NULL.
-const char *const *math_function_names(void);
+// Names of functions that exist for some type; NULL behind the last.
+const char *math_function_name(int index);
 // The bits of a constant of type f32 or f64.
 int64_t real_bits(ElementType type, double value);
 

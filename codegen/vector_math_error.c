@@ -1,0 +1,72 @@
+// The error function and its complement in scalars: vector_math.h.
+#include <math.h>
+
+#include "codegen/vector_math_steps.h"
+
+// erf in f32: erf(x) = x + x p(x^2) below 1, 1 - exp(q(x)) above.
+static const Polynomial erf_small = {8,
+                                     {0x1.06eba8p-3, -0x1.812744p-2, 0x1.ce2eap-4, -0x1.b821e6p-6,
+                                      0x1.55dcc6p-8, -0x1.b99eb6p-11, 0x1.c77348p-14,
+                                      -0x1.1fd45cp-17}};
+static const Polynomial erf_large = {9,
+                                     {0x1.1825bcp-12, -0x1.21492cp0, -0x1.43ad16p-1, -0x1.c18b32p-4,
+                                      0x1.adde18p-6, -0x1.33b9b8p-8, 0x1.31cc78p-11,
+                                      -0x1.750304p-15, 0x1.a20ad4p-20}};
+
+Scalar *math_erf_f32(Math *m, Scalar *const *x) {
+    Scalar *size = math_abs(m, x[0]);
+    Scalar *square = math_mul(m, size, size);
+    Scalar *small = math_fma(m, size, math_polynomial(m, &erf_small, square), size);
+    Scalar *power = math_polynomial(m, &erf_large, math_at_most(m, size, 4));
+    Scalar *large = math_sub(m, math_real(m, 1), math_small_exp(m, power));
+    Scalar *is_small = math_compare(m, SCALAR_LT, size, math_real(m, 1));
+    return math_binary(m, SCALAR_COPYSIGN, math_choose(m, is_small, small, large), x[0]);
+}
+
+// x p(x^2) = erf(x) - x for 0 <= x <= 1
+static Scalar *small_part(Math *m, Scalar *size) {
+    Scalar *square = math_mul(m, size, size);
+    return math_mul(m, size, math_polynomial(m, &m->format->erf, square));
+}
+
+// erfc(x) = exp(-x^2) g((x - 3) / (x + 3)) / (1 + 2 x) for x >= 0.9. The square is taken in two
+// parts: half of the bits, which is exact, and the rest.
+static Scalar *large_complement(Math *m, Scalar *size) {
+    Scalar *x = math_at_most(m, size, 28);
+    Scalar *three = math_real(m, 3), *one = math_real(m, 1);
+    Scalar *t = math_div(m, math_sub(m, x, three), math_add(m, x, three));
+    Scalar *g = math_polynomial(m, &m->format->erfc, t);
+    Scalar *ratio = math_div(m, g, math_add(m, one, math_add(m, x, x)));
+    Scalar *high = math_without_low_bits(m, x, 27);
+    Scalar *low = math_mul(m, math_sub(m, x, high), math_add(m, x, high));
+    Scalar *square = math_mul(m, high, high);
+    ExpParts parts = math_split_exponent(m, math_sub(m, math_real(m, 0), square));
+    Scalar *rest = math_sub(m, parts.rest, low);
+    Scalar *lost = math_sub(m, math_sub(m, parts.rest, rest), low);
+    parts.lost = math_add(m, parts.lost, lost);
+    parts.rest = rest;
+    return math_scale(m, math_mul(m, math_exp_of_parts(m, &parts, true), ratio), parts.n);
+}
+
+Scalar *math_erf_f64(Math *m, Scalar *const *x) {
+    Scalar *size = math_abs(m, x[0]);
+    Scalar *small = math_add(m, size, small_part(m, size));
+    Scalar *large = math_sub(m, math_real(m, 1), large_complement(m, size));
+    Scalar *is_small = math_compare(m, SCALAR_LT, size, math_real(m, 0.9));
+    return math_binary(m, SCALAR_COPYSIGN, math_choose(m, is_small, small, large), x[0]);
+}
+
+Scalar *math_erfc(Math *m, Scalar *const *x) {
+    Scalar *size = math_abs(m, x[0]);
+    Scalar *one = math_real(m, 1), *two = math_real(m, 2), *half = math_real(m, 0.5);
+    Scalar *part = small_part(m, size);
+    // 1 - (x + part), less what is rounded twice where that matters.
+    Scalar *near = math_sub(m, half, math_add(m, math_sub(m, size, half), part));
+    Scalar *is_tiny = math_compare(m, SCALAR_LT, size, half);
+    near = math_choose(m, is_tiny, math_sub(m, one, math_add(m, size, part)), near);
+    Scalar *is_small = math_compare(m, SCALAR_LT, size, math_real(m, 0.9));
+    Scalar *y = math_choose(m, is_small, near, large_complement(m, size));
+    Scalar *mirrored =
+        math_choose(m, is_small, math_add(m, one, math_add(m, size, part)), math_sub(m, two, y));
+    return math_choose(m, math_compare(m, SCALAR_LT, x[0], math_real(m, 0)), mirrored, y);
+}

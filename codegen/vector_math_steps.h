@@ -1,0 +1,126 @@
+// What the functions of vector_math.h are made with: steps, and the parts that several share.
+#ifndef TDSL_CODEGEN_VECTOR_MATH_STEPS_H
+#define TDSL_CODEGEN_VECTOR_MATH_STEPS_H
+
+#include "codegen/vector_math.h"
+
+enum { MOST_COEFFICIENTS = 21 };
+
+typedef struct Polynomial {
+    int count;
+    double at[MOST_COEFFICIENTS]; // lowest first
+} Polynomial;
+
+// What differs between f32, f64, and f64 of which an f32 is made.
+typedef struct Format {
+    ElementType real, integer;
+    int mantissa_bits, bias;
+    double rounder;           // 1.5 * 2^mantissa_bits
+    double least_normal;      // smallest normal number
+    int rescale;              // a power of two that makes any number above 0 normal
+    double ln2_high, ln2_low; // the high part times any exponent is exact
+    double exp_low, exp_high; // outside of them exp is 0 or infinite
+    double expm1_low;         // below it expm1 is -1
+    double tanh_low;          // exp of it vanishes beside 1
+    double tanh_switch;       // tanh is a polynomial below it
+    Polynomial exp, log, tanh, sine, cosine, arc_tangent, arc_sine, erf, erfc;
+} Format;
+
+extern const Format math_f32, math_f64, math_f64_short;
+
+typedef struct Math {
+    Arena *arena;
+    const Format *format;
+    MathFunction *function;
+} Math;
+
+// A new scalar that is no step.
+Scalar *math_scalar(Math *m, ScalarOp op, ElementType type);
+Scalar *math_step(Math *m, ScalarOp op, ElementType type, Scalar *x, Scalar *y, Scalar *z);
+// Constants of the format's types.
+Scalar *math_real(Math *m, double value);
+Scalar *math_integer(Math *m, int64_t value);
+int64_t math_bits(const Math *m, double value);
+Scalar *math_binary(Math *m, ScalarOp op, Scalar *x, Scalar *y);
+Scalar *math_add(Math *m, Scalar *x, Scalar *y);
+Scalar *math_sub(Math *m, Scalar *x, Scalar *y);
+Scalar *math_mul(Math *m, Scalar *x, Scalar *y);
+Scalar *math_div(Math *m, Scalar *x, Scalar *y);
+// x * y + z, rounded once or twice.
+Scalar *math_fma(Math *m, Scalar *x, Scalar *y, Scalar *z);
+Scalar *math_compare(Math *m, ScalarOp op, Scalar *x, Scalar *y);
+Scalar *math_both(Math *m, Scalar *x, Scalar *y);
+Scalar *math_choose(Math *m, Scalar *condition, Scalar *x, Scalar *y);
+Scalar *math_abs(Math *m, Scalar *x);
+Scalar *math_sqrt(Math *m, Scalar *x);
+Scalar *math_to_bits(Math *m, Scalar *x);
+Scalar *math_from_bits(Math *m, Scalar *x);
+Scalar *math_cast(Math *m, ElementType type, Scalar *x);
+// x with its lowest bits 0: products of such numbers are exact.
+Scalar *math_without_low_bits(Math *m, Scalar *x, int bits);
+Scalar *math_polynomial(Math *m, const Polynomial *polynomial, Scalar *x);
+// Not below `low`, not above `high`; a NaN stays.
+Scalar *math_at_least(Math *m, Scalar *x, double low);
+Scalar *math_at_most(Math *m, Scalar *x, double high);
+// The integer next to x, ties to even, for |x| < 2^(mantissa_bits - 2).
+Scalar *math_round(Math *m, Scalar *x);
+// y with its sign changed where that of x is set.
+Scalar *math_flip_sign(Math *m, Scalar *y, Scalar *x);
+// 2^n for an integer n whose sum with the bias is a normal exponent: that sum is given.
+Scalar *math_power_of_two(Math *m, Scalar *biased);
+// y 2^n, where n may be beyond the exponents of normal numbers, down to twice the least of them.
+Scalar *math_scale(Math *m, Scalar *y, Scalar *n);
+
+// x = n log(2) + rest + lost, |rest| <= log(2) / 2, n an integer; `lost` is what rounding took from
+// the rest.
+typedef struct ExpParts {
+    Scalar *n, *rest, *lost;
+} ExpParts;
+
+ExpParts math_split_exponent(Math *m, Scalar *x);
+// exp(rest) - 1 - rest
+Scalar *math_exp_of_rest(Math *m, Scalar *rest);
+// exp(rest + lost)
+Scalar *math_exp_of_parts(Math *m, const ExpParts *parts, bool precisely);
+// exp(x) where neither x nor the result is extreme.
+Scalar *math_small_exp(Math *m, Scalar *x);
+
+// A positive number as 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2).
+typedef struct LogParts {
+    Scalar *n, *f;
+} LogParts;
+
+LogParts math_split_logarithm(Math *m, Scalar *x);
+
+// The functions. x: the arguments.
+#define MATH_FUNCTION(name) Scalar *math_##name(Math *m, Scalar *const *x);
+MATH_FUNCTION(exp)
+MATH_FUNCTION(exp2)
+MATH_FUNCTION(expm1)
+MATH_FUNCTION(log)
+MATH_FUNCTION(log2)
+MATH_FUNCTION(log10)
+MATH_FUNCTION(log1p)
+MATH_FUNCTION(sigmoid)
+MATH_FUNCTION(tanh)
+MATH_FUNCTION(sinh)
+MATH_FUNCTION(cosh)
+MATH_FUNCTION(asinh)
+MATH_FUNCTION(acosh)
+MATH_FUNCTION(atanh)
+MATH_FUNCTION(cbrt)
+MATH_FUNCTION(hypot)
+MATH_FUNCTION(pow_f32)
+MATH_FUNCTION(sin_f32)
+MATH_FUNCTION(cos_f32)
+MATH_FUNCTION(tan_f32)
+MATH_FUNCTION(asin)
+MATH_FUNCTION(acos)
+MATH_FUNCTION(atan)
+MATH_FUNCTION(atan2)
+MATH_FUNCTION(erf_f32)
+MATH_FUNCTION(erf_f64)
+MATH_FUNCTION(erfc)
+#undef MATH_FUNCTION
+
+#endif

@@ -1,0 +1,194 @@
+// Trigonometric functions and their inverses in scalars: vector_math.h.
+#include <math.h>
+
+#include "codegen/vector_math_steps.h"
+
+static const double half_pi = 0x1.921fb54442d18p0, half_pi_low = 0x1.1a62633145c07p-54;
+
+// ---- sine, cosine, tangent of f32, computed in f64
+
+// 1 / (2 pi) in parts of 28 bits: the product of a part and an f32 is exact.
+static const double turns[] = {0x1.45f306cp-3,   0x1.c9c882ap-31, 0x1.4fe13a8p-61, 0x1.f47d4dp-88,
+                               0x1.bb81b6cp-115, 0x1.4acc9ep-145, 0x1.0e4107cp-172};
+enum { TURNS = sizeof turns / sizeof *turns };
+
+// x = quadrant * pi / 2 + angle + whole turns, |angle| <= pi / 4.
+typedef struct Angle {
+    Scalar *quadrant; // an integer; its lowest two bits count
+    Scalar *angle;
+} Angle;
+
+// Each product with a part loses its whole turns, which is exact, also where it is so large that
+// all of it is whole. The sum starts with the quarter turns taken away, so that what cancels does
+// so before anything is rounded.
+static Angle split_angle(Math *m, Scalar *x) {
+    const Format *format = m->format;
+    Scalar *rests[TURNS];
+    Scalar *rounder = math_real(m, format->rounder);
+    for (int i = 0; i < TURNS; i++) {
+        Scalar *part = math_real(m, turns[i]);
+        Scalar *whole = math_sub(m, math_fma(m, x, part, rounder), rounder);
+        rests[i] = math_sub(m, math_mul(m, x, part), whole);
+    }
+    Scalar *about = rests[TURNS - 1];
+    for (int i = TURNS - 2; i >= 0; i--)
+        about = math_add(m, about, rests[i]);
+    Scalar *sum = math_fma(m, about, math_real(m, 4), rounder);
+    Scalar *quarters = math_mul(m, math_sub(m, sum, rounder), math_real(m, 0.25));
+    Scalar *rest = math_sub(m, rests[0], quarters);
+    for (int i = 1; i < TURNS; i++)
+        rest = math_add(m, rest, rests[i]);
+    return (Angle){.quadrant = math_to_bits(m, sum),
+                   .angle = math_mul(m, rest, math_real(m, 4 * half_pi))};
+}
+
+typedef struct SineCosine {
+    Scalar *sine, *cosine;
+} SineCosine;
+
+static SineCosine sine_and_cosine(Math *m, Scalar *angle) {
+    Scalar *square = math_mul(m, angle, angle);
+    Scalar *part = math_polynomial(m, &m->format->sine, square);
+    SineCosine both = {.sine = math_fma(m, math_mul(m, angle, square), part, angle)};
+    part = math_polynomial(m, &m->format->cosine, square);
+    Scalar *second = math_fma(m, square, math_real(m, -0.5), math_real(m, 1));
+    both.cosine = math_fma(m, math_mul(m, square, square), part, second);
+    return both;
+}
+
+static Scalar *is_odd(Math *m, Scalar *quadrant) {
+    Scalar *lowest = math_binary(m, SCALAR_AND, quadrant, math_integer(m, 1));
+    return math_compare(m, SCALAR_EQ, lowest, math_integer(m, 1));
+}
+
+// y, or -y in the second half of the turn.
+static Scalar *sign_by_half(Math *m, Scalar *y, Scalar *quadrant) {
+    Scalar *half = math_binary(m, SCALAR_SHIFT_LOGICAL, quadrant, math_integer(m, 1));
+    Scalar *sign = math_binary(m, SCALAR_SHIFT_LEFT, half, math_integer(m, 63));
+    return math_from_bits(m, math_binary(m, SCALAR_XOR, math_to_bits(m, y), sign));
+}
+
+Scalar *math_sin_f32(Math *m, Scalar *const *x) {
+    Angle angle = split_angle(m, x[0]);
+    SineCosine both = sine_and_cosine(m, angle.angle);
+    Scalar *y = math_choose(m, is_odd(m, angle.quadrant), both.cosine, both.sine);
+    return sign_by_half(m, y, angle.quadrant);
+}
+
+// The sine a quarter turn on.
+Scalar *math_cos_f32(Math *m, Scalar *const *x) {
+    Angle angle = split_angle(m, x[0]);
+    SineCosine both = sine_and_cosine(m, angle.angle);
+    Scalar *y = math_choose(m, is_odd(m, angle.quadrant), both.sine, both.cosine);
+    return sign_by_half(m, y, math_add(m, angle.quadrant, math_integer(m, 1)));
+}
+
+Scalar *math_tan_f32(Math *m, Scalar *const *x) {
+    Angle angle = split_angle(m, x[0]);
+    SineCosine both = sine_and_cosine(m, angle.angle);
+    Scalar *odd = is_odd(m, angle.quadrant);
+    Scalar *negative = math_sub(m, math_real(m, 0), both.cosine);
+    return math_div(m, math_choose(m, odd, negative, both.sine),
+                    math_choose(m, odd, both.sine, both.cosine));
+}
+
+// ---- inverses
+
+// The angle of a / b, both not negative, in 0 .. pi / 2: of a / b, of (a - b) / (a + b) beyond pi /
+// 8, and of -b / a beyond 3 pi / 8.
+static Scalar *angle_of_ratio(Math *m, Scalar *a, Scalar *b) {
+    static const double low = 0.41421356237309503, high = 2.414213562373095;
+    Scalar *zero = math_real(m, 0);
+    Scalar *beyond = math_compare(m, SCALAR_GT, a, math_mul(m, b, math_real(m, low)));
+    Scalar *far = math_compare(m, SCALAR_GT, a, math_mul(m, b, math_real(m, high)));
+    Scalar *dividend =
+        math_choose(m, far, math_sub(m, zero, b), math_choose(m, beyond, math_sub(m, a, b), a));
+    Scalar *divisor = math_choose(m, far, a, math_choose(m, beyond, math_add(m, a, b), b));
+    Scalar *t = math_div(m, dividend, divisor);
+    Scalar *square = math_mul(m, t, t);
+    Scalar *part =
+        math_mul(m, math_mul(m, t, square), math_polynomial(m, &m->format->arc_tangent, square));
+    Scalar *base_low = math_choose(m, far, math_real(m, half_pi_low),
+                                   math_choose(m, beyond, math_real(m, half_pi_low / 2), zero));
+    Scalar *base = math_choose(m, far, math_real(m, half_pi),
+                               math_choose(m, beyond, math_real(m, half_pi / 2), zero));
+    return math_add(m, base, math_add(m, t, math_add(m, part, base_low)));
+}
+
+Scalar *math_atan(Math *m, Scalar *const *x) {
+    Scalar *angle = angle_of_ratio(m, math_abs(m, x[0]), math_real(m, 1));
+    return math_binary(m, SCALAR_COPYSIGN, angle, x[0]);
+}
+
+// x[0] is the ordinate.
+Scalar *math_atan2(Math *m, Scalar *const *x) {
+    Scalar *infinity = math_real(m, (double)INFINITY);
+    Scalar *zero = math_real(m, 0), *one = math_real(m, 1);
+    Scalar *a = math_abs(m, x[0]), *b = math_abs(m, x[1]);
+    // Two infinities are as good as two ones, and 0 / 0 as 0 / 1.
+    Scalar *infinite = math_both(m, math_compare(m, SCALAR_EQ, a, infinity),
+                                 math_compare(m, SCALAR_EQ, b, infinity));
+    Scalar *origin =
+        math_both(m, math_compare(m, SCALAR_EQ, a, zero), math_compare(m, SCALAR_EQ, b, zero));
+    Scalar *sum = math_add(m, a, b);
+    Scalar *huge = math_compare(m, SCALAR_GT, sum, math_real(m, 0x1p1000));
+    Scalar *tiny = math_compare(m, SCALAR_LT, sum, math_real(m, 0x1p-900));
+    Scalar *factor = math_choose(m, huge, math_real(m, 0x1p-100),
+                                 math_choose(m, tiny, math_real(m, 0x1p100), one));
+    a = math_mul(m, math_choose(m, infinite, one, a), factor);
+    b = math_mul(m, math_choose(m, infinite, one, math_choose(m, origin, one, b)), factor);
+    Scalar *angle = angle_of_ratio(m, a, b);
+    Scalar *sign = math_binary(m, SCALAR_COPYSIGN, one, x[1]);
+    Scalar *left = math_compare(m, SCALAR_LT, sign, zero);
+    // pi - angle
+    Scalar *mirrored = math_sub(m, angle, math_real(m, 2 * half_pi_low));
+    mirrored = math_sub(m, math_real(m, 2 * half_pi), mirrored);
+    return math_binary(m, SCALAR_COPYSIGN, math_choose(m, left, mirrored, angle), x[0]);
+}
+
+// asin(x) below 1/2; above, the angle of the half: asin(x) = pi / 2 - 2 asin(sqrt((1 - x) / 2)).
+typedef struct ArcSine {
+    Scalar *is_small;
+    Scalar *root, *part; // of |x|, or of sqrt((1 - |x|) / 2): asin is root + part
+} ArcSine;
+
+static ArcSine arc_sine(Math *m, Scalar *size) {
+    Scalar *half = math_real(m, 0.5);
+    ArcSine parts = {.is_small = math_compare(m, SCALAR_LT, size, half)};
+    Scalar *rest = math_mul(m, math_sub(m, math_real(m, 1), size), half);
+    Scalar *square = math_choose(m, parts.is_small, math_mul(m, size, size), rest);
+    parts.root = math_choose(m, parts.is_small, size, math_sqrt(m, rest));
+    parts.part = math_mul(m, math_mul(m, parts.root, square),
+                          math_polynomial(m, &m->format->arc_sine, square));
+    return parts;
+}
+
+Scalar *math_asin(Math *m, Scalar *const *x) {
+    ArcSine parts = arc_sine(m, math_abs(m, x[0]));
+    Scalar *angle = math_add(m, parts.root, parts.part);
+    Scalar *low = math_sub(m, math_real(m, half_pi_low), math_add(m, parts.part, parts.part));
+    // root is up to 1/2: pi / 2 - 2 root is rounded, and what is lost comes back.
+    Scalar *twice = math_add(m, parts.root, parts.root);
+    Scalar *high = math_sub(m, math_real(m, half_pi), twice);
+    Scalar *lost = math_sub(m, math_sub(m, math_real(m, half_pi), high), twice);
+    Scalar *large = math_add(m, high, math_add(m, lost, low));
+    return math_binary(m, SCALAR_COPYSIGN, math_choose(m, parts.is_small, angle, large), x[0]);
+}
+
+Scalar *math_acos(Math *m, Scalar *const *x) {
+    ArcSine parts = arc_sine(m, math_abs(m, x[0]));
+    Scalar *left = math_compare(m, SCALAR_LT, x[0], math_real(m, 0));
+    Scalar *angle = math_add(m, parts.root, parts.part);
+    // Below 1/2: pi / 2 - asin(x).
+    Scalar *root = math_binary(m, SCALAR_COPYSIGN, parts.root, x[0]);
+    Scalar *part = math_binary(m, SCALAR_COPYSIGN, parts.part, x[0]);
+    Scalar *high = math_sub(m, math_real(m, half_pi), root);
+    Scalar *lost = math_sub(m, math_sub(m, math_real(m, half_pi), high), root);
+    Scalar *small =
+        math_add(m, high, math_add(m, lost, math_sub(m, math_real(m, half_pi_low), part)));
+    // Above: 2 asin(sqrt((1 - x) / 2)), or pi less that of -x.
+    Scalar *twice = math_add(m, angle, angle);
+    Scalar *mirrored = math_sub(m, twice, math_real(m, 2 * half_pi_low));
+    mirrored = math_sub(m, math_real(m, 2 * half_pi), mirrored);
+    return math_choose(m, parts.is_small, small, math_choose(m, left, mirrored, twice));
+}
