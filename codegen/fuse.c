@@ -430,6 +430,7 @@ static void place_in_node(Lowering *l, Nodes *nodes, const Inst *inst) {
     if (l->options->level > 0 && kind == NODE_POINTS) {
         int last = last_position(l, nodes, &reads);
         int first = last < nodes->count - 32 ? nodes->count - 32 : last;
+        first = first < l->fence ? l->fence : first;
         for (int i = first < 0 ? 0 : first; i < nodes->count; i++) {
             Node *node = nodes->at[i];
             bool takes_in = can_become_rows(l, node, value, &reads);
@@ -464,7 +465,7 @@ static void place_small_control(Lowering *l, Nodes *nodes, const Inst *inst) {
     collect_control_reads(l, inst, &reads);
     int last = last_position(l, nodes, &reads);
     Node *node = NULL;
-    for (int i = last < 0 ? 0 : last; i < nodes->count && node == NULL; i++) {
+    for (int i = last < l->fence ? l->fence : last; i < nodes->count && node == NULL; i++) {
         const Node *found = nodes->at[i];
         if (found->kind == NODE_POINTS && found->shape.rank == 0 &&
             found->members.count < SCALAR_LIMIT) {
@@ -500,7 +501,11 @@ static bool is_needed(const Lowering *l, const Inst *inst) {
 
 Nodes plan_region(Lowering *l, const Region *region) {
     Nodes nodes = {0};
+    l->fence = 0;
     for_each_inst(inst, region) {
+        if (inst->op == OP_fence) {
+            l->fence = nodes.count;
+        }
         if (!is_needed(l, inst)) {
             continue;
         }

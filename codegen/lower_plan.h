@@ -92,6 +92,7 @@ typedef struct Lowering {
     ValueState *values; // by id
     int *stamps;        // by id, for walks: the number of the walk that came last
     int walk;
+    int fence;    // no later instruction of the region joins a node before this position
     Block *block; // of the entry, where statements go
 } Lowering;
 

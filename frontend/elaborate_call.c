@@ -303,6 +303,7 @@ static void fill_instance(Elaborator *e, Instance *instance, const FunctionVal *
     instance->result = result;
     if (!instance->failed) {
         add_results(e, made, result);
+        finish_checkpoints(e, made->body);
     }
 }
 

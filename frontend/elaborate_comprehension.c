@@ -232,6 +232,9 @@ static Value *all_elements(Elaborator *e, Space *space) {
     if (element != NULL) {
         Dims shape = space_dims(e, &first);
         at_span(e, space->expr->span);
+        vec_push(e->module->arena, &region->yields, element);
+        finish_checkpoints(e, region);
+        element = region->yields.at[region->yields.count - 1];
         result = vectorize(&e->builder, region, element, shape, space_indices(e, &first, shape));
         inst_remove(scratch);
         result = result != NULL ? result : loop_elements(e, space, 0);

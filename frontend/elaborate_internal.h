@@ -126,6 +126,11 @@ typedef struct KnownBounds {
     const Dim *low, *high;
 } KnownBounds;
 
+// The instructions of a checkpoint block.
+typedef struct CheckpointRange {
+    Inst *first, *last;
+} CheckpointRange;
+
 struct Elaborator {
     Arena *arena;
     Diags *diags;
@@ -135,7 +140,8 @@ struct Elaborator {
     VEC(const AstFile *) files;         // the file itself and its imports
     int prelude_file;                   // index in diags->sources
     VEC(Instance *) instances;
-    VEC(const AstFunction *) called; // of the user's functions
+    VEC(const AstFunction *) called;  // of the user's functions
+    VEC(CheckpointRange) checkpoints; // whose regions are not finished; inner ones come first
 
     Builder builder;
     Scope *scope;
@@ -299,6 +305,8 @@ void elaborate_statement(Elaborator *e, const Stmt *statement);
 void elaborate_for(Elaborator *e, const Stmt *statement);
 void elaborate_while(Elaborator *e, const Stmt *statement);
 void elaborate_if(Elaborator *e, const Stmt *statement);
+// Makes checkpoints of the checkpoint blocks in a region that is finished, its yields too.
+void finish_checkpoints(Elaborator *e, const Region *region);
 // The names that a block assigns, in the order of the text, each once.
 void collect_assigned(Elaborator *e, const AstBlock *block, NameVec *names);
 

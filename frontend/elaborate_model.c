@@ -404,6 +404,7 @@ static void finish_model(Elaborator *e, ModelState *state) {
         Slot slot = {.name = output->name, .role = ROLE_OUTPUT, .span = output->span};
         function_add_result(model->forward, output->value, slot);
     }
+    finish_checkpoints(e, model->forward->body);
 }
 
 bool elaborate_model(Elaborator *e, const AstModel *ast, Model **result) {

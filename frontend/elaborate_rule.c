@@ -157,6 +157,7 @@ static bool add_gradients(const Rule *it, Val result) {
         }
         parameter += is_tensor(it->arguments[i]);
     }
+    finish_checkpoints(e, it->rule->body);
     it->made->reverse = it->rule;
     it->made->reverse_leaves = (Ints){leaves, count};
     return true;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "ir/edit.h"
+
 static bool in_model(const Elaborator *e) {
     return e->frame == NULL || e->frame->function == NULL;
 }
@@ -211,6 +213,48 @@ static void elaborate_expression_statement(Elaborator *e, const Stmt *statement)
     hint(e, diag, "assign it to a name");
 }
 
+// The block is no scope: which of its values are used behind it is known when the region around it
+// is finished. Until then it is a row of instructions.
+static void elaborate_checkpoint(Elaborator *e, const Stmt *statement) {
+    const Region *region = e->builder.region;
+    Inst *before = region->last;
+    elaborate_block(e, statement->as.body);
+    if (region->last != before) {
+        CheckpointRange range = {before ? before->next : region->first, region->last};
+        vec_push(e->arena, &e->checkpoints, range);
+    }
+}
+
+// The instruction of `region` that `inst` is or lies in; NULL if there is none.
+static Inst *inst_of_region(Inst *inst, const Region *region) {
+    while (inst != NULL && inst->parent != region) {
+        inst = inst->parent == NULL ? NULL : inst->parent->owner;
+    }
+    return inst;
+}
+
+void finish_checkpoints(Elaborator *e, const Region *region) {
+    Arena scratch = {0};
+    int kept = 0;
+    for (int i = 0; i < e->checkpoints.count; i++) {
+        CheckpointRange range = e->checkpoints.at[i];
+        if (inst_of_region(range.first, region) == NULL) {
+            e->checkpoints.at[kept++] = range;
+            continue;
+        }
+        // An inner block at an end of this one has become a checkpoint already.
+        Region *common = range.first->parent;
+        while (inst_of_region(range.last, common) == NULL) {
+            common = common->owner->parent;
+        }
+        Inst *first = inst_of_region(range.first, common);
+        Inst *last = inst_of_region(range.last, common);
+        wrap_in_checkpoint(&scratch, first, last);
+    }
+    e->checkpoints.count = kept;
+    arena_free(&scratch);
+}
+
 void elaborate_statement(Elaborator *e, const Stmt *statement) {
     if (!spend(e, statement->span)) {
         return;
@@ -238,7 +282,7 @@ void elaborate_statement(Elaborator *e, const Stmt *statement) {
         elaborate_block(e, statement->as.body);
         e->no_grad--;
         break;
-    case STMT_CHECKPOINT: elaborate_block(e, statement->as.body); break;
+    case STMT_CHECKPOINT: elaborate_checkpoint(e, statement); break;
     case STMT_EXPRESSION: elaborate_expression_statement(e, statement); break;
     }
 }

@@ -282,6 +282,7 @@ bool trace_call(Elaborator *e, Span span, Val callee, const CallArgumentList *ar
     pass_arguments(e, &trace, callee, arguments, leaves, traced, &inside);
     Val result = call_val(e, span, callee, span, &inside);
     bool ok = !is_error(result) && add_traced_results(e, span, callee, result, trace.function);
+    finish_checkpoints(e, trace.function->body);
     close_trace(e, &trace);
     traced->function = trace.function;
     traced->operand_count = leaf_count + trace.captured.count;

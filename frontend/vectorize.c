@@ -211,6 +211,25 @@ static Value *batch_inst(Batcher *batcher, const Inst *inst) {
     return build_op(batcher->b, inst->op, operands, inst->operand_count, &attr);
 }
 
+static bool batch_checkpoint(Batcher *batcher, const Inst *inst) {
+    Builder *b = batcher->b;
+    Region *outer = b->region;
+    const Region *region = inst->regions[0];
+    Inst *copy = build_checkpoint(b, inst->op);
+    b->region = copy->regions[0];
+    bool done = batch_region(batcher, region);
+    for (int i = 0; done && i < region->yields.count; i++) {
+        Value *value = value_map_get(&batcher->map, region->yields.at[i]);
+        vec_push(b->module->arena, &b->region->yields, value);
+    }
+    b->region = outer;
+    checkpoint_finish(copy);
+    for (int i = 0; done && i < copy->result_count; i++) {
+        set(batcher, inst->results[i], copy->results[i], is_batched(batcher, region->yields.at[i]));
+    }
+    return done;
+}
+
 static bool batch_call(Batcher *batcher, const Inst *inst) {
     const Function *callee = inst->attr.callee;
     Batcher inner = *batcher;
@@ -244,6 +263,12 @@ static bool stays_whole(const Inst *inst) {
 
 static bool batch_region(Batcher *batcher, const Region *region) {
     for_each_inst(inst, region) {
+        if (is_checkpoint(inst->op)) {
+            if (!batch_checkpoint(batcher, inst)) {
+                return false;
+            }
+            continue;
+        }
         if (stays_whole(inst)) {
             return false;
         }

@@ -96,7 +96,13 @@ Value *loop_add_stack(Inst *loop, Value *yielded);
 Value *loop_iterations(const Inst *loop);
 Inst *build_branch(Builder *b, Value *condition);
 void branch_finish(Inst *branch);
+// OP_checkpoint or OP_recompute.
+Inst *build_checkpoint(Builder *b, Op op);
+void checkpoint_finish(Inst *checkpoint);
+void build_fence(Builder *b);
 Inst *build_call(Builder *b, Function *callee, Value *const *arguments);
+
+bool is_checkpoint(Op op); // OP_checkpoint or OP_recompute
 
 Dims value_shape(const Value *value);
 Dims dims_of(Arena *arena, const Dim *const *dims, int count);

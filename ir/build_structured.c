@@ -118,6 +118,30 @@ void branch_finish(Inst *branch) {
     }
 }
 
+bool is_checkpoint(Op op) {
+    return op == OP_checkpoint || op == OP_recompute;
+}
+
+Inst *build_checkpoint(Builder *b, Op op) {
+    check(is_checkpoint(op), "%s is no checkpoint", op_info(op)->name);
+    Inst *checkpoint = build_inst(b, op, NULL, 0, NULL);
+    add_region(checkpoint);
+    return checkpoint;
+}
+
+void checkpoint_finish(Inst *checkpoint) {
+    const Region *region = checkpoint->regions[0];
+    check(is_checkpoint(checkpoint->op) && checkpoint->result_count == 0,
+          "a checkpoint is finished once");
+    for (int i = 0; i < region->yields.count; i++) {
+        inst_add_result(checkpoint, region->yields.at[i]->type);
+    }
+}
+
+void build_fence(Builder *b) {
+    build_inst(b, OP_fence, NULL, 0, NULL);
+}
+
 Inst *build_call(Builder *b, Function *callee, Value *const *arguments) {
     check(callee->module == b->module, "a call leads to another module");
     int count = callee->body->parameters.count;

@@ -126,6 +126,70 @@ void inst_insert_before(Inst *inst, Inst *place) {
     }
 }
 
+// Moves an instruction to the end of a region.
+static void move_to_end(Inst *inst, Region *region) {
+    inst_remove(inst);
+    inst->parent = region;
+    inst->previous = region->last;
+    *(region->last ? &region->last->next : &region->first) = inst;
+    region->last = inst;
+    for (int i = 0; i < inst->result_count; i++) {
+        inst->results[i]->region = region;
+    }
+}
+
+// A region while it is put into a checkpoint: the results that stand for its values outside.
+typedef struct Wrapping {
+    const Region *inside;
+    Inst *checkpoint;
+    Value **outside; // by id
+    int count;
+} Wrapping;
+
+static Value *outside_value(Wrapping *it, Value *value) {
+    if (value->region != it->inside || value->id >= it->count) {
+        return value;
+    }
+    Value **outside = &it->outside[value->id];
+    if (*outside == NULL) {
+        Region *inside = it->checkpoint->regions[0];
+        vec_push(inside->function->module->arena, &inside->yields, value);
+        *outside = inst_add_result(it->checkpoint, value->type);
+        (*outside)->name = value->name;
+    }
+    return *outside;
+}
+
+static void use_results(Wrapping *it, Region *region, Inst *first) {
+    for (Inst *inst = first; inst != NULL; inst = inst->next) {
+        for (int i = 0; i < inst->operand_count; i++) {
+            inst->operands[i] = outside_value(it, inst->operands[i]);
+        }
+        for (int i = 0; i < inst->region_count; i++) {
+            use_results(it, inst->regions[i], inst->regions[i]->first);
+        }
+    }
+    for (int i = 0; i < region->yields.count; i++) {
+        region->yields.at[i] = outside_value(it, region->yields.at[i]);
+    }
+}
+
+Inst *wrap_in_checkpoint(Arena *scratch, Inst *first, Inst *last) {
+    Region *region = first->parent;
+    check(region != NULL && last->parent == region, "a checkpoint of two regions");
+    Builder b = builder_at(region, span_join(first->span, last->span));
+    int count = region->function->value_count;
+    Inst *checkpoint = build_checkpoint(&b, OP_checkpoint);
+    inst_insert_before(checkpoint, first);
+    for (Inst *inst = first, *next; inst != NULL; inst = next) {
+        next = inst == last ? NULL : inst->next;
+        move_to_end(inst, checkpoint->regions[0]);
+    }
+    Wrapping it = {checkpoint->regions[0], checkpoint, arena_array(scratch, Value *, count), count};
+    use_results(&it, region, checkpoint->next);
+    return checkpoint;
+}
+
 void replace_uses(Region *region, const Value *from, Value *to) {
     for_each_inst(inst, region) {
         for (int i = 0; i < inst->operand_count; i++) {

@@ -24,6 +24,10 @@ void clone_region(Builder *b, const Region *region, ValueMap *map);
 // A whole function under a new name, with its slots.
 Function *clone_function(const Function *function, const char *name);
 
+// Puts the instructions from `first` to `last`, of one region, into a checkpoint in their place.
+// What is used behind them becomes its results. Returns the checkpoint.
+Inst *wrap_in_checkpoint(Arena *scratch, Inst *first, Inst *last);
+
 void inst_remove(Inst *inst);
 void inst_insert_before(Inst *inst, Inst *place);
 // Replaces every use of `from` in `region` (and the regions inside it) by `to`.

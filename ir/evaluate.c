@@ -115,6 +115,25 @@ bool evaluate_branch(Evaluation *e) {
     return true;
 }
 
+bool evaluate_checkpoint(Evaluation *e) {
+    const Region *region = e->inst->regions[0];
+    if (!evaluate_region(e->frame, e->arena, region)) {
+        return false;
+    }
+    for (int i = 0; i < e->inst->result_count; i++) {
+        share_result(e, i, yielded(e->frame, region, i));
+    }
+    return true;
+}
+
+bool evaluate_recompute(Evaluation *e) {
+    return evaluate_checkpoint(e);
+}
+
+bool evaluate_fence(Evaluation *e) {
+    return e->inst->result_count == 0;
+}
+
 // A loop while it runs. The carried values are the operands' at first, then they live in `kept`.
 typedef struct LoopRun {
     Evaluation *e;

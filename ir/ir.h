@@ -17,6 +17,13 @@
 //           fails with a status); with a condition: while it holds (it fails with a status if the
 //           condition still holds after trip iterations).
 //   branch  operand: a bool scalar. regions: then, else; no parameters; they yield the same types.
+//   checkpoint, recompute  no operands; one region without parameters, whose yields are the
+//           results. Reverse mode computes the region of a checkpoint again instead of keeping
+//           values of it: a copy of it, and its reverse, are the region of a recompute. What a
+//           region defines is not visible outside, so no pass merges a value with its
+//           recomputation.
+//   fence   no operands, no results; never dead. Lowering computes nothing behind it together with
+//           anything before it. The pass open_checkpoints leaves one where a region began.
 //   call    attr.callee's results.
 //   vjp, jvp  derivatives of attr.callee: ir/derivative.h.
 //   gather, scatter_*: an index out of range makes the program fail with a status that names the

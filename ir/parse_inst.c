@@ -250,7 +250,7 @@ static bool parse_region_parameters(Parser *p, Region *region) {
 // `word { ... }`, or for a loop's region `word(parameters) { ... }`.
 static bool parse_region(Parser *p, const char *word, Region *region) {
     bool parsed = parse_enter(p) && expect_word(p, word) &&
-                  (region->owner->op == OP_branch || parse_region_parameters(p, region)) &&
+                  (region->owner->op != OP_loop || parse_region_parameters(p, region)) &&
                   expect_mark(p, '{') && parse_region_body(p, region) && expect_mark(p, '}');
     parse_leave(p);
     return parsed;
@@ -364,6 +364,29 @@ static bool parse_branch(Parser *p, Builder *b, const Line *line) {
     return define_results(p, line, branch->results, branch->result_count);
 }
 
+static bool parse_checkpoint(Parser *p, Builder *b, const Line *line) {
+    if (line->operands.count != 0) {
+        parse_fail(p, b->span, "%s takes no operands", op_info(line->op)->name);
+        return false;
+    }
+    Inst *checkpoint = build_checkpoint(b, line->op);
+    if (!expect_mark(p, '{') || !parse_region(p, "body", checkpoint->regions[0]) ||
+        !expect_mark(p, '}')) {
+        return false;
+    }
+    checkpoint_finish(checkpoint);
+    return define_results(p, line, checkpoint->results, checkpoint->result_count);
+}
+
+static bool parse_fence(Parser *p, Builder *b, const Line *line) {
+    if (line->operands.count != 0) {
+        parse_fail(p, b->span, "fence takes no operands");
+        return false;
+    }
+    build_fence(b);
+    return define_results(p, line, NULL, 0);
+}
+
 static bool parse_call(Parser *p, Builder *b, const Line *line) {
     const Function *callee = line->attr.callee;
     int count = callee->body->parameters.count;
@@ -421,6 +444,9 @@ static bool parse_inst(Parser *p, Region *region) {
     switch (line.op) {
     case OP_loop: return parse_loop(p, &b, &line);
     case OP_branch: return parse_branch(p, &b, &line);
+    case OP_checkpoint:
+    case OP_recompute: return parse_checkpoint(p, &b, &line);
+    case OP_fence: return parse_fence(p, &b, &line);
     case OP_call: return parse_call(p, &b, &line);
     case OP_vjp:
     case OP_jvp: return parse_derivative(p, &b, &line);

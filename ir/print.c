@@ -187,7 +187,7 @@ static void print_region(Printer *p, const Inst *inst, int index, int level) {
                                                : loop_words[index];
     indent(p, level);
     text_add(p->out, word);
-    if (inst->op != OP_branch) {
+    if (inst->op == OP_loop) {
         text_add_char(p->out, '(');
         for (int i = 0; i < region->parameters.count; i++) {
             const Value *value = region->parameters.at[i];

@@ -161,6 +161,17 @@ static bool follow_branch(Linearity *it, const Inst *branch) {
     return true;
 }
 
+static bool follow_checkpoint(Linearity *it, const Inst *checkpoint) {
+    const Region *region = checkpoint->regions[0];
+    if (!follow_region(it, region)) {
+        return false;
+    }
+    for (int i = 0; i < checkpoint->result_count; i++) {
+        it->depends[checkpoint->results[i]->id] = depends(it, region->yields.at[i]);
+    }
+    return true;
+}
+
 static bool follow_call(Linearity *it, const Inst *call) {
     bool *given = arena_array(it->arena, bool, call->operand_count + 1);
     bool *results = arena_array(it->arena, bool, call->result_count + 1);
@@ -198,6 +209,8 @@ static bool follow_inst(Linearity *it, const Inst *inst) {
     switch (inst->op) {
     case OP_loop: return follow_loop(it, inst);
     case OP_branch: return follow_branch(it, inst);
+    case OP_checkpoint:
+    case OP_recompute: return follow_checkpoint(it, inst);
     default: break;
     }
     bool any = count_dependent(it, inst) > 0;

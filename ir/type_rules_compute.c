@@ -235,6 +235,18 @@ bool type_branch(Rule *rule) {
     return refuse(rule, "has no single result");
 }
 
+bool type_checkpoint(Rule *rule) {
+    return refuse(rule, "has no single result");
+}
+
+bool type_recompute(Rule *rule) {
+    return refuse(rule, "has no single result");
+}
+
+bool type_fence(Rule *rule) {
+    return refuse(rule, "has no result");
+}
+
 bool type_call(Rule *rule) {
     return refuse(rule, "has no single result");
 }

@@ -274,6 +274,33 @@ static bool verify_branch(Verifier *v, const Inst *inst) {
     return true;
 }
 
+static bool verify_checkpoint(Verifier *v, const Inst *inst) {
+    if (inst->operand_count != 0 || inst->region_count != 1) {
+        return report(v, inst, "needs one region and no operands");
+    }
+    const Region *region = inst->regions[0];
+    if (!verify_region(v, inst, region)) {
+        return false;
+    }
+    if (region->parameters.count != 0) {
+        return report(v, inst, "the region of a checkpoint has parameters");
+    }
+    if (!verify_counts(v, inst, region->yields.count, 1)) {
+        return false;
+    }
+    for (int i = 0; i < inst->result_count; i++) {
+        if (!verify_result_type(v, inst, i, region->yields.at[i]->type)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool verify_fence(Verifier *v, const Inst *inst) {
+    return inst->operand_count == 0 ? verify_counts(v, inst, 0, 0)
+                                    : report(v, inst, "has operands");
+}
+
 static bool verify_loop_parameters(Verifier *v, const Inst *inst, const Region *region) {
     int carried = inst->attr.carried;
     if (region->parameters.count != carried + 1 || !is_scalar(region->parameters.at[0], TYPE_I64)) {
@@ -369,6 +396,9 @@ static bool verify_kind(Verifier *v, const Inst *inst) {
     switch (inst->op) {
     case OP_loop: return verify_loop(v, inst);
     case OP_branch: return verify_branch(v, inst);
+    case OP_checkpoint:
+    case OP_recompute: return verify_checkpoint(v, inst);
+    case OP_fence: return verify_fence(v, inst);
     case OP_call: return verify_call(v, inst);
     case OP_vjp:
     case OP_jvp: return verify_derivative(v, inst);

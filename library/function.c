@@ -35,6 +35,24 @@ void session_optimize(TdslSession *session, Function *function) {
     run_pipeline(session, function, session->options.passes);
 }
 
+Entry *session_lower(TdslSession *session, Program *program, Function *function,
+                     TdslFunctionKind kind, const LowerOptions *options) {
+    run_pipeline(session, function, "open_checkpoints");
+    return lower_function(program, function, session_entry_name(kind), options);
+}
+
+// Does a region have a recomputation, which must stay apart from what it recomputes?
+static bool recomputes(const Region *region) {
+    for_each_inst(inst, region) {
+        bool inside = inst->op == OP_recompute;
+        for (int i = 0; i < inst->region_count && !inside; i++)
+            inside = recomputes(inst->regions[i]);
+        if (inside)
+            return true;
+    }
+    return false;
+}
+
 // ---- what is asked for
 
 static int find_output(const Function *forward, const char *name) {
@@ -275,6 +293,8 @@ Function *session_function(TdslSession *session, TdslFunctionKind kind,
     run_pipeline(session, function, "expand_derivatives, remove_dead");
     if (kind == TDSL_GRADIENT)
         function = gradient_function(session, function, request, nulls);
+    else if (!recomputes(function->body))
+        run_pipeline(session, function, "open_checkpoints");
     if (function != NULL) {
         run_pipeline(session, function, "drop_rules");
         session_optimize(session, function);
@@ -316,12 +336,12 @@ LowerOptions session_lower_options(const TdslSession *session, const TargetMachi
 
 static void plan_call(TdslFunction *function);
 
-static bool make_code(TdslSession *session, TdslFunction *compiled, TdslFunctionKind kind) {
+static bool make_code(TdslSession *session, TdslFunction *compiled, Function *function,
+                      TdslFunctionKind kind) {
     const TargetMachine here = {0};
     LowerOptions lower = session_lower_options(session, &here);
     compiled->program = program_new(&session->arena, session->model->name, &session->sources);
-    compiled->entry =
-        lower_function(compiled->program, compiled->function, session_entry_name(kind), &lower);
+    compiled->entry = session_lower(session, compiled->program, function, kind, &lower);
     const char *error = NULL;
     if (session->options.engine == TDSL_ENGINE_C)
         compiled->loaded =
@@ -378,7 +398,7 @@ TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
     for (int i = 0; i < nulls.names.count; i++)
         vec_push(arena, &compiled->null_gradients, nulls.names.at[i]);
     if (compiled->engine != TDSL_ENGINE_EVALUATE) {
-        if (!make_code(session, compiled, kind))
+        if (!make_code(session, compiled, function, kind))
             return NULL;
         plan_call(compiled);
     }

@@ -48,20 +48,20 @@ static Program *make_program(TdslSession *session, const TdslGradientRequest *re
         return NULL;
     LowerOptions lower = session_lower_options(session, target);
     Program *program = program_new(&session->arena, session->model->name, &session->sources);
-    lower_function(program, forward, session_entry_name(TDSL_FORWARD), &lower);
+    session_lower(session, program, forward, TDSL_FORWARD, &lower);
     if (has_gradient(session, request)) {
         TdslGradientRequest product = product_request(session, request);
         Function *backward = session_function(session, TDSL_GRADIENT, &product, NULL);
         if (backward == NULL)
             return NULL;
-        lower_zero_gradients(
-            program, lower_function(program, backward, session_entry_name(TDSL_GRADIENT), &lower));
+        lower_zero_gradients(program,
+                             session_lower(session, program, backward, TDSL_GRADIENT, &lower));
     }
     Function *initial = session_function(session, TDSL_INITIALIZE, NULL, NULL);
     if (initial == NULL)
         return NULL;
     if (initial->body->yields.count > 0)
-        lower_function(program, initial, session_entry_name(TDSL_INITIALIZE), &lower);
+        session_lower(session, program, initial, TDSL_INITIALIZE, &lower);
     return program;
 }
 

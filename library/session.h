@@ -51,6 +51,9 @@ Function *session_function(TdslSession *session, TdslFunctionKind kind,
                            const TdslGradientRequest *request, NameVector *nulls);
 // Runs the session's pipeline over a function.
 void session_optimize(TdslSession *session, Function *function);
+// Lowers a function, whose checkpoints it opens before.
+Entry *session_lower(TdslSession *session, Program *program, Function *function,
+                     TdslFunctionKind kind, const LowerOptions *options);
 // The entry's name in a product: "forward", "backward", "initialize".
 const char *session_entry_name(TdslFunctionKind kind);
 LowerOptions session_lower_options(const TdslSession *session, const TargetMachine *target);

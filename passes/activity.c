@@ -91,13 +91,14 @@ static bool spread_loop_forward(Marks *marks, const Inst *loop) {
     return changed;
 }
 
-static bool spread_branch_forward(Marks *marks, const Inst *branch) {
+// Through branches and checkpoints.
+static bool spread_sides_forward(Marks *marks, const Inst *inst) {
     bool changed = false;
-    for (int side = 0; side < 2; side++) {
-        const Region *region = branch->regions[side];
+    for (int side = 0; side < inst->region_count; side++) {
+        const Region *region = inst->regions[side];
         changed |= spread_region_forward(marks, region);
         for (int i = 0; i < region->yields.count; i++) {
-            changed |= pass_on(marks, region->yields.at[i], branch->results[i]);
+            changed |= pass_on(marks, region->yields.at[i], inst->results[i]);
         }
     }
     return changed;
@@ -108,8 +109,8 @@ static bool spread_region_forward(Marks *marks, const Region *region) {
     for_each_inst(inst, region) {
         if (inst->op == OP_loop) {
             changed |= spread_loop_forward(marks, inst);
-        } else if (inst->op == OP_branch) {
-            changed |= spread_branch_forward(marks, inst);
+        } else if (inst->op == OP_branch || is_checkpoint(inst->op)) {
+            changed |= spread_sides_forward(marks, inst);
         } else {
             for (int i = 0; i < inst->operand_count * inst->result_count; i++) {
                 int operand = i / inst->result_count, result = i % inst->result_count;
@@ -152,12 +153,12 @@ static bool spread_loop_backward(Marks *marks, const Inst *loop, int mark) {
     return changed;
 }
 
-static bool spread_branch_backward(Marks *marks, const Inst *branch, int mark) {
+static bool spread_sides_backward(Marks *marks, const Inst *inst, int mark) {
     bool changed = false;
-    for (int side = 0; side < 2; side++) {
-        const Region *region = branch->regions[side];
+    for (int side = 0; side < inst->region_count; side++) {
+        const Region *region = inst->regions[side];
         for (int i = 0; i < region->yields.count; i++) {
-            changed |= pass_back(marks, branch->results[i], region->yields.at[i], mark);
+            changed |= pass_back(marks, inst->results[i], region->yields.at[i], mark);
         }
         changed |= spread_region_backward(marks, region, mark);
     }
@@ -169,8 +170,8 @@ static bool spread_region_backward(Marks *marks, const Region *region, int mark)
     for (const Inst *inst = region->last; inst != NULL; inst = inst->previous) {
         if (inst->op == OP_loop) {
             changed |= spread_loop_backward(marks, inst, mark);
-        } else if (inst->op == OP_branch) {
-            changed |= spread_branch_backward(marks, inst, mark);
+        } else if (inst->op == OP_branch || is_checkpoint(inst->op)) {
+            changed |= spread_sides_backward(marks, inst, mark);
         } else {
             for (int i = 0; i < inst->operand_count * inst->result_count; i++) {
                 int operand = i / inst->result_count, result = i % inst->result_count;

@@ -174,8 +174,10 @@ static void forward_loop(Forward *forward, Builder *b, const Inst *loop) {
     }
 }
 
-static void forward_branch(Forward *forward, Builder *b, const Inst *branch) {
-    Inst *copy = build_branch(b, copy_of(forward, branch->operands[0]));
+// A branch, or a checkpoint.
+static void forward_sides(Forward *forward, Builder *b, const Inst *branch) {
+    Inst *copy = branch->op == OP_branch ? build_branch(b, copy_of(forward, branch->operands[0]))
+                                         : build_checkpoint(b, branch->op);
     int results = branch->result_count;
     int *varied = arena_array(forward->scratch, int, results), count = 0;
     for (int i = 0; i < results; i++) {
@@ -183,7 +185,7 @@ static void forward_branch(Forward *forward, Builder *b, const Inst *branch) {
             varied[count++] = i;
         }
     }
-    for (int side = 0; side < 2; side++) {
+    for (int side = 0; side < branch->region_count; side++) {
         const Region *region = branch->regions[side];
         Region *copied = copy->regions[side];
         Arena *arena = copied->function->module->arena;
@@ -198,7 +200,11 @@ static void forward_branch(Forward *forward, Builder *b, const Inst *branch) {
                      tangent_or_zeros(forward, &inner, region->yields.at[varied[i]]));
         }
     }
-    branch_finish(copy);
+    if (branch->op == OP_branch) {
+        branch_finish(copy);
+    } else {
+        checkpoint_finish(copy);
+    }
     for (int i = 0; i < results; i++) {
         copy->results[i]->name = branch->results[i]->name;
         value_map_set(&forward->values, branch->results[i], copy->results[i]);
@@ -264,11 +270,11 @@ static void forward_region(Forward *forward, Builder *b, const Region *region) {
         b->span = inst->span;
         if (inst->op == OP_loop) {
             forward_loop(forward, b, inst);
-        } else if (inst->op == OP_branch) {
-            forward_branch(forward, b, inst);
+        } else if (inst->op == OP_branch || is_checkpoint(inst->op)) {
+            forward_sides(forward, b, inst);
         } else if (inst->op == OP_call) {
             forward_ruled_call(forward, b, inst);
-        } else {
+        } else if (inst->op != OP_fence) {
             forward_plain(forward, b, inst);
         }
     }

@@ -132,6 +132,8 @@ void reverse_region(Reverse *reverse, Builder *b, Inst *last) {
             reverse_loop(reverse, b, inst);
         } else if (inst->op == OP_branch) {
             reverse_branch(reverse, b, inst);
+        } else if (is_checkpoint(inst->op)) {
+            reverse_checkpoint(reverse, b, inst);
         } else if (inst->op == OP_call) {
             reverse_ruled_call(reverse, b, inst);
         } else {

@@ -3,17 +3,19 @@
 // Live is what the function yields and what live instructions need. A carried value is live if its
 // result is or if the body needs it for something live; so a value that is only carried round and
 // round dies. An instruction that could have failed (an index out of range) dies like the others.
+#include "passes/remove_dead.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
 typedef struct Liveness {
-    bool *live; // by id
+    const Region *region; // what lies outside of it may be unfinished, and is not looked at
+    bool *live;           // by id
     VEC(const Value *) work;
     Arena *scratch;
 } Liveness;
 
 static void need(Liveness *it, const Value *value) {
-    if (!it->live[value->id]) {
+    if (!it->live[value->id] && region_is_inside(value->region, it->region)) {
         it->live[value->id] = true;
         vec_push(it->scratch, &it->work, value);
     }
@@ -55,15 +57,15 @@ static void need_result(Liveness *it, const Value *value) {
 
 // The parameter of a loop's body or condition: needed are the values that it takes.
 static void need_parameter(Liveness *it, const Value *value) {
-    const Inst *owner = value->region->owner;
+    const Inst *owner = value->region == it->region ? NULL : value->region->owner;
     if (owner && owner->op == OP_loop && value->index > 0) {
         need_carried(it, owner, value->index - 1);
     }
 }
 
-static void find_live(Liveness *it, const Function *function) {
-    for (int i = 0; i < function->body->yields.count; i++) {
-        need(it, function->body->yields.at[i]);
+static void find_live(Liveness *it, const Region *region) {
+    for (int i = 0; i < region->yields.count; i++) {
+        need(it, region->yields.at[i]);
     }
     while (it->work.count > 0) {
         const Value *value = it->work.at[--it->work.count];
@@ -134,21 +136,21 @@ static void shrink_loop(Liveness *it, Inst *loop) {
     loop->attr.carried = kept;
 }
 
-static void shrink_branch(Liveness *it, Inst *branch) {
-    bool *keep = arena_array(it->scratch, bool, branch->result_count);
-    for (int i = 0; i < branch->result_count; i++) {
-        keep[i] = it->live[branch->results[i]->id];
+static void shrink_sides(Liveness *it, Inst *inst) {
+    bool *keep = arena_array(it->scratch, bool, inst->result_count);
+    for (int i = 0; i < inst->result_count; i++) {
+        keep[i] = it->live[inst->results[i]->id];
     }
-    for (int i = 0; i < branch->region_count; i++) {
-        keep_operands(branch->regions[i]->yields.at, &branch->regions[i]->yields.count, keep);
+    for (int i = 0; i < inst->region_count; i++) {
+        keep_operands(inst->regions[i]->yields.at, &inst->regions[i]->yields.count, keep);
     }
-    keep_values(branch->results, &branch->result_count, keep);
+    keep_values(inst->results, &inst->result_count, keep);
 }
 
 static void sweep_region(Liveness *it, Region *region) {
     for (Inst *inst = region->first, *next; inst != NULL; inst = next) {
         next = inst->next;
-        bool live = false;
+        bool live = inst->op == OP_fence;
         for (int i = 0; i < inst->result_count; i++) {
             live = live || it->live[inst->results[i]->id];
         }
@@ -163,15 +165,20 @@ static void sweep_region(Liveness *it, Region *region) {
         }
         if (inst->op == OP_loop) {
             shrink_loop(it, inst);
-        } else if (inst->op == OP_branch) {
-            shrink_branch(it, inst);
+        } else if (inst->op == OP_branch || is_checkpoint(inst->op)) {
+            shrink_sides(it, inst);
         }
     }
 }
 
+void remove_dead_in(Arena *scratch, Region *region) {
+    Liveness it = {.region = region,
+                   .live = arena_array(scratch, bool, region->function->value_count),
+                   .scratch = scratch};
+    find_live(&it, region);
+    sweep_region(&it, region);
+}
+
 void pass_remove_dead(PassContext *context, Function *function) {
-    Liveness it = {.live = arena_array(context->scratch, bool, function->value_count),
-                   .scratch = context->scratch};
-    find_live(&it, function);
-    sweep_region(&it, function->body);
+    remove_dead_in(context->scratch, function->body);
 }

@@ -25,9 +25,8 @@ Value *bar_or_zeros(const Reverse *reverse, Builder *b, const Value *value);
 void reverse_region(Reverse *reverse, Builder *b, Inst *last);
 void reverse_loop(Reverse *reverse, Builder *b, Inst *loop);
 void reverse_branch(Reverse *reverse, Builder *b, Inst *branch);
+void reverse_checkpoint(Reverse *reverse, Builder *b, Inst *checkpoint);
 
-// Removes instructions from `region` whose results nobody uses.
-void drop_unused(Arena *scratch, Region *region);
 // Replaces what `reverse_body` uses of the body of `loop` by values that are there in the reversed
 // iteration: recomputed, or read at `index` from stacks that are added to `loop`. They are put
 // after the instruction `place`.

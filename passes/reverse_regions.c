@@ -4,6 +4,7 @@
 // values that the loop carries, and the bars of the values that its body takes from outside, which
 // grow as the iterations add to them. A branch is reversed by a branch on the same condition, whose
 // sides compute again what they need of the primal's side.
+#include "passes/remove_dead.h"
 #include "passes/reverse.h"
 
 // The reverse of one loop while it is made.
@@ -94,7 +95,7 @@ static void fill_reversed_loop(Reverse *reverse, LoopReversal *it) {
     loop_finish(it->reversed);
     // The index counts as used: saved values may be read at it.
     vec_push(arena, &reversed_body->yields, index);
-    drop_unused(reverse->scratch, reversed_body);
+    remove_dead_in(reverse->scratch, reversed_body);
     reversed_body->yields.count--;
     provide_saved_values(reverse->scratch, it->loop, reversed_body, index, place);
 }
@@ -152,7 +153,7 @@ static void fill_reversed_side(Reverse *reverse, const Inst *branch, int side, R
         vec_push(reverse->module->arena, &reversed->yields,
                  bar_or_zeros(reverse, &b, captures->at[i]));
     }
-    drop_unused(reverse->scratch, reversed);
+    remove_dead_in(reverse->scratch, reversed);
 }
 
 void reverse_branch(Reverse *reverse, Builder *b, Inst *branch) {
@@ -172,6 +173,28 @@ void reverse_branch(Reverse *reverse, Builder *b, Inst *branch) {
         fill_reversed_side(reverse, branch, side, reversed->regions[side], &captures, before);
     }
     branch_finish(reversed);
+    for (int i = 0; i < captures.count; i++) {
+        set_bar(reverse, captures.at[i], reversed->results[i]);
+    }
+}
+
+// What the checkpoint computes is computed again and reversed, in one region: what it needs from
+// outside is all that is kept. Only the bars that it adds to are results.
+void reverse_checkpoint(Reverse *reverse, Builder *b, Inst *checkpoint) {
+    if (!any_result_has_bar(reverse, checkpoint)) {
+        return;
+    }
+    ValueList captures = list_captures(&reverse->marks, checkpoint, reverse->scratch);
+    if (captures.count == 0) {
+        return;
+    }
+    Value **before = arena_array(reverse->scratch, Value *, captures.count);
+    for (int i = 0; i < captures.count; i++) {
+        before[i] = get_bar(reverse, captures.at[i]);
+    }
+    Inst *reversed = build_checkpoint(b, OP_recompute);
+    fill_reversed_side(reverse, checkpoint, 0, reversed->regions[0], &captures, before);
+    checkpoint_finish(reversed);
     for (int i = 0; i < captures.count; i++) {
         set_bar(reverse, captures.at[i], reversed->results[i]);
     }

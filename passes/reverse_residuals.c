@@ -14,59 +14,6 @@
 // Loops inside of loops compose: the stacks of an inner loop are values of the outer one's body.
 #include "passes/reverse.h"
 
-static void count_region(const Region *region, int *uses) {
-    for_each_inst(inst, region) {
-        for (int i = 0; i < inst->operand_count; i++) {
-            uses[inst->operands[i]->id]++;
-        }
-        for (int i = 0; i < inst->region_count; i++) {
-            count_region(inst->regions[i], uses);
-        }
-    }
-    for (int i = 0; i < region->yields.count; i++) {
-        uses[region->yields.at[i]->id]++;
-    }
-}
-
-static void discount_inst(const Inst *inst, int *uses) {
-    for (int i = 0; i < inst->operand_count; i++) {
-        uses[inst->operands[i]->id]--;
-    }
-    for (int i = 0; i < inst->region_count; i++) {
-        const Region *region = inst->regions[i];
-        for_each_inst(inner, region) {
-            discount_inst(inner, uses);
-        }
-        for (int k = 0; k < region->yields.count; k++) {
-            uses[region->yields.at[k]->id]--;
-        }
-    }
-}
-
-static void drop_region(Region *region, int *uses) {
-    for (Inst *inst = region->last, *previous; inst != NULL; inst = previous) {
-        previous = inst->previous;
-        bool used = false;
-        for (int i = 0; i < inst->result_count; i++) {
-            used = used || uses[inst->results[i]->id] > 0;
-        }
-        if (!used) {
-            discount_inst(inst, uses);
-            inst_remove(inst);
-            continue;
-        }
-        for (int i = 0; i < inst->region_count; i++) {
-            drop_region(inst->regions[i], uses);
-        }
-    }
-}
-
-void drop_unused(Arena *scratch, Region *region) {
-    int *uses = arena_array(scratch, int, region->function->value_count);
-    count_region(region, uses);
-    drop_region(region, uses);
-}
-
 // Of a value of the primal body.
 enum { NEEDED = 1, FREE = 2, DERIVED = 4 };
 
