@@ -178,6 +178,9 @@ static bool parse_line(Parser *p, const Region *region, Line *line) {
     if (line->op == OP_constant) {
         return parse_constant(p, line);
     }
+    if (line->op == OP_fence) {
+        return true; // nothing follows that would end its operands
+    }
     return parse_operands(p, region, line) &&
            parse_attribute(p, op_info(line->op)->attribute, &line->attr) && parse_types(p, line) &&
            (line->op != OP_iota || complete_iota(p, line));
@@ -379,10 +382,6 @@ static bool parse_checkpoint(Parser *p, Builder *b, const Line *line) {
 }
 
 static bool parse_fence(Parser *p, Builder *b, const Line *line) {
-    if (line->operands.count != 0) {
-        parse_fail(p, b->span, "fence takes no operands");
-        return false;
-    }
     build_fence(b);
     return define_results(p, line, NULL, 0);
 }
