@@ -372,6 +372,29 @@ static void store_lanes(Emitter *emitter, ElementType element, LLVMValueRef base
                 LLVMTypeOf(value), LLVMTypeOf(place), arguments, 4);
 }
 
+// Local arrays are accessed whole, so that they can live in registers: Loop.room says that all of
+// the vector exists.
+static LLVMValueRef load_local_lanes(Emitter *emitter, const Scalar *scalar) {
+    LLVMValueRef mask = emitter->mask;
+    emitter->mask = NULL;
+    LLVMValueRef value =
+        load_lanes(emitter, scalar->type, emitter->locals[scalar->local->id], scalar->args[0]);
+    emitter->mask = mask;
+    return value;
+}
+
+static void store_local_lanes(Emitter *emitter, const Local *local, const Scalar *index,
+                              LLVMValueRef value) {
+    LLVMValueRef mask = emitter->mask;
+    emitter->mask = NULL;
+    if (mask) {
+        LLVMValueRef before = load_lanes(emitter, local->type, emitter->locals[local->id], index);
+        value = LLVMBuildSelect(emitter->builder, mask, value, before, "");
+    }
+    store_lanes(emitter, local->type, emitter->locals[local->id], index, value);
+    emitter->mask = mask;
+}
+
 void emit_lanes_scalar(Emitter *emitter, const Scalar *scalar) {
     int width = emitter->width;
     if (emitter->lanes[scalar->id].kind != LANE_VARYING) {
@@ -385,8 +408,7 @@ void emit_lanes_scalar(Emitter *emitter, const Scalar *scalar) {
         value = load_lanes(emitter, scalar->type, llvm_buffer(emitter, scalar->buffer),
                            scalar->args[0]);
     } else if (scalar->op == SCALAR_LOCAL) {
-        value =
-            load_lanes(emitter, scalar->type, emitter->locals[scalar->local->id], scalar->args[0]);
+        value = load_local_lanes(emitter, scalar);
     } else {
         LLVMValueRef args[3] = {NULL, NULL, NULL};
         for (int i = 0; i < scalar->arg_count; i++)
@@ -418,8 +440,8 @@ void emit_lanes_set(Emitter *emitter, const Statement *statement) {
         update_flag(emitter, statement);
         return;
     }
-    store_lanes(emitter, statement->local->type, emitter->locals[statement->local->id],
-                statement->index, lanes_of(emitter, statement->value));
+    store_local_lanes(emitter, statement->local, statement->index,
+                      lanes_of(emitter, statement->value));
 }
 
 // ---- loops
@@ -445,8 +467,14 @@ static void emit_masked(Emitter *emitter, const Loop *loop, int64_t first, int64
     emitter->mask = NULL;
 }
 
-static bool can_mask(const VectorPlan *plan) {
-    return !plan->uses_arrays && plan->emitter->vector_bytes >= (plan->uses_bytes ? 64 : 32);
+static bool can_mask(const VectorPlan *plan, int64_t first, int64_t count) {
+    int64_t width = 1;
+    while (width < count)
+        width *= 2;
+    if (plan->uses_arrays && first + width > plan->loop->room)
+        return false;
+    bool needs_widest = plan->uses_bytes || plan->uses_arrays;
+    return plan->emitter->vector_bytes >= (needs_widest ? 64 : 32);
 }
 
 // Iterations first .. first + count - 1 without a loop. The last ones are a masked vector, or
@@ -455,7 +483,7 @@ static void emit_straight(const VectorPlan *plan, int64_t first, int64_t count, 
     Emitter *emitter = plan->emitter;
     while (count > 0) {
         bool is_power = (count & (count - 1)) == 0;
-        if (count < width && !is_power && can_mask(plan)) {
+        if (count < width && !is_power && can_mask(plan, first, count)) {
             emit_masked(emitter, plan->loop, first, count);
             return;
         }

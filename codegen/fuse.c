@@ -236,7 +236,8 @@ static void measure(Lowering *l, const Inst *inst) {
     ValueState *state = state_of(l, inst->results[0]);
     int64_t cost = own_cost(inst);
     int depth = 0;
-    for (int i = 0; i < inst->operand_count; i++) {
+    int count = is_affine_gather(inst) ? 1 : inst->operand_count;
+    for (int i = 0; i < count; i++) {
         const Value *operand = inst->operands[i];
         const ValueState *of = state_of(l, operand);
         bool in_memory = operand->definition == NULL || of->materialised;

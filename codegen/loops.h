@@ -124,6 +124,8 @@ struct Loop {
     LoopKind kind;
     Scalar *index;  // SCALAR_INDEX, i64, from 0
     Scalar *extent; // iterations: an i64 scalar; often SCALAR_CONSTANT
+    int64_t room;   // LOOP_VECTOR: elements that local arrays have from the place of the first
+                    // iteration on, if more than iterations; else 0
     Block body;
     const char *name; // of the index: i, j, row, ...
 };

@@ -325,6 +325,13 @@ Scalar *begin_loop(KernelBuilder *k, LoopKind kind, int64_t extent, const char *
     return index;
 }
 
+void set_room(KernelBuilder *k, int64_t room) {
+    Statement *statement = scope_at(k, current_depth(k))->statement;
+    if (statement != NULL && room > statement->loop->extent->integer) {
+        statement->loop->room = room;
+    }
+}
+
 void begin_present(KernelBuilder *k, Buffer *buffer) {
     buffer_number(k, buffer);
     Statement *statement =

@@ -1,234 +1,488 @@
-// Matrix products in register tiles. A tile of the result, some rows by a few
-// vectors of columns, is accumulated in a local array: each step of the
-// contracted axes loads a row of the right operand as vectors and broadcasts
-// one element of the left for each row of the tile. The left operand is read
-// with any stride; the right one is first copied if its columns are not
-// contiguous. Shapes are known, so the tiles at the edges are exact.
-// Elementwise members of the node are computed from the tile.
-#include <string.h>
+// Contractions in register tiles: which axes run along vectors, which along the rows and columns of
+// a tile, and in which order the others run around it.
+//
+// Either vectors lie along an axis of the result (lower_outer.c), where one operand is contiguous
+// along it or is packed so, or along a contracted axis along which both are (lower_dots.c): long
+// inner products then need neither packing nor transposed stores. Operands are read where they
+// are, through transposes, slices and windows; strides decide, found by a probe. Shapes are known,
+// so the tiles at the edges are exact.
+#include "codegen/lower_contract.h"
 
-#include "codegen/lower_points.h"
+#include <string.h>
 
 enum {
     FEWEST_ROWS = 4, // below: no reuse worth a tile
     FEWEST_COLUMNS = 4,
-    FEWEST_PRODUCTS = 256, // below: no work worth a tile
-    MOST_TILE_ROWS = 14,
+    FEWEST_TERMS = 4,
+    FEWEST_PRODUCTS = 256,    // below: no work worth a tile
+    LARGE_OPERANDS = 1 << 20, // bytes that had better stay in the cache between tiles
+    LARGE_PANEL = 1 << 18,    // elements that are packed at once
+    FAR = 1024,               // bytes between rows that are packed if they are read often
+    FEWEST_FOR_PACKING = 64   // rows
 };
 
-// The parts of a contraction: `row` and `column` are axes of the result.
-typedef struct Product {
-    const Inst *inst;
-    const char *own[2]; // labels of the operands
-    const char *result;
-    int left, right; // which operand has the rows and which the columns
-    int row, column;
-    int64_t rows, columns;
-} Product;
+typedef struct Label {
+    char name;
+    int64_t size;
+    bool in[PARTIES]; // the first operand, the second, the result
+    int64_t stride[PARTIES];
+} Label;
 
-static bool has_label(const char *labels, char label, int count) {
-    return memchr(labels, label, (size_t)count) != NULL;
-}
+typedef struct Labels {
+    const char *own[PARTIES];
+    Label at[MOST_LABELS];
+    int count, in_result; // those of the result come first
+    bool direct[2];
+} Labels;
 
-static bool describe_product(const Inst *inst, Product *p) {
-    const char *labels = inst->attr.labels;
-    *p = (Product){.inst = inst, .row = -1, .column = -1};
-    p->own[0] = labels;
-    p->own[1] = strchr(labels, ',') + 1;
-    p->result = strstr(labels, "->") + 2;
-    int ranks[2] = {inst->operands[0]->type.rank, inst->operands[1]->type.rank};
-    Type type = inst->results[0]->type;
-    for (int axis = 0; axis < type.rank; axis++) {
-        p->column = type_size_at(type, axis) > 1 ? axis : p->column;
-    }
-    if (p->column < 0) {
-        return false;
-    }
-    char column = p->result[p->column];
-    bool in_first = has_label(p->own[0], column, ranks[0]);
-    if (in_first && has_label(p->own[1], column, ranks[1])) {
-        return false; // a batch axis
-    }
-    p->right = in_first ? 0 : 1;
-    p->left = 1 - p->right;
-    for (int axis = 0; axis < p->column; axis++) {
-        bool is_free = !has_label(p->own[p->right], p->result[axis], ranks[p->right]);
-        if (is_free && (p->row < 0 || type_size_at(type, axis) > type_size_at(type, p->row))) {
-            p->row = axis;
+static int find_label(const Labels *labels, char name) {
+    for (int i = 0; i < labels->count; i++) {
+        if (labels->at[i].name == name) {
+            return i;
         }
     }
-    if (p->row < 0) {
-        return false;
+    return -1;
+}
+
+static void add_labels(Labels *labels, Type type, int party) {
+    for (int axis = 0; axis < type.rank; axis++) {
+        char name = labels->own[party][axis];
+        int found = find_label(labels, name);
+        if (found < 0) {
+            found = labels->count++;
+            labels->at[found] = (Label){.name = name, .size = type_size_at(type, axis)};
+        }
+        labels->at[found].in[party] = true;
     }
-    p->rows = type_size_at(type, p->row);
-    p->columns = type_size_at(type, p->column);
-    return true;
+}
+
+static void find_labels(const Inst *inst, Labels *labels) {
+    const char *text = inst->attr.labels;
+    *labels = (Labels){.own = {text, strchr(text, ',') + 1, strstr(text, "->") + 2}};
+    Type result = inst->results[0]->type;
+    add_labels(labels, result, RESULT);
+    labels->in_result = labels->count;
+    add_labels(labels, inst->operands[0]->type, 0);
+    add_labels(labels, inst->operands[1]->type, 1);
+    int64_t stride = 1;
+    for (int axis = result.rank - 1; axis >= 0; axis--) {
+        labels->at[axis].stride[RESULT] = stride;
+        stride *= type_size_at(result, axis);
+    }
+}
+
+static bool is_of_one(const Label *label, int operand) {
+    return label->in[operand] && !label->in[1 - operand];
 }
 
 bool is_tiled_contract(const Lowering *l, const Inst *inst) {
-    Product p;
-    if (l->options->level == 0 || type_elements(inst->results[0]->type) == 0 ||
-        !describe_product(inst, &p)) {
+    if (l->options->level == 0 || type_elements(inst->results[0]->type) == 0) {
         return false;
     }
-    Reduction r = reduction_of(inst->results[0]);
-    return r.total >= FEWEST_COLUMNS && p.rows >= FEWEST_ROWS && p.columns >= FEWEST_COLUMNS &&
-           r.total * p.rows * p.columns >= FEWEST_PRODUCTS;
-}
-
-typedef struct Tiles {
-    KernelLowering *k;
-    Node *node;
-    Product p;
-    Reduction r;
-    Scalar **index;        // of the result
-    Buffer *packed;        // the right operand as [its other axes, columns], or NULL
-    int64_t width, height; // of the tile
-    Scalar *first_row, *first_column;
-} Tiles;
-
-static int operand_axis(const Product *p, int operand, char label) {
-    return (int)(strchr(p->own[operand], label) - p->own[operand]);
-}
-
-static void operand_index(const Tiles *t, int operand, Scalar *const *inner, Scalar **at) {
-    Type type = t->p.inst->operands[operand]->type;
-    for (int axis = 0; axis < type.rank; axis++) {
-        char label = t->p.own[operand][axis];
-        const char *outer = strchr(t->p.result, label);
-        if (outer != NULL) {
-            at[axis] = t->index[outer - t->p.result];
-        } else {
-            const char *found = memchr(t->r.labels, label, (size_t)t->r.axis_count);
-            check(found != NULL, "a label of contract is nowhere");
-            at[axis] = inner[found - t->r.labels];
+    Labels labels;
+    find_labels(inst, &labels);
+    int64_t largest[2] = {0, 0}, terms = 1, products = 1;
+    int last = -1;
+    for (int i = 0; i < labels.count; i++) {
+        const Label *label = &labels.at[i];
+        products *= label->size;
+        if (i >= labels.in_result) {
+            terms *= label->size;
+            continue;
+        }
+        last = label->size > 1 ? i : last;
+        for (int operand = 0; operand < 2; operand++) {
+            if (is_of_one(label, operand) && label->size > largest[operand]) {
+                largest[operand] = label->size;
+            }
         }
     }
+    // Where the last axis of the result is one of both operands there is a better way.
+    bool is_batch = last < 0 || (labels.at[last].in[0] && labels.at[last].in[1]);
+    return !is_batch && largest[0] >= FEWEST_ROWS && largest[1] >= FEWEST_COLUMNS &&
+           terms >= FEWEST_TERMS && products >= FEWEST_PRODUCTS;
 }
 
-// Position in the packed right operand: the columns come last.
-static Scalar *packed_position(Tiles *t, Scalar *const *at) {
-    KernelBuilder *b = &t->k->build;
-    Type type = t->p.inst->operands[t->p.right]->type;
-    int columns = operand_axis(&t->p, t->p.right, t->p.result[t->p.column]);
-    Scalar *position = scalar_position(b, 0);
-    for (int axis = 0; axis < type.rank; axis++) {
-        if (axis != columns) {
-            Scalar *size = scalar_position(b, type_size_at(type, axis));
-            position = scalar_binary(b, SCALAR_MUL, position, size);
-            position = scalar_binary(b, SCALAR_ADD, position, at[axis]);
-        }
-    }
-    position = scalar_binary(b, SCALAR_MUL, position, scalar_position(b, t->p.columns));
-    return scalar_binary(b, SCALAR_ADD, position, at[columns]);
-}
-
-static Scalar *left_element(Tiles *t, Scalar *const *inner) {
-    const Value *operand = t->p.inst->operands[t->p.left];
-    Scalar **at = new_index(t->k, operand->type.rank);
-    operand_index(t, t->p.left, inner, at);
-    return element(t->k, operand, at);
-}
-
-static Scalar *right_element(Tiles *t, Scalar *const *inner) {
-    const Value *operand = t->p.inst->operands[t->p.right];
-    Scalar **at = new_index(t->k, operand->type.rank);
-    operand_index(t, t->p.right, inner, at);
-    if (t->packed != NULL) {
-        return scalar_load(&t->k->build, t->packed, packed_position(t, at));
-    }
-    return element(t->k, operand, at);
-}
-
-// Whether the right operand's elements along the columns lie one after the
-// other.
-static bool columns_are_contiguous(Lowering *l, const Product *p) {
-    const Value *operand = p->inst->operands[p->right];
+// How the operands' places in memory depend on the labels' indices.
+static void find_strides(Lowering *l, const Inst *inst, Labels *labels) {
     KernelLowering k;
     begin_probe(&k, l, NULL);
-    Scalar **at = new_index(&k, operand->type.rank);
-    int columns = operand_axis(p, p->right, p->result[p->column]);
-    for (int axis = 0; axis < operand->type.rank; axis++) {
-        at[axis] = begin_loop(&k.build, LOOP_SERIAL, type_size_at(operand->type, axis), "i");
+    Scalar *index[MOST_LABELS];
+    for (int i = 0; i < labels->count; i++) {
+        index[i] = begin_loop(&k.build, LOOP_SERIAL, labels->at[i].size, "i");
     }
-    Scalar *x = element(&k, operand, at);
-    int64_t coefficient;
-    bool contiguous = x->op == SCALAR_LOAD &&
-                      scalar_is_linear(x->args[0], at[columns], &coefficient) && coefficient == 1;
-    close_loops(&k, operand->type.rank);
-    kernel_end(&k.build);
-    return contiguous;
-}
-
-static void pack_right(Tiles *t) {
-    const Value *operand = t->p.inst->operands[t->p.right];
-    KernelLowering *k = t->k;
-    t->packed = new_workspace_buffer(k->lowering, operand->type, "packed");
-    int columns = operand_axis(&t->p, t->p.right, t->p.result[t->p.column]);
-    Scalar **at = new_index(k, operand->type.rank);
-    for (int axis = 0; axis < operand->type.rank; axis++) {
-        if (axis != columns) {
-            at[axis] =
-                begin_loop(&k->build, LOOP_SERIAL, type_size_at(operand->type, axis), loop_name(k));
+    for (int operand = 0; operand < 2; operand++) {
+        const Value *value = inst->operands[operand];
+        Scalar **at = new_index(&k, value->type.rank);
+        for (int axis = 0; axis < value->type.rank; axis++) {
+            at[axis] = index[find_label(labels, labels->own[operand][axis])];
+        }
+        const Scalar *x = element(&k, value, at);
+        labels->direct[operand] = x->op == SCALAR_LOAD;
+        for (int i = 0; i < labels->count && labels->direct[operand]; i++) {
+            if (labels->at[i].in[operand] && labels->at[i].size > 1) {
+                labels->direct[operand] =
+                    scalar_is_linear(x->args[0], index[i], &labels->at[i].stride[operand]);
+            }
         }
     }
-    at[columns] = begin_loop(&k->build, LOOP_VECTOR, t->p.columns, "column");
-    add_store(&k->build, t->packed, packed_position(t, at), element(k, operand, at));
-    close_loops(k, operand->type.rank);
+    close_loops(&k, labels->count);
+    kernel_end(&k.build);
 }
 
-static Scalar *tile_position(Tiles *t, Scalar *row, Scalar *column) {
-    KernelBuilder *b = &t->k->build;
-    Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, t->width));
-    return scalar_binary(b, SCALAR_ADD, start, column);
+// ---- axes
+
+static bool runs_on(const Product *p, const Axis *axis, const Label *label, const int *operands) {
+    bool contracted = !label->in[RESULT];
+    for (int party = 0; party < PARTIES; party++) {
+        int from = party == RESULT ? RESULT : operands[party];
+        if (axis->in[party] != label->in[from]) {
+            return false;
+        }
+        if (!axis->in[party] || (party == RIGHT && contracted && p->packs)) {
+            continue;
+        }
+        if ((party != RESULT && !p->direct[party]) ||
+            axis->stride[party] != label->size * label->stride[from]) {
+            return false;
+        }
+    }
+    return axis->count < MOST_LABELS;
 }
 
-static Scalar *open_rows(Tiles *t) {
-    KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_loop(b, LOOP_UNROLL, t->height, "row");
-    t->index[t->p.row] = scalar_binary(b, SCALAR_ADD, t->first_row, row);
+// Joins neighbouring labels into axes. Labels of size 1 are in none.
+static void make_axes(Product *p, const Labels *labels) {
+    p->count = 0;
+    for (int party = 0; party < PARTIES; party++) {
+        p->own[party] = labels->own[party == RESULT ? RESULT : p->operand[party]];
+    }
+    for (int party = 0; party < 2; party++) {
+        p->direct[party] = labels->direct[p->operand[party]];
+    }
+    for (int i = 0; i < labels->count; i++) {
+        const Label *label = &labels->at[i];
+        if (label->size == 1) {
+            continue;
+        }
+        Axis *axis = p->count > 0 ? &p->axes[p->count - 1] : NULL;
+        if (axis == NULL || !runs_on(p, axis, label, p->operand)) {
+            axis = &p->axes[p->count++];
+            *axis = (Axis){.size = 1};
+        }
+        axis->labels[axis->count++] = label->name;
+        axis->size *= label->size;
+        for (int party = 0; party < PARTIES; party++) {
+            int from = party == RESULT ? RESULT : p->operand[party];
+            axis->in[party] = label->in[from];
+            axis->stride[party] = label->stride[from];
+        }
+    }
+}
+
+static int find_row(const Product *p) {
+    int row = -1;
+    for (int i = 0; i < p->count; i++) {
+        const Axis *axis = &p->axes[i];
+        if (axis->in[RESULT] && axis->in[LEFT] && !axis->in[RIGHT] &&
+            (row < 0 || axis->size > p->axes[row].size)) {
+            row = i;
+        }
+    }
     return row;
 }
 
-static Scalar *open_columns(Tiles *t) {
+int64_t even_block(int64_t size, int64_t most) {
+    int64_t blocks = (size + most - 1) / most;
+    return (size + blocks - 1) / blocks;
+}
+
+// ---- costs, in cycles of a core that does two vector operations in each
+
+static double product_of_others(const Product *p, int x, int y, int z) {
+    double product = 1;
+    for (int i = 0; i < p->count; i++) {
+        if (i != x && i != y && i != z) {
+            product *= (double)p->axes[i].size;
+        }
+    }
+    return product;
+}
+
+// Of one step of a tile: its products or its loads bound it, or the latency of sums.
+static double step_cost(int64_t rows, int64_t columns) {
+    int64_t products = rows * columns, loads = rows + columns;
+    int64_t operations = products > loads ? products : loads;
+    return (double)(operations > 8 ? operations : 8) / 2;
+}
+
+static double size_of(const Product *p, bool (*counts)(const Axis *axis)) {
+    double size = 1;
+    for (int i = 0; i < p->count; i++) {
+        size *= counts(&p->axes[i]) ? (double)p->axes[i].size : 1;
+    }
+    return size;
+}
+
+static bool is_of_result(const Axis *axis) {
+    return axis->in[RESULT];
+}
+
+static bool is_of_right(const Axis *axis) {
+    return axis->in[RIGHT];
+}
+
+static double outer_cost(const Product *p, int lanes, int registers) {
+    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
+    int64_t vectors = (column->size + lanes - 1) / lanes, wide = vectors < 3 ? vectors : 2;
+    int64_t height = even_block(row->size, (registers - wide - 1) / wide);
+    double tiles = (double)row->size / (double)height * (double)vectors / (double)wide;
+    double cost = product_of_others(p, p->row, p->column, -1) * tiles * step_cost(height, wide);
+    if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
+        cost += size_of(p, is_of_right) * (p->direct[RIGHT] ? 0.8 : 2);
+    }
+    double stores = size_of(p, is_of_result);
+    return cost + (column->stride[RESULT] == 1 ? stores / lanes : stores * 1.5);
+}
+
+static double dot_cost(const Product *p, int lane, int lanes, int registers) {
+    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column], *inner = &p->axes[lane];
+    int64_t height = dot_block(row->size, registers), width = dot_block(column->size, registers);
+    double tiles = (double)row->size / (double)height * (double)column->size / (double)width;
+    double steps = (double)((inner->size + lanes - 1) / lanes);
+    double cost =
+        product_of_others(p, p->row, p->column, lane) * tiles * steps * step_cost(height, width);
+    return cost + size_of(p, is_of_result) * 8;
+}
+
+static bool is_lane(const Product *p, const Axis *axis, int lanes) {
+    return !axis->in[RESULT] && axis->in[LEFT] && axis->in[RIGHT] && p->direct[LEFT] &&
+           p->direct[RIGHT] && axis->stride[LEFT] == 1 && axis->stride[RIGHT] == 1 &&
+           axis->size >= lanes;
+}
+
+static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
+    int registers = l->options->vector_registers > 0 ? l->options->vector_registers : 16;
+    int lanes = vector_lanes(l, best->inst->results[0]->type.element);
+    double least = -1;
+    for (int right = 0; right < 2; right++) {
+        Product p = {.inst = best->inst, .operand = {1 - right, right}, .lane = -1, .split = -1};
+        make_axes(&p, labels);
+        p.row = find_row(&p);
+        for (p.column = 0; p.row >= 0 && p.column < p.count; p.column++) {
+            const Axis *column = &p.axes[p.column];
+            if (!column->in[RESULT] || !column->in[RIGHT] || column->in[LEFT]) {
+                continue;
+            }
+            double cost = outer_cost(&p, lanes, registers);
+            p.lane = -1;
+            if (least < 0 || cost < least) {
+                least = cost;
+                *best = p;
+            }
+            for (int lane = 0; lane < p.count; lane++) {
+                cost = is_lane(&p, &p.axes[lane], lanes) ? dot_cost(&p, lane, lanes, registers)
+                                                         : least;
+                if (cost < least) {
+                    least = cost;
+                    *best = p;
+                    best->lane = lane;
+                }
+            }
+        }
+    }
+    check(least >= 0, "a contraction has no rows or no columns");
+}
+
+// Where rows of the right operand lie far from each other they are copied next to each other, if
+// they are read often enough.
+static bool wants_packing(const Product *p) {
+    const Axis *column = &p->axes[p->column];
+    if (p->lane >= 0) {
+        return false;
+    }
+    if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
+        return true;
+    }
+    double reads = p->axes[p->row].size, terms = 1;
+    bool far = false;
+    for (int i = 0; i < p->count; i++) {
+        const Axis *axis = &p->axes[i];
+        if (!axis->in[RESULT]) {
+            terms *= (double)axis->size;
+            int64_t bytes =
+                axis->stride[RIGHT] * (int64_t)element_bytes(p->inst->results[0]->type.element);
+            far = far || bytes >= FAR;
+        }
+    }
+    return far && reads >= FEWEST_FOR_PACKING && terms >= 32 && column->size > 1;
+}
+
+// The outermost contracted axis runs around the tiles in blocks if the operands are large and used
+// by many tiles: then a block of them stays in the cache.
+static void choose_split(Product *p) {
+    int outermost = -1;
+    int64_t terms = 1, bytes = 0;
+    for (int i = 0; i < p->count; i++) {
+        const Axis *axis = &p->axes[i];
+        if (!axis->in[RESULT]) {
+            terms *= axis->size;
+            if (outermost < 0 && i != p->lane && axis->in[LEFT] && axis->in[RIGHT]) {
+                outermost = i;
+            }
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        Type type = p->inst->operands[i]->type;
+        const Value *source = view_source(p->inst->operands[i]);
+        int64_t own = type_elements(type), whole = type_elements(source->type);
+        bytes += (own < whole ? own : whole) * (int64_t)element_bytes(type.element);
+    }
+    Type result = p->inst->results[0]->type;
+    int64_t result_bytes = type_elements(result) * (int64_t)element_bytes(result.element);
+    bool many_tiles = p->axes[p->row].size > 64 || p->axes[p->column].size > 64 ||
+                      product_of_others(p, p->row, p->column, -1) > 1.5 * (double)terms;
+    if (outermost < 0 || bytes < 2 * LARGE_OPERANDS || result_bytes * 4 > bytes || !many_tiles) {
+        return;
+    }
+    int64_t size = p->axes[outermost].size, blocks = bytes / LARGE_OPERANDS;
+    int64_t block = blocks >= size ? 1 : size / blocks;
+    while (size % block != 0) {
+        block--;
+    }
+    if (block * 2 > size || terms / size * block < 256) {
+        return;
+    }
+    p->split = outermost;
+    p->split_block = block;
+}
+
+void plan_product(Lowering *l, const Inst *inst, Product *p) {
+    Labels labels;
+    *p = (Product){.inst = inst};
+    find_labels(inst, &labels);
+    find_strides(l, inst, &labels);
+    choose_axes(l, p, &labels);
+    p->packs = wants_packing(p);
+    if (p->packs) {
+        make_axes(p, &labels); // the result's axes stay the same
+    }
+    choose_split(p);
+}
+
+// ---- loops
+
+void set_axis(Tiles *t, const Axis *axis, Scalar *index) {
     KernelBuilder *b = &t->k->build;
-    Scalar *column = begin_loop(b, LOOP_VECTOR, t->width, "column");
-    t->index[t->p.column] = scalar_binary(b, SCALAR_ADD, t->first_column, column);
+    for (int i = axis->count - 1; i >= 0; i--) {
+        Type type = t->p.inst->operands[t->p.operand[axis->in[LEFT] ? LEFT : RIGHT]]->type;
+        const char *own = t->p.own[axis->in[LEFT] ? LEFT : RIGHT];
+        int64_t size = type_size_at(type, (int)(strchr(own, axis->labels[i]) - own));
+        Scalar *extent = scalar_position(b, size);
+        t->at[(int)axis->labels[i]] =
+            i == 0 ? index : scalar_binary(b, SCALAR_REMAINDER, index, extent);
+        index = scalar_binary(b, SCALAR_DIV, index, extent);
+    }
+    for (int i = 0; axis->in[RESULT] && i < t->node->shape.rank; i++) {
+        t->index[i] = t->at[(int)t->p.own[RESULT][i]];
+    }
+}
+
+Scalar *operand_element(Tiles *t, int party) {
+    const Value *operand = t->p.inst->operands[t->p.operand[party]];
+    Scalar **at = new_index(t->k, operand->type.rank);
+    for (int axis = 0; axis < operand->type.rank; axis++) {
+        at[axis] = t->at[(int)t->p.own[party][axis]];
+    }
+    return element(t->k, operand, at);
+}
+
+enum { SMALL_EXTENT = 4, MOST_WRITTEN_OUT = 9 };
+
+int open_contracted(Tiles *t, int except, LoopKind small) {
+    KernelBuilder *b = &t->k->build;
+    int axes[MOST_LABELS], count = 0, first_unrolled;
+    for (int i = 0; i < t->p.count; i++) {
+        if (!t->p.axes[i].in[RESULT] && i != except && i != t->p.split) {
+            axes[count++] = i;
+        }
+    }
+    int64_t written_out = 1;
+    for (first_unrolled = count; first_unrolled > 0 && small == LOOP_UNROLL; first_unrolled--) {
+        int64_t size = t->p.axes[axes[first_unrolled - 1]].size;
+        if (size > SMALL_EXTENT || written_out * size > MOST_WRITTEN_OUT) {
+            break;
+        }
+        written_out *= size;
+    }
+    int opened = 0;
+    if (t->p.split >= 0) {
+        const Axis *axis = &t->p.axes[t->p.split];
+        Scalar *inside = begin_loop(b, LOOP_SERIAL, t->p.split_block, loop_name(t->k));
+        set_axis(t, axis, scalar_binary(b, SCALAR_ADD, t->split_start, inside));
+        t->inside[t->p.split] = inside;
+        opened++;
+    }
+    for (int i = 0; i < count; i++) {
+        const Axis *axis = &t->p.axes[axes[i]];
+        LoopKind kind = i < first_unrolled ? LOOP_SERIAL : LOOP_UNROLL;
+        t->inside[axes[i]] = begin_loop(b, kind, axis->size, loop_name(t->k));
+        set_axis(t, axis, t->inside[axes[i]]);
+        opened++;
+    }
+    return opened;
+}
+
+Scalar *begin_rows(Tiles *t) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *row = begin_loop(b, LOOP_UNROLL, t->height, "row");
+    set_axis(t, &t->p.axes[t->p.row], scalar_binary(b, SCALAR_ADD, t->first_row, row));
+    return row;
+}
+
+Scalar *begin_tile_columns(Tiles *t, LoopKind kind, int64_t room) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *column = begin_loop(b, kind, t->width, "column");
+    if (room > t->width) {
+        set_room(b, room);
+    }
+    set_axis(t, &t->p.axes[t->p.column], scalar_binary(b, SCALAR_ADD, t->first_column, column));
     return column;
 }
 
-static void clear_tile(Tiles *t, Local *tile) {
+static Scalar *tile_position(Tiles *t, Scalar *row, int64_t stride, Scalar *column) {
     KernelBuilder *b = &t->k->build;
-    Scalar *row = open_rows(t), *column = open_columns(t);
-    add_set(b, tile, tile_position(t, row, column), scalar_number(b, tile->type, 0));
+    Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, stride));
+    return scalar_binary(b, SCALAR_ADD, start, column);
+}
+
+void start_tile(Tiles *t, Local *tile, int64_t stride) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *row = begin_rows(t);
+    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
+    Scalar *start = scalar_number(b, tile->type, 0);
+    if (t->partial != NULL) {
+        start = scalar_load_now(b, t->partial, flat_position(t->k, t->node->shape, t->index));
+    }
+    add_set(b, tile, tile_position(t, row, stride, column), start);
     close_loops(t->k, 2);
 }
 
-static void accumulate_tile(Tiles *t, Local *tile) {
+void store_tile(Tiles *t, Local *tile, int64_t stride) {
     KernelLowering *k = t->k;
     KernelBuilder *b = &k->build;
-    Scalar **inner = new_index(k, t->r.axis_count);
-    for (int axis = 0; axis < t->r.axis_count; axis++) {
-        inner[axis] = begin_loop(b, LOOP_SERIAL, t->r.sizes[axis], loop_name(k));
-    }
-    Scalar *row = open_rows(t);
-    Scalar *left = left_element(t, inner);
-    Scalar *column = open_columns(t);
-    Scalar *right = right_element(t, inner);
-    Scalar *position = tile_position(t, row, column);
-    Scalar *before = scalar_local(b, tile, position);
-    add_set(b, tile, position, scalar_fma(b, left, right, before));
-    close_loops(k, 2 + t->r.axis_count);
-}
-
-static void store_tile(Tiles *t, Local *tile) {
-    KernelLowering *k = t->k;
     const Node *node = t->node;
-    Scalar *row = open_rows(t), *column = open_columns(t);
+    Scalar *row = begin_rows(t);
+    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
+    Scalar *position = tile_position(t, row, stride, column);
+    if (t->partial != NULL && !t->finish) {
+        Scalar *at = flat_position(k, node->shape, t->index);
+        add_store(b, t->partial, at, scalar_local(b, tile, position));
+        close_loops(k, 2);
+        return;
+    }
     k->accumulators.count = 0;
-    vec_push(&k->build.scratch, &k->accumulators,
-             ((Accumulator){t->r.value, tile, tile_position(t, row, column)}));
-    Scalar **results = arena_array(&k->build.scratch, Scalar *, node->members.count);
+    vec_push(&b->scratch, &k->accumulators, ((Accumulator){t->p.inst->results[0], tile, position}));
+    Scalar **results = arena_array(&b->scratch, Scalar *, node->members.count);
     for (int i = 0; i < node->members.count; i++) {
         results[i] = element(k, node->members.at[i], t->index);
     }
@@ -238,72 +492,81 @@ static void store_tile(Tiles *t, Local *tile) {
     close_loops(k, 2);
 }
 
-static void emit_tile(Tiles *t, int64_t height, int64_t width) {
-    t->height = height;
-    t->width = width;
-    Local *tile = add_local(&t->k->build, t->r.type, height * width, "tile");
-    clear_tile(t, tile);
-    accumulate_tile(t, tile);
-    store_tile(t, tile);
-}
-
-// Rows of a tile with `width` columns, by the number of vector registers.
-static int64_t tile_height(const Tiles *t, int64_t width) {
-    const LowerOptions *options = t->k->lowering->options;
-    int lanes = vector_lanes(t->k->lowering, t->r.type);
-    int64_t vectors = (width + lanes - 1) / lanes;
-    int registers = options->vector_registers > 0 ? options->vector_registers : 16;
-    int64_t rows = (registers - vectors - 1) / vectors;
-    return rows < 1 ? 1 : rows > MOST_TILE_ROWS ? MOST_TILE_ROWS : rows;
-}
-
-// All rows of a strip of columns: equal tiles, then what is left.
-static void emit_strip(Tiles *t, int64_t width) {
+static void emit_all(Tiles *t) {
     KernelBuilder *b = &t->k->build;
-    int64_t most = tile_height(t, width), rows = t->p.rows;
-    int64_t height = (rows + (rows + most - 1) / most - 1) / ((rows + most - 1) / most);
-    Scalar *number = begin_loop(b, LOOP_SERIAL, rows / height, "row_block");
-    t->first_row = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, height));
-    emit_tile(t, height, width);
-    end_scope(b);
-    if (rows % height > 0) {
-        t->first_row = scalar_position(b, rows - rows % height);
-        emit_tile(t, rows % height, width);
+    int inside[MOST_LABELS], inside_count = 0, opened = 0;
+    for (int i = 0; i < t->p.count; i++) {
+        const Axis *axis = &t->p.axes[i];
+        if (!axis->in[RESULT] || i == t->p.row || i == t->p.column) {
+            continue;
+        }
+        if (t->p.packs && !axis->in[RIGHT]) {
+            inside[inside_count++] = i; // one panel serves them all
+            continue;
+        }
+        set_axis(t, axis, begin_loop(b, LOOP_SERIAL, axis->size, loop_name(t->k)));
+        opened++;
     }
+    if (t->p.lane >= 0) {
+        emit_dot_products(t);
+    } else {
+        emit_outer_products(t, inside, inside_count);
+    }
+    close_loops(t->k, opened);
 }
 
-static void emit_product(Tiles *t) {
+static Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name) {
+    Buffer *buffer = new_workspace_buffer(l, type_scalar(type), name);
+    buffer->count = count;
+    return buffer;
+}
+
+static void emit_in_blocks(Tiles *t) {
     KernelBuilder *b = &t->k->build;
-    int64_t lanes = vector_lanes(t->k->lowering, t->r.type), columns = t->p.columns;
-    int64_t width = columns <= 3 * lanes ? columns : 2 * lanes;
-    Scalar *number = begin_loop(b, LOOP_SERIAL, columns / width, "column_block");
-    t->first_column = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, width));
-    emit_strip(t, width);
+    int64_t count = type_elements(t->node->shape);
+    t->partial = plain_buffer(t->k->lowering, t->type, count, "partial");
+    Scalar *i = begin_loop(b, LOOP_VECTOR, count, "i");
+    add_store(b, t->partial, i, scalar_number(b, t->type, 0));
     end_scope(b);
-    if (columns % width > 0) {
-        t->first_column = scalar_position(b, columns - columns % width);
-        emit_strip(t, columns % width);
+    int64_t block = t->p.split_block;
+    Scalar *number = begin_loop(b, LOOP_SERIAL, t->p.axes[t->p.split].size / block, "block");
+    t->split_start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, block));
+    emit_all(t);
+    end_scope(b);
+    t->finish = true;
+    emit_all(t);
+}
+
+static int64_t panel_elements(const Product *p, int64_t width) {
+    int64_t terms = 1;
+    for (int i = 0; i < p->count; i++) {
+        if (!p->axes[i].in[RESULT]) {
+            terms *= i == p->split ? p->split_block : p->axes[i].size;
+        }
     }
+    return terms * width;
 }
 
 void lower_tiles(Lowering *l, Node *node) {
     KernelLowering k;
     begin_kernel(&k, l, node, NULL, "");
-    Tiles t = {.k = &k, .node = node, .r = reduction_of(node->inst->results[0])};
-    describe_product(node->inst, &t.p);
+    Tiles t = {.k = &k, .node = node, .type = node->inst->results[0]->type.element};
+    plan_product(l, node->inst, &t.p);
+    for (int i = 0; i < 128; i++) {
+        t.at[i] = scalar_position(&k.build, 0);
+    }
     t.index = new_index(&k, node->shape.rank);
-    if (!columns_are_contiguous(l, &t.p)) {
-        pack_right(&t);
+    for (int i = 0; i < node->shape.rank; i++) {
+        t.index[i] = scalar_position(&k.build, 0);
     }
-    int opened = 0;
-    for (int axis = 0; axis < node->shape.rank; axis++) {
-        if (axis != t.p.row && axis != t.p.column) {
-            t.index[axis] =
-                begin_loop(&k.build, LOOP_SERIAL, type_size_at(node->shape, axis), loop_name(&k));
-            opened++;
-        }
+    if (t.p.packs) {
+        int64_t width = outer_width(&t);
+        t.panel = plain_buffer(l, t.type, panel_elements(&t.p, width), "panel");
     }
-    emit_product(&t);
-    close_loops(&k, opened);
+    if (t.p.split >= 0) {
+        emit_in_blocks(&t);
+    } else {
+        emit_all(&t);
+    }
     end_kernel(&k);
 }

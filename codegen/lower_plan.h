@@ -159,6 +159,8 @@ bool reduces_by_columns(Lowering *l, const Value *value); // lower_reduce.c
 // The value that an affine view of it reads: through transposes, slices,
 // broadcasts and reshapes.
 const Value *view_source(const Value *value);
+// A gather whose indices are sums of multiples of the result's: windows, steps.
+bool is_affine_gather(const Inst *inst);
 
 Buffer *new_workspace_buffer(Lowering *l, Type type, const char *name);
 Buffer *new_buffer(Program *program, BufferKind kind, Type type, const char *name);

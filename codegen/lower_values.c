@@ -109,6 +109,49 @@ bool value_range(const Value *value, int64_t *low, int64_t *high) {
     return range_at_depth(value, low, high, 0);
 }
 
+static bool is_affine_index(const Value *value, int depth) {
+    const Inst *inst = value->definition;
+    int64_t low, high;
+    if (inst == NULL || depth > 12) {
+        return false;
+    }
+    switch (inst->op) {
+    case OP_iota: return true;
+    case OP_constant: return value_range(value, &low, &high) && low == high;
+    case OP_broadcast:
+    case OP_reshape:
+    case OP_transpose:
+    case OP_slice:
+    case OP_detach: return is_affine_index(inst->operands[0], depth + 1);
+    case OP_add:
+    case OP_sub:
+        return is_affine_index(inst->operands[0], depth + 1) &&
+               is_affine_index(inst->operands[1], depth + 1);
+    case OP_mul:
+        for (int side = 0; side < 2; side++) {
+            if (value_range(inst->operands[side], &low, &high) && low == high) {
+                return is_affine_index(inst->operands[1 - side], depth + 1);
+            }
+        }
+        return false;
+    default: return false;
+    }
+}
+
+bool is_affine_gather(const Inst *inst) {
+    if (inst->op != OP_gather) {
+        return false;
+    }
+    for (int i = 1; i < inst->operand_count; i++) {
+        int64_t low, high, size = type_size_at(inst->operands[0]->type, i - 1);
+        if (!is_affine_index(inst->operands[i], 0) ||
+            !value_range(inst->operands[i], &low, &high) || low < 0 || high >= size) {
+            return false;
+        }
+    }
+    return true;
+}
+
 const Value *view_source(const Value *value) {
     const Value *reshaped = NULL; // the operand of the outermost reshape met so far
     for (;;) {
@@ -122,6 +165,13 @@ const Value *view_source(const Value *value) {
             value = inst->operands[0];
             break;
         case OP_detach: value = inst->operands[0]; break;
+        case OP_gather:
+            if (!is_affine_gather(inst)) {
+                return reshaped != NULL ? reshaped : value;
+            }
+            value = inst->operands[0]; // windows are cut by a reshape
+            reshaped = NULL;
+            break;
         case OP_transpose:
         case OP_broadcast:
         case OP_slice:

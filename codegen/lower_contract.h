@@ -1,0 +1,73 @@
+// A contraction that is computed in register tiles: its axes, and how its operands lie in memory.
+#ifndef TDSL_CODEGEN_LOWER_CONTRACT_H
+#define TDSL_CODEGEN_LOWER_CONTRACT_H
+
+#include "codegen/lower_points.h"
+
+enum { LEFT, RIGHT, RESULT, PARTIES, MOST_LABELS = 64 };
+
+// Labels that run as one axis, outermost first.
+typedef struct Axis {
+    char labels[MOST_LABELS];
+    int count;
+    int64_t size;
+    bool in[PARTIES];
+    int64_t stride[PARTIES]; // elements from one index to the next; 0 where it is not in
+} Axis;
+
+typedef struct Product {
+    const Inst *inst;
+    int operand[2];           // of the instruction: LEFT has the rows, RIGHT the columns
+    const char *own[PARTIES]; // labels
+    bool direct[2];           // every element is a load at a place linear in all indices
+    Axis axes[MOST_LABELS];   // in the result's order, then the contracted ones
+    int count;
+    int row, column; // axes
+    int lane;        // axis along which a dot product's vectors lie; -1: along the column
+    bool packs;      // the right operand is copied, a panel of columns at a time
+    int split;       // contracted axis that runs outside of everything, in blocks; or -1
+    int64_t split_block;
+} Product;
+
+// A product under construction.
+typedef struct Tiles {
+    KernelLowering *k;
+    Node *node;
+    Product p;
+    ElementType type;
+    Scalar *at[128];             // index of each label
+    Scalar **index;              // of the result
+    Scalar *inside[MOST_LABELS]; // of contracted axes: the index in its loop
+    Scalar *split_start;         // where the block of the split axis starts
+    Buffer *panel;         // packed columns as [contracted axes, columns of the tile], or NULL
+    Buffer *partial;       // what earlier blocks of the split axis gave, or NULL
+    bool finish;           // all blocks are done: results are made of `partial`
+    int64_t width, height; // of the tile
+    Scalar *first_row, *first_column;
+} Tiles;
+
+// Chooses the loops (lower_contract.c).
+void plan_product(Lowering *l, const Inst *inst, Product *p);
+// Sets the labels of an axis from the axis's index.
+void set_axis(Tiles *t, const Axis *axis, Scalar *index);
+Scalar *operand_element(Tiles *t, int party);
+// Opens loops over all contracted axes but `except`, small ones of the given kind, and returns
+// their number.
+int open_contracted(Tiles *t, int except, LoopKind small);
+// Rows and columns of the tile; `room` is that of arrays (Loop.room), or 0.
+Scalar *begin_rows(Tiles *t);
+Scalar *begin_tile_columns(Tiles *t, LoopKind kind, int64_t room);
+// What the tile starts from. Its element (row, column) is tile[row * stride + column].
+void start_tile(Tiles *t, Local *tile, int64_t stride);
+// Stores the results of the tile, or keeps them for the next block.
+void store_tile(Tiles *t, Local *tile, int64_t stride);
+// The largest block that divides `size` into the fewest blocks of at most `most`.
+int64_t even_block(int64_t size, int64_t most);
+
+// All rows and columns; the loops over all other axes of the result are open but those in `inside`.
+void emit_outer_products(Tiles *t, const int *inside, int inside_count); // lower_outer.c
+int64_t outer_width(const Tiles *t);                                     // columns of a tile
+void emit_dot_products(Tiles *t);                                        // lower_dots.c
+int64_t dot_block(int64_t size, int registers); // rows or columns of a tile
+
+#endif
