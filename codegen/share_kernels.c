@@ -7,7 +7,7 @@
 
 // A new member of these is either described below or of no importance to what a kernel computes.
 static_assert(sizeof(void *) != 8 || (sizeof(Scalar) == 96 && sizeof(Statement) == 136 &&
-                                      sizeof(Loop) == 48 && sizeof(Local) == 24),
+                                      sizeof(Loop) == 56 && sizeof(Local) == 24),
               "describe what was added to the loop form, then correct these sizes");
 
 typedef struct Row {
@@ -114,6 +114,7 @@ static void add_statement(Describer *d, const Statement *s) {
     if (s->kind == STATEMENT_LOOP) {
         add_word(d, s->loop->kind);
         add_use(d, s->loop->extent);
+        add_word(d, s->loop->room);
         d->numbers[s->loop->index->id] = ++d->next;
         add_block(d, &s->loop->body);
     }
