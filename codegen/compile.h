@@ -13,6 +13,7 @@ typedef struct TargetMachine {
 typedef struct CompileOptions {
     int level; // -O0 .. -O3
     bool position_independent;
+    bool entries_only; // without the functions that tell sizes and statuses: for load_object
     TargetMachine target;
 } CompileOptions;
 

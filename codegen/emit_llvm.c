@@ -321,7 +321,7 @@ static void emit_constant(Emitter *emitter, const Buffer *buffer) {
     emitter->constants[buffer->id] = global;
 }
 
-static void emit_program(Emitter *emitter) {
+static void emit_program(Emitter *emitter, bool entries_only) {
     const Program *program = emitter->program;
     for (int i = 0; i < program->buffers.count; i++)
         if (program->buffers.at[i]->kind == BUFFER_CONSTANT)
@@ -334,6 +334,8 @@ static void emit_program(Emitter *emitter) {
     for (int i = 0; i < program->kernels.count; i++)
         emit_kernel(emitter, program->kernels.at[i], emitter->kernel_functions.at[i]);
     emit_llvm_entries(emitter);
+    if (!entries_only)
+        emit_llvm_tellers(emitter);
 }
 
 static int buffer_limit(const Program *program) {
@@ -382,7 +384,7 @@ LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetM
     LLVMDisposeMessage(triple);
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
-    emit_program(&emitter);
+    emit_program(&emitter, options->entries_only);
     *has_scalar_loops = emitter.has_scalar_loops;
     LLVMDisposeBuilder(emitter.builder);
     char *message = NULL;

@@ -114,8 +114,9 @@ LLVMBasicBlockRef new_block(Emitter *emitter, const char *name);
 // If `condition` holds, the function returns `status`; else it goes on.
 void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef status);
 LLVMValueRef constant_i64(const Emitter *emitter, int64_t value);
-// Entries with their checks, and the small functions that every product exports.
+// Entries with their checks; and the small functions that every product exports.
 void emit_llvm_entries(Emitter *emitter);
+void emit_llvm_tellers(Emitter *emitter);
 
 // Makes LLVM know the machine that this process runs on.
 void register_native_target(void);

@@ -198,10 +198,14 @@ static void emit_status_function(Emitter *emitter) {
 }
 
 void emit_llvm_entries(Emitter *emitter) {
+    for (int i = 0; i < emitter->program->entries.count; i++)
+        emit_entry(emitter, emitter->program->entries.at[i]);
+}
+
+void emit_llvm_tellers(Emitter *emitter) {
     const Program *program = emitter->program;
     for (int i = 0; i < program->entries.count; i++) {
         const Entry *entry = program->entries.at[i];
-        emit_entry(emitter, entry);
         emit_constant_function(emitter,
                                arena_format(emitter->arena, "%s_workspace_bytes",
                                             entry_symbol(emitter->arena, program, entry)),

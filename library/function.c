@@ -347,7 +347,8 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
         compiled->loaded =
             load_c(compiled->program, session->options.level, &error, &session->arena);
     else {
-        CompileOptions options = {.level = session->options.level, .position_independent = true};
+        CompileOptions options = {
+            .level = session->options.level, .position_independent = true, .entries_only = true};
         Bytes object;
         if (compile_object(&session->arena, compiled->program, &options, &object, &error))
             compiled->loaded = load_object(compiled->program, object, &error, &session->arena);
@@ -355,6 +356,19 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
     if (compiled->loaded == NULL)
         tdsl_report(session, "%s", error);
     return compiled->loaded != NULL;
+}
+
+// Numbers as they stand in the program, few and only repeated: the evaluator has made them before
+// a compiler has looked at them, and no engine makes others.
+static bool is_plain_data(const Function *function) {
+    enum { FEW_ELEMENTS = 100000 };
+    double elements = 0;
+    for (const Inst *inst = function->body->first; inst != NULL; inst = inst->next) {
+        if (inst->op != OP_constant && inst->op != OP_broadcast && inst->op != OP_reshape)
+            return false;
+        elements += (double)type_elements(inst->results[0]->type);
+    }
+    return elements < FEW_ELEMENTS;
 }
 
 static double slot_bytes(const TdslSlot *slots, int count) {
@@ -387,7 +401,8 @@ TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
     TdslFunction *compiled = arena_new(arena, TdslFunction);
     compiled->session = session;
     compiled->function = function;
-    compiled->engine = session->options.engine;
+    compiled->engine = kind == TDSL_INITIALIZE && is_plain_data(function) ? TDSL_ENGINE_EVALUATE
+                                                                          : session->options.engine;
     for (int i = 0; i < function->body->parameters.count; i++)
         vec_push(
             arena, &compiled->arguments,
