@@ -262,7 +262,8 @@ class Prepared:
         """Runs each once from the same leaves; the worst difference from tdsl of each, by name."""
         folders = {}
         for process in processes:
-            folders[process.name] = os.path.join(self.folder, "of_" + process.name.replace(" ", "_"))
+            name = "of_" + process.name.replace(" ", "_")
+            folders[process.name] = os.path.join(self.folder, name)
             os.makedirs(folders[process.name], exist_ok=True)
             process.ask("once")
             process.ask("write " + folders[process.name])

@@ -1,7 +1,7 @@
 """A process that runs one row's program in PyTorch and obeys the driver's commands (see server.h).
 
     pytorch_peer.py JOB.json
-    pytorch_peer.py describe        versions, and whether threads work as they should: one JSON object
+    pytorch_peer.py describe        its version and the BLAS that it has loaded: one JSON object
 """
 
 import json

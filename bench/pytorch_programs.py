@@ -1,7 +1,7 @@
-"""The benchmark's programs as a user of PyTorch would write them, each with what makes it fast there:
-whole-tensor operations, no work that the gradient does not need. A program takes its leaves by name
-and the row's dimensions, and returns a scalar to differentiate; those in FORWARD return their results
-instead, derivatives included."""
+"""The benchmark's programs as a user of PyTorch would write them, each with what makes it fast
+there: whole-tensor operations, no work that the gradient does not need. A program takes its leaves
+by name and the row's dimensions, and returns a scalar to differentiate; those in FORWARD return
+their results instead, derivatives included."""
 
 import math
 
@@ -241,7 +241,8 @@ def shooting(v, d):
         below = cart + bob * sine**2
         push = length * bob * s[3]**2 * sine
         along = (push + force + bob * gravity * cosine * sine) / below
-        around = -(push * cosine + force * cosine + (cart + bob) * gravity * sine) / (length * below)
+        turning = (push + force) * cosine + (cart + bob) * gravity * sine
+        around = -turning / (length * below)
         return torch.stack([s[2], s[3], along, around])
 
     h = 2 / d["STEPS"]

@@ -19,7 +19,7 @@ class Measurement:
         self.disturbed = {}   # samples thrown away, of how many
         self.untrusted = set()
         self.limit = None     # seconds that the machine needs at least
-        self.differences, self.failure = {}, None
+        self.differences, self.failure, self.busy = {}, None, False
 
     def record(self, process, anyway, least):
         good, everything = process.good(), [sample.seconds for sample in process.samples]
@@ -54,14 +54,18 @@ class Measurement:
     def aim(self):
         return self.row.reach[min(self.threads, 2) - 1] if self.row.reach else None
 
+    def trouble(self):
+        return "failed" if self.failure else "busy" if self.busy else "disturbed"
+
     def json(self):
         return {"row": self.row.name, "program": self.row.program, "real": self.row.real,
                 "sizes": self.sizes, "threads": self.threads, "seconds": self.times,
                 "quartiles": self.spreads, "untrusted": sorted(self.untrusted),
                 "disturbed": self.disturbed, "limit_seconds": self.limit, "aim": self.aim(),
+                "against": self.row.against,
                 "ratios": {name: self.ratio(name) for name in self.times},
                 "differences": self.differences, "workspace_bytes": self.workspace,
-                "peak_resident_bytes": self.memory, "failure": self.failure}
+                "peak_resident_bytes": self.memory, "failure": self.failure, "busy": self.busy}
 
 
 def time_text(seconds):
@@ -96,11 +100,11 @@ def cells(m):
     low, high = m.spreads.get("tdsl", (0, 0))
     best = m.best_peer()
     return [m.row.name, str(m.threads),
-            mark("tdsl") + time_text(own) if own else "disturbed" if not m.failure else "failed",
+            mark("tdsl") + time_text(own) if own else m.trouble(),
             f"{100 * (high - low) / own:.0f}%" if own else "-",
             peer("emitted C"), peer("tdsl_call"), peer("C by hand"), peer("PyTorch"),
             ratio_text(best) if best else "-",
-            f"{m.aim():g}x" if m.aim() else "-",
+            f"{m.aim():g}x {m.row.against}" if m.aim() else "-",
             f"{100 * m.limit / own:.0f}%" if own and m.limit else "-",
             bytes_text(m.workspace), bytes_text(m.memory.get("tdsl", 0))]
 

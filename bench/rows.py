@@ -19,7 +19,8 @@ class Row:
     library: bool = False        # measured through tdsl_call, too
     forward: bool = False        # the derivatives are outputs of the program
     descend: float = 0           # a step of gradient descent belongs to the work
-    reach: Optional[Tuple[float, float]] = None  # ratio to the best peer aimed at, 1 and 2 threads
+    reach: Optional[Tuple[float, float]] = None  # ratio aimed at, with 1 and with 2 threads,
+    against: str = "PyTorch"     # to the best known peer, which may be one that is not run here
     operations: Optional[Callable[[Sizes], float]] = None  # least additions and multiplications
     bytes: Optional[Callable[[Sizes], float]] = None  # least traffic if memory is out of cache
 
@@ -97,24 +98,26 @@ ROWS = [
         operations=gpt_operations),
     Row("Gaussian mixture, d 64", "suite/gaussian_mixture", "f64",
         {"N": 10**4, "D": 64, "K": 25}, {"N": 20, "D": 5, "K": 3}, ("N", "D", "K"), hand=True,
-        reach=(6, 6), operations=lambda s: 3 * s["N"] * s["K"] * s["D"] ** 2),
+        reach=(6, 6), against="C by hand", operations=lambda s: 3 * s["N"] * s["K"] * s["D"] ** 2),
     Row("Gaussian mixture, d 10", "suite/gaussian_mixture", "f64",
         {"N": 10**3, "D": 10, "K": 25}, {"N": 21, "D": 4, "K": 2}, ("N", "D", "K"), hand=True,
-        reach=(8, 8), operations=lambda s: s["N"] * s["K"] * (3 * s["D"] ** 2 + exponential(1))),
+        reach=(8, 8), against="C by hand",
+        operations=lambda s: s["N"] * s["K"] * (3 * s["D"] ** 2 + exponential(1))),
     Row("log-sum-exp", "suite/log_sum_exp", "f64", {"N": 1280000}, {"N": 100}, ("N",), hand=True,
         reach=(6, 6), operations=lambda s: exponential(s["N"]), bytes=lambda s: 16 * s["N"]),
     Row("polynomial least squares", "suite/least_squares", "f64", {"N": 16392, "M": 128},
-        {"N": 20, "M": 6}, ("N", "M"), hand=True, reach=(8, 8),
+        {"N": 20, "M": 6}, ("N", "M"), hand=True, reach=(8, 8), against="C by hand",
         operations=lambda s: 4 * s["N"] * s["M"]),
     Row("k-means, gradient and Hessian", "suite/kmeans", "f64", {"N": 10**4, "K": 1000, "D": 16},
-        {"N": 40, "K": 3, "D": 2}, ("N", "K", "D"), hand=True, forward=True, reach=(4, 4),
+        {"N": 40, "K": 3, "D": 2}, ("N", "K", "D"), hand=True, forward=True,
+        reach=(4, 4), against="C by hand",
         operations=lambda s: 2 * s["N"] * s["K"] * s["D"]),
     Row("LSTM, diagonal weights", "suite/lstm_diagonal", "f64",
         {"LAYERS": 2, "CHARACTERS": 1024, "B": 14}, {"LAYERS": 2, "CHARACTERS": 5, "B": 3},
-        ("LAYERS", "CHARACTERS", "B"), hand=True, reach=(5, 5),
+        ("LAYERS", "CHARACTERS", "B"), hand=True, reach=(5, 5), against="CoDiPack",
         operations=lambda s: (exponential(5) + 60) * s["LAYERS"] * s["CHARACTERS"] * s["B"]),
     Row("Runge-Kutta chain", "suite/ode_chain", "f64", {"N": 1000, "STEPS": 100},
-        {"N": 7, "STEPS": 4}, ("N", "STEPS"), hand=True, reach=(10, 10),
+        {"N": 7, "STEPS": 4}, ("N", "STEPS"), hand=True, reach=(10, 10), against="CoDiPack",
         operations=lambda s: 60 * s["N"] * s["STEPS"]),
     Row("Kalman filter", "science/kalman", "f64", {"T": 500, "S": 8, "M": 4},
         {"T": 4, "S": 3, "M": 2}),
