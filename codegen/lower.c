@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codegen/lower_element.h"
+#include "codegen/parallel.h"
 #include "codegen/plan_memory.h"
 #include "codegen/share_kernels.h"
 
@@ -342,6 +343,9 @@ Entry *lower_function(Program *program, const Function *function, const char *en
         lower_written_out(&l);
     } else {
         lower_nodes_of(&l);
+    }
+    if (options->level > 0) {
+        make_parallel(program, l.entry, options);
     }
     plan_memory(program, l.entry, first_buffer, options->level > 0);
     if (options->level > 0) {

@@ -1,0 +1,35 @@
+// Positions in buffers and locals as sums: constant + factor * atom + ... An atom is the index of a
+// loop, an argument, or a scalar that is not a sum itself.
+#ifndef TDSL_CODEGEN_AFFINE_H
+#define TDSL_CODEGEN_AFFINE_H
+
+#include "codegen/loops.h"
+
+enum { MOST_TERMS = 16 };
+
+typedef struct Term {
+    const Scalar *atom;
+    int64_t factor; // not 0
+} Term;
+
+typedef struct Affine {
+    Term terms[MOST_TERMS]; // of different atoms
+    int count;
+    int64_t constant;
+} Affine;
+
+// False if there are too many terms, or numbers too large to reckon with.
+bool affine_of(const Scalar *x, Affine *out);
+// x += factor * y; false as above.
+bool affine_add(Affine *x, const Affine *y, int64_t factor);
+// The factor of an atom, 0 if it is not there.
+int64_t affine_factor(const Affine *x, const Scalar *atom);
+// Takes the term of an atom out.
+void affine_remove(Affine *x, const Scalar *atom);
+// The values that an i64 scalar may have, both ends included; false if nothing is known.
+bool scalar_range(const Scalar *x, int64_t *low, int64_t *high);
+// The range of factor * atom.
+bool term_range(const Term *term, int64_t *low, int64_t *high);
+bool constant_extent(const Loop *loop, int64_t *extent);
+
+#endif

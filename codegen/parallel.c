@@ -1,0 +1,522 @@
+// Cuts kernels in parts and spreads the long ones: see parallel.h.
+#include "codegen/parallel.h"
+
+#include <string.h>
+
+#include "codegen/parallel_plan.h"
+
+enum {
+    USUAL_WORK = 60000, // cycles: about 20 microseconds
+    MOST_CHUNKS = 64,
+    ENOUGH_ITERATIONS = 16, // of a loop, to look no further inside
+    VECTOR_STEP = 64,       // iterations of a vector loop are cut at multiples of it
+    MOST_ATTEMPTS = 4,
+    ROOM = 1024, // scalars that are added to a kernel while it is cut
+};
+
+static const double most_private_bytes = 4e6; // of all chunks together
+
+double least_work(const LowerOptions *options) {
+    return options->parallel_work > 0 ? options->parallel_work : USUAL_WORK;
+}
+
+// ---- chunks
+
+static double private_bytes(const Candidate *candidate) {
+    double bytes = 0;
+    for (int i = 0; i < candidate->privates.count; i++) {
+        const Buffer *buffer = candidate->privates.at[i];
+        bytes += (double)private_stride(buffer) * (double)element_bytes(buffer->element);
+    }
+    return bytes;
+}
+
+// A count below 2: not worth it. Sizes that divide the extent are preferred.
+Chunks choose_chunks(const Split *split, const Candidate *candidate, double work) {
+    int64_t extent = candidate->extent;
+    double wanted = work / (least_work(split->options) / 4), bytes = private_bytes(candidate);
+    wanted = wanted > MOST_CHUNKS ? MOST_CHUNKS : wanted;
+    wanted = bytes > 0 && wanted > most_private_bytes / bytes ? most_private_bytes / bytes : wanted;
+    if (wanted < 2 || extent < 2) {
+        return (Chunks){0, 0, extent};
+    }
+    int64_t count = (int64_t)wanted < extent ? (int64_t)wanted : extent;
+    int64_t step = candidate->loop->kind == LOOP_VECTOR ? VECTOR_STEP : 1;
+    int64_t size = (extent + count - 1) / count;
+    size = (size + step - 1) / step * step;
+    for (int64_t other = size; other <= 2 * size && 2 * other <= extent; other += step) {
+        if (extent % other == 0) {
+            size = other;
+            break;
+        }
+    }
+    return (Chunks){(extent + size - 1) / size, size, extent};
+}
+
+// ---- parts
+
+static void mark_scalar(bool *needed, const Scalar *x) {
+    if (x == NULL || needed[x->id]) {
+        return;
+    }
+    needed[x->id] = true;
+    for (int i = 0; i < x->arg_count; i++) {
+        mark_scalar(needed, x->args[i]);
+    }
+}
+
+static void mark_block(bool *needed, const Block *block);
+
+static void mark_statement(bool *needed, const Statement *s) {
+    mark_scalar(needed, s->scalar);
+    mark_scalar(needed, s->index);
+    mark_scalar(needed, s->value);
+    mark_scalar(needed, s->condition);
+    if (s->kind == STATEMENT_LOOP) {
+        mark_scalar(needed, s->loop->extent);
+        mark_block(needed, &s->loop->body);
+    }
+    mark_block(needed, &s->body);
+    mark_block(needed, &s->otherwise);
+}
+
+static void mark_block(bool *needed, const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        mark_statement(needed, block->statements.at[i]);
+    }
+}
+
+static bool block_has(const Block *block, const Statement *statement) {
+    for (int i = 0; i < block->statements.count; i++) {
+        if (block->statements.at[i] == statement) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *part_name(const Split *split) {
+    const char *base = split->kernel->name;
+    if (split->parts.count == 0) {
+        return base;
+    }
+    for (int number = split->parts.count + 1;; number++) {
+        const char *name = arena_format(split->arena, "%s_part_%d", base, number);
+        bool taken = false;
+        for (int i = 0; i < split->program->kernels.count; i++) {
+            taken = taken || strcmp(split->program->kernels.at[i]->name, name) == 0;
+        }
+        if (!taken) {
+            return name;
+        }
+    }
+}
+
+// Copies the scalars of the kernel's body that the statements use. False if one of them is pinned
+// and not among the statements.
+static bool clone_needed(Split *split, Cloner *c, const Block *statements) {
+    bool *needed = arena_array(split->scratch, bool, split->scalar_room);
+    mark_block(needed, statements);
+    const Block *body = &split->kernel->body;
+    for (int i = 0; i < body->statements.count; i++) {
+        const Statement *s = body->statements.at[i];
+        if (s->kind != STATEMENT_SCALAR || !needed[s->scalar->id]) {
+            continue;
+        }
+        if (!split->pinned[s->scalar->id]) {
+            clone_statement(c, s, &c->to->body);
+        } else if (!block_has(statements, s)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static Cloner *begin_block_part(Split *split, const Block *statements, bool has_chunk) {
+    Cloner *c = arena_new(split->scratch, Cloner);
+    *c = start_clone(split->arena, split->scratch, split->kernel, part_name(split), has_chunk);
+    for (int i = 0; i < split->flags.count; i++) {
+        const Flag *flag = &split->flags.at[i];
+        for (int j = 0; j < statements->statements.count; j++) {
+            if (statement_has_local(statements->statements.at[j], flag->local)) {
+                clone_statement(c, flag->set, &c->to->body);
+                break;
+            }
+        }
+    }
+    return clone_needed(split, c, statements) ? c : NULL;
+}
+
+static Block single_block(Split *split, const Statement *statement) {
+    Block block = {{0}};
+    place_statement(split->scratch, &block, statement);
+    return block;
+}
+
+Cloner *begin_part(Split *split, const Statement *statement, bool has_chunk) {
+    Block block = single_block(split, statement);
+    return begin_block_part(split, &block, has_chunk);
+}
+
+void end_part(Split *split, Cloner *c, int64_t chunks) {
+    for (int i = 0; i < split->flags.count; i++) {
+        const Flag *flag = &split->flags.at[i];
+        if (c->locals[flag->local->id] != NULL) {
+            clone_statement(c, flag->read, &c->to->body);
+            clone_statement(c, flag->fail, &c->to->body);
+        }
+    }
+    Part part = {c->to, chunks, c->privates};
+    vec_push(split->scratch, &split->parts, part);
+}
+
+// Makes a part of what is pending.
+static void flush_pending(Split *split) {
+    Block *pending = &split->pending;
+    bool has_effect = false;
+    for (int i = 0; i < pending->statements.count; i++) {
+        has_effect = has_effect || pending->statements.at[i]->kind != STATEMENT_SCALAR;
+    }
+    if (has_effect) {
+        Cloner *c = NULL;
+        if (statements_are_closed(split->scratch, (const Statement *const *)pending->statements.at,
+                                  pending->statements.count, &split->flag_locals)) {
+            c = begin_block_part(split, pending, false);
+        }
+        if (c == NULL) {
+            split->failed = true;
+            return;
+        }
+        for (int i = 0; i < pending->statements.count; i++) {
+            clone_statement(c, pending->statements.at[i], &c->to->body);
+        }
+        end_part(split, c, 0);
+    }
+    *pending = (Block){{0}};
+}
+
+// ---- spreading loops
+
+// The loop in `top` to take chunks of: one with many iterations, else that with the most.
+static const Loop *find_loop(const Statement *top) {
+    const Loop *best = NULL;
+    int64_t most = 1, extent;
+    while (top != NULL) {
+        const Block *body = &top->body;
+        if (top->kind == STATEMENT_LOOP && top->loop->kind != LOOP_UNROLL) {
+            body = &top->loop->body;
+            if (constant_extent(top->loop, &extent) && extent > most) {
+                best = top->loop;
+                most = extent;
+            }
+        } else if (top->kind != STATEMENT_PRESENT) {
+            break;
+        }
+        if (most >= ENOUGH_ITERATIONS || (best != NULL && best->kind == LOOP_VECTOR)) {
+            break;
+        }
+        top = NULL;
+        for (int i = 0; i < body->statements.count; i++) {
+            if (body->statements.at[i]->kind != STATEMENT_SCALAR) {
+                if (top != NULL) {
+                    return best; // they are several
+                }
+                top = body->statements.at[i];
+            }
+        }
+    }
+    return best;
+}
+
+static bool spread_loop(Split *split, const Statement *top, double work, bool may_flush) {
+    Candidate candidate = {.scratch = split->scratch,
+                           .kernel = split->kernel,
+                           .top = top,
+                           .loop = find_loop(top),
+                           .exclusive = split->exclusive,
+                           .flags = split->flag_locals};
+    if (candidate.loop == NULL || !constant_extent(candidate.loop, &candidate.extent) ||
+        !iterations_are_independent(&candidate)) {
+        return false;
+    }
+    Chunks chunks = choose_chunks(split, &candidate, work);
+    Block block = single_block(split, top);
+    bool conflict = blocks_conflict(split->scratch, &split->pending, &block);
+    if (chunks.count < 2 || (conflict && !may_flush)) {
+        return false;
+    }
+    Cloner *c = begin_part(split, top, true);
+    if (c == NULL) {
+        return false;
+    }
+    if (conflict) {
+        flush_pending(split);
+        c->to->name = part_name(split);
+    }
+    c->privates = candidate.privates;
+    clone_chunk(c, top, candidate.loop, &chunks, &c->to->body);
+    end_part(split, c, chunks.count);
+    return true;
+}
+
+// ---- kernels
+
+// Is the local false at first, set where conditions hold, and read once for a failure?
+static bool is_flag(const Kernel *kernel, const Local *local, Flag *flag) {
+    *flag = (Flag){.local = local};
+    if (local->type != TYPE_BOOL || local->count != 1) {
+        return false;
+    }
+    for (int i = 0; i < kernel->body.statements.count; i++) {
+        const Statement *s = kernel->body.statements.at[i];
+        if (flag->set == NULL && s->kind == STATEMENT_SET && s->local == local &&
+            s->value->op == SCALAR_CONSTANT && s->value->integer == 0) {
+            flag->set = s;
+        } else if (s->kind == STATEMENT_SCALAR && s->scalar->local == local) {
+            if (flag->set == NULL || flag->read != NULL) {
+                return false;
+            }
+            flag->read = s;
+        } else if (s->kind == STATEMENT_FAIL && flag->read != NULL &&
+                   s->condition == flag->read->scalar) {
+            flag->fail = s;
+        } else if (statement_has_local(s, local) && (flag->set == NULL || flag->read != NULL ||
+                                                     combination_of(s, local) != SCALAR_OR)) {
+            return false;
+        }
+    }
+    return flag->fail != NULL;
+}
+
+static void find_flags(Split *split) {
+    for (int i = 0; i < split->kernel->locals.count; i++) {
+        Flag flag;
+        if (is_flag(split->kernel, split->kernel->locals.at[i], &flag)) {
+            vec_push(split->scratch, &split->flags, flag);
+            vec_push(split->scratch, &split->flag_locals, flag.local);
+        }
+    }
+}
+
+static bool is_flag_statement(const Split *split, const Statement *s) {
+    for (int i = 0; i < split->flags.count; i++) {
+        const Flag *flag = &split->flags.at[i];
+        if (s == flag->set || s == flag->read || s == flag->fail) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_written(const Kernel *kernel, const Buffer *buffer) {
+    for (int i = 0; i < kernel->buffers.count; i++) {
+        if (kernel->buffers.at[i] == buffer) {
+            return kernel->written.at[i];
+        }
+    }
+    return true;
+}
+
+static void find_pinned(Split *split) {
+    const Block *body = &split->kernel->body;
+    for (int i = 0; i < body->statements.count; i++) {
+        const Scalar *x = body->statements.at[i]->scalar;
+        if (body->statements.at[i]->kind != STATEMENT_SCALAR) {
+            continue;
+        }
+        bool pinned =
+            x->op == SCALAR_LOCAL || (x->op == SCALAR_LOAD && is_written(split->kernel, x->buffer));
+        for (int j = 0; j < x->arg_count; j++) {
+            pinned = pinned || split->pinned[x->args[j]->id];
+        }
+        split->pinned[x->id] = pinned;
+    }
+}
+
+// Cuts the kernel. `may_flush`: parts that are called once may come between others. False if that
+// did not work out, or nothing is spread.
+static bool split_kernel(Split *split, bool may_flush) {
+    split->scalar_room = split->kernel->scalar_count + ROOM;
+    split->pinned = arena_array(split->scratch, bool, split->scalar_room);
+    find_flags(split);
+    find_pinned(split);
+    const Block *body = &split->kernel->body;
+    bool any = false;
+    for (int i = 0; i < body->statements.count && !split->failed; i++) {
+        Statement *s = body->statements.at[i];
+        if (is_flag_statement(split, s)) {
+            continue;
+        }
+        if (s->kind == STATEMENT_SCALAR) {
+            if (split->pinned[s->scalar->id]) {
+                vec_push(split->scratch, &split->pending.statements, s);
+            }
+            continue;
+        }
+        double work = statement_work(s, split->options->vector_bytes);
+        if (work >= least_work(split->options) &&
+            (spread_loop(split, s, work, may_flush) || split_reduction(split, s, work))) {
+            any = true;
+            continue;
+        }
+        vec_push(split->scratch, &split->pending.statements, s);
+    }
+    if (any && !split->failed) {
+        flush_pending(split);
+    }
+    return any && !split->failed;
+}
+
+// ---- the entry
+
+static void count_uses(const Block *block, int *uses) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        const Buffer *own[] = {s->buffer, s->target, s->scalar ? s->scalar->buffer : NULL};
+        for (int j = 0; j < 3; j++) {
+            if (own[j] != NULL) {
+                uses[own[j]->id]++;
+            }
+        }
+        for (int j = 0; s->kind == STATEMENT_CALL && j < s->kernel->buffers.count; j++) {
+            uses[s->buffers[j]->id]++;
+        }
+        if (s->kind == STATEMENT_LOOP) {
+            count_uses(&s->loop->body, uses);
+        }
+        count_uses(&s->body, uses);
+        count_uses(&s->otherwise, uses);
+    }
+}
+
+static Scalar *entry_position(Program *program, Entry *entry, int64_t value) {
+    Scalar *x = arena_new(program->arena, Scalar);
+    *x = (Scalar){
+        .op = SCALAR_CONSTANT, .type = TYPE_I64, .integer = value, .id = entry->scalar_count++};
+    return x;
+}
+
+// The call of a part in place of the kernel's: `call` is that.
+static Statement *call_part(Program *program, Entry *entry, const Statement *call,
+                            const Part *part) {
+    Arena *arena = program->arena;
+    int given = call->kernel->argument_count;
+    Statement *statement = arena_new(arena, Statement);
+    *statement = (Statement){.kind = STATEMENT_CALL, .kernel = part->kernel};
+    statement->buffers = part->kernel->buffers.at;
+    statement->arguments = arena_array(arena, Scalar *, given + 1);
+    for (int i = 0; i < given; i++) {
+        statement->arguments[i] = call->arguments[i];
+    }
+    if (part->chunks == 0) {
+        return statement;
+    }
+    Loop *loop = arena_new(arena, Loop);
+    *loop = (Loop){.kind = LOOP_PARALLEL, .name = "chunk"};
+    loop->extent = entry_position(program, entry, part->chunks);
+    loop->index = arena_new(arena, Scalar);
+    *loop->index =
+        (Scalar){.op = SCALAR_INDEX, .type = TYPE_I64, .loop = loop, .id = entry->scalar_count++};
+    statement->arguments[given] = loop->index;
+    vec_push(arena, &loop->body.statements, statement);
+    Statement *whole = arena_new(arena, Statement);
+    *whole = (Statement){.kind = STATEMENT_LOOP, .loop = loop};
+    return whole;
+}
+
+static void replace_kernel(Program *program, const Kernel *kernel, const Split *split) {
+    int place = 0, added = split->parts.count - 1;
+    while (program->kernels.at[place] != kernel) {
+        place++;
+    }
+    for (int i = 0; i < added; i++) {
+        vec_push(program->arena, &program->kernels, NULL);
+    }
+    Kernel **at = program->kernels.at + place;
+    int rest = program->kernels.count - added - place - 1;
+    memmove(at + 1 + added, at + 1, (size_t)rest * sizeof(Kernel *));
+    for (int i = 0; i < split->parts.count; i++) {
+        at[i] = split->parts.at[i].kernel;
+    }
+}
+
+static void commit(Program *program, Entry *entry, const Statement *call, const Split *split,
+                   Block *out) {
+    for (int i = 0; i < split->partials.count; i++) {
+        split->partials.at[i]->id = program->buffers.count;
+        vec_push(program->arena, &program->buffers, split->partials.at[i]);
+    }
+    for (int i = 0; i < split->parts.count; i++) {
+        const Part *part = &split->parts.at[i];
+        for (int j = 0; j < part->privates.count; j++) {
+            Buffer *buffer = part->privates.at[j];
+            buffer->count = private_stride(buffer) * part->chunks;
+        }
+        vec_push(program->arena, &out->statements, call_part(program, entry, call, part));
+    }
+    replace_kernel(program, call->kernel, split);
+}
+
+typedef struct Spreading {
+    Program *program;
+    Entry *entry;
+    const LowerOptions *options;
+    Arena scratch;
+    bool *exclusive;
+    int buffer_count;
+} Spreading;
+
+static bool has_own_buffers(const Statement *call) {
+    for (int i = 0; i < call->kernel->buffers.count; i++) {
+        if (call->buffers[i] != call->kernel->buffers.at[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool spread_call(Spreading *s, const Statement *call, Block *out) {
+    for (int may_flush = 1; may_flush >= 0 && has_own_buffers(call); may_flush--) {
+        Split split = {.program = s->program,
+                       .arena = s->program->arena,
+                       .scratch = &s->scratch,
+                       .options = s->options,
+                       .kernel = call->kernel,
+                       .exclusive = s->exclusive};
+        if (split_kernel(&split, may_flush)) {
+            commit(s->program, s->entry, call, &split, out);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void spread_block(Spreading *s, Block *block) {
+    Block out = {{0}};
+    for (int i = 0; i < block->statements.count; i++) {
+        Statement *statement = block->statements.at[i];
+        if (statement->kind == STATEMENT_CALL && spread_call(s, statement, &out)) {
+            continue;
+        }
+        if (statement->kind == STATEMENT_LOOP) {
+            spread_block(s, &statement->loop->body);
+        }
+        spread_block(s, &statement->body);
+        spread_block(s, &statement->otherwise);
+        vec_push(s->program->arena, &out.statements, statement);
+    }
+    *block = out;
+}
+
+void make_parallel(Program *program, Entry *entry, const LowerOptions *options) {
+    Spreading s = {.program = program, .entry = entry, .options = options};
+    int count = program->buffers.count;
+    int *uses = arena_array(&s.scratch, int, count + 1);
+    s.exclusive = arena_array(&s.scratch, bool, count + 1);
+    count_uses(&entry->body, uses);
+    for (int i = 0; i < count; i++) {
+        s.exclusive[i] = program->buffers.at[i]->kind == BUFFER_WORKSPACE && uses[i] == 1;
+    }
+    spread_block(&s, &entry->body);
+    arena_free(&s.scratch);
+}
