@@ -113,7 +113,8 @@ typedef enum LoopKind {
     LOOP_SERIAL,
     LOOP_VECTOR,   // iterations are independent and touch memory contiguously
     LOOP_UNROLL,   // a small constant extent: to be unrolled
-    LOOP_PARALLEL, // iterations are independent and long
+    LOOP_PARALLEL, // in entries: iterations are independent and long. A constant extent; the body
+                   // is one STATEMENT_CALL, whose last argument is the index
 } LoopKind;
 
 typedef struct Block {

@@ -215,6 +215,23 @@ static bool check_scalar(Verifier *v, const Scalar *x) {
 
 static bool check_block(Verifier *v, const Block *block);
 
+// What emitters can hand to threads: one kernel, called for each of a known number of chunks, which
+// is its last argument.
+static bool check_parallel(Verifier *v, const Loop *loop) {
+    const Block *body = &loop->body;
+    const Statement *call = body->statements.count == 1 ? body->statements.at[0] : NULL;
+    if (v->kernel != NULL || loop->extent->op != SCALAR_CONSTANT || call == NULL ||
+        call->kind != STATEMENT_CALL) {
+        return fail(v, "a parallel loop does not consist of calls of one kernel");
+    }
+    int count = call->kernel->argument_count;
+    bool is_last = count > 0 && call->arguments[count - 1] == loop->index;
+    for (int i = 0; i < count - 1; i++) {
+        is_last = is_last && call->arguments[i] != loop->index;
+    }
+    return is_last || fail(v, "a parallel loop's index is not the last argument of its call");
+}
+
 static bool check_loop(Verifier *v, const Loop *loop) {
     if (!check_use(v, loop->extent, TYPE_I64)) {
         return false;
@@ -222,6 +239,9 @@ static bool check_loop(Verifier *v, const Loop *loop) {
     if (loop->index == NULL || loop->index->op != SCALAR_INDEX || loop->index->loop != loop ||
         loop->index->type != TYPE_I64 || loop->index->id >= v->scalar_count) {
         return fail(v, "a loop has no index of its own");
+    }
+    if (loop->kind == LOOP_PARALLEL && !check_parallel(v, loop)) {
+        return false;
     }
     v->known[loop->index->id] = true;
     bool ok = check_block(v, &loop->body);

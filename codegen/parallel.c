@@ -41,7 +41,8 @@ Chunks choose_chunks(const Split *split, const Candidate *candidate, double work
         return (Chunks){0, 0, extent};
     }
     int64_t count = (int64_t)wanted < extent ? (int64_t)wanted : extent;
-    int64_t step = candidate->loop->kind == LOOP_VECTOR ? VECTOR_STEP : 1;
+    bool in_steps = candidate->loop->kind == LOOP_VECTOR && extent > 16 * VECTOR_STEP;
+    int64_t step = in_steps ? VECTOR_STEP : 1;
     int64_t size = (extent + count - 1) / count;
     size = (size + step - 1) / step * step;
     for (int64_t other = size; other <= 2 * size && 2 * other <= extent; other += step) {
@@ -228,6 +229,24 @@ static const Loop *find_loop(const Statement *top) {
     return best;
 }
 
+bool locals_end(const Split *split, const Statement *top, const LocalList *carried) {
+    const Block *body = &split->kernel->body;
+    LocalList others = {0};
+    int after = 0;
+    for (int i = 0; i < split->kernel->locals.count; i++) {
+        const Local *local = split->kernel->locals.at[i];
+        if (!statement_has_local(top, local) || list_has_local(&split->flag_locals, local) ||
+            list_has_local(carried, local)) {
+            vec_push(split->scratch, &others, local);
+        }
+    }
+    while (body->statements.at[after++] != top) {
+    }
+    return statements_are_closed(split->scratch,
+                                 (const Statement *const *)body->statements.at + after,
+                                 body->statements.count - after, &others);
+}
+
 static bool spread_loop(Split *split, const Statement *top, double work, bool may_flush) {
     Candidate candidate = {.scratch = split->scratch,
                            .kernel = split->kernel,
@@ -236,7 +255,7 @@ static bool spread_loop(Split *split, const Statement *top, double work, bool ma
                            .exclusive = split->exclusive,
                            .flags = split->flag_locals};
     if (candidate.loop == NULL || !constant_extent(candidate.loop, &candidate.extent) ||
-        !iterations_are_independent(&candidate)) {
+        !iterations_are_independent(&candidate) || !locals_end(split, top, &candidate.carried)) {
         return false;
     }
     Chunks chunks = choose_chunks(split, &candidate, work);

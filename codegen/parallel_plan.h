@@ -117,6 +117,8 @@ double least_work(const LowerOptions *options);
 // The operator that combines the local with something whenever the statement sets it, where nothing
 // else is done with it: SCALAR_ADD, SCALAR_MUL, SCALAR_OR; or SCALAR_CONSTANT if that is not so.
 ScalarOp combination_of(const Statement *statement, const Local *local);
+// Is nothing that `top` sets read after it, but for what is carried?
+bool locals_end(const Split *split, const Statement *top, const LocalList *carried);
 // Cuts a long sum, `statement`, in partial sums. False, and nothing is changed, if it is none.
 bool split_reduction(Split *split, const Statement *statement, double work);
 

@@ -5,11 +5,12 @@
 
 // ---- locals that are only added to
 
-// What is done with a local: LOAD `local` is every SCALAR_LOCAL of it.
+// What is done with a local. The uses are of what was read from it, and of what it is set to.
 typedef struct LocalUses {
     const Local *local;
-    int sets, reads, uses; // uses: of what was read
-    ScalarOp op;           // SCALAR_CONSTANT: none in common
+    const Block *whole; // NULL: uses of values are not counted
+    int sets, reads, read_uses, value_uses;
+    ScalarOp op; // SCALAR_CONSTANT: none in common
 } LocalUses;
 
 static bool reads_local(const Scalar *x, const Local *local) {
@@ -36,17 +37,36 @@ static ScalarOp set_operator(const Statement *set) {
     return SCALAR_CONSTANT;
 }
 
+// Is x what a statement of the block sets the local to?
+static bool is_value(const Block *block, const Local *local, const Scalar *x) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        if ((s->kind == STATEMENT_SET && s->local == local && s->value == x) ||
+            (s->kind == STATEMENT_LOOP && is_value(&s->loop->body, local, x)) ||
+            is_value(&s->body, local, x) || is_value(&s->otherwise, local, x)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_use(LocalUses *found, const Scalar *x) {
+    found->read_uses += reads_local(x, found->local);
+    if (x != NULL && x->op != SCALAR_CONSTANT && found->whole != NULL) {
+        found->value_uses += is_value(found->whole, found->local, x);
+    }
+}
+
 static void note_block(LocalUses *found, const Block *block);
 
 static void note_statement(LocalUses *found, const Statement *s) {
-    const Scalar *own[] = {s->index, s->value, s->condition};
-    for (int i = 0; i < 3; i++) {
-        found->uses += reads_local(own[i], found->local);
-    }
+    note_use(found, s->index);
+    note_use(found, s->value);
+    note_use(found, s->condition);
     if (s->kind == STATEMENT_SCALAR) {
         found->reads += reads_local(s->scalar, found->local);
         for (int i = 0; i < s->scalar->arg_count; i++) {
-            found->uses += reads_local(s->scalar->args[i], found->local);
+            note_use(found, s->scalar->args[i]);
         }
     }
     if (s->kind == STATEMENT_SET && s->local == found->local) {
@@ -55,7 +75,7 @@ static void note_statement(LocalUses *found, const Statement *s) {
         found->sets++;
     }
     if (s->kind == STATEMENT_LOOP) {
-        found->uses += reads_local(s->loop->extent, found->local);
+        note_use(found, s->loop->extent);
         note_block(found, &s->loop->body);
     }
     note_block(found, &s->body);
@@ -71,8 +91,14 @@ static void note_block(LocalUses *found, const Block *block) {
 ScalarOp combination_of(const Statement *statement, const Local *local) {
     LocalUses found = {.local = local, .op = SCALAR_CONSTANT};
     note_statement(&found, statement);
-    bool alone = found.reads == found.sets && found.uses == found.sets;
-    return alone ? found.op : SCALAR_CONSTANT;
+    if (found.reads != found.sets || found.read_uses != found.sets) {
+        return SCALAR_CONSTANT;
+    }
+    Statement *only[] = {(Statement *)(uintptr_t)statement};
+    const Block whole = {{only, 1, 1}};
+    LocalUses again = {.local = local, .whole = &whole, .op = SCALAR_CONSTANT};
+    note_statement(&again, statement);
+    return again.value_uses == found.sets ? found.op : SCALAR_CONSTANT;
 }
 
 // ---- locals that are left as they were found
@@ -254,7 +280,8 @@ bool split_reduction(Split *split, const Statement *statement, double work) {
     Block block = {{0}};
     place_statement(split->scratch, &block, statement);
     if (sums.sums.count == 0 || blocks_conflict(split->scratch, &split->pending, &block) ||
-        !iterations_are_independent(&candidate)) {
+        !iterations_are_independent(&candidate) ||
+        !locals_end(split, statement, &candidate.carried)) {
         return false;
     }
     Chunks chunks = choose_chunks(split, &candidate, work);

@@ -15,10 +15,9 @@ typedef struct Setting {
 } Setting;
 
 static const Setting settings[] = {
-    {"O0", {0, 32, 16}},
-    {"O1 sse", {1, 16, 16}},
-    {"O2 avx2", {2, 32, 16}},
-    {"O3 avx512", {3, 64, 32}},
+    {"O0", {0, 32, 16, 0}},        {"O1 sse", {1, 16, 16, 0}},    {"O2 avx2", {2, 32, 16, 0}},
+    {"O3 avx512", {3, 64, 32, 0}}, {"O2 chunks", {2, 32, 16, 1}}, // whatever can be cut in chunks
+                                                                  // is
 };
 
 typedef struct Test {

@@ -321,7 +321,7 @@ int main(int count, char **arguments) {
             comparison.failed++;
         } else {
             const char *name = arena_format(&arena, "seed %d", seed);
-            compare_function(&comparison, name, function, 1, NULL);
+            compare_function(&comparison, name, function, 1, count > 4 ? arguments[4] : NULL);
         }
         if (comparison.failed > failed && count > 3) {
             Text text = text_new(&arena);
