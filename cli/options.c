@@ -276,7 +276,7 @@ static bool set_option(Options *options, const OptionInfo *option, const char *v
     else if (strcmp(name, "opt") == 0)
         good = read_integer(value, 0, 3, &number), options->compiler.level = (int)number;
     else if (strcmp(name, "threads") == 0)
-        good = read_integer(value, 1, 1024, &number), options->compiler.threads = (int)number;
+        good = read_integer(value, 0, 1024, &number), options->compiler.threads = (int)number;
     else if (strcmp(name, "zero-grad") == 0)
         options->zero_grad = true;
     else if (strcmp(name, "json") == 0)

@@ -39,6 +39,7 @@ typedef struct CallArguments {
     void *
         *groups[GROUP_COUNT]; // NULL for groups that are not used; GROUP_KEY: the key's own address
     void *workspace;          // 64-byte aligned
+    const void *parallel;     // a tdsl_parallel as headers declare it; NULL: this thread alone
 } CallArguments;
 
 Loaded *load_object(const Program *program, Bytes object, const char **error, Arena *arena);

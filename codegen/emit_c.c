@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "codegen/emit_c_parallel.h"
 #include "codegen/emit_c_write.h"
 #include "codegen/product.h"
 #include "codegen/vector_math_c.h"
@@ -236,6 +237,7 @@ static void take_file_names(Writer *writer) {
         const char *symbol = entry_symbol(writer->arena, program, program->entries.at[i]);
         names_take(&writer->names, symbol);
         names_take(&writer->names, arena_format(writer->arena, "%s_workspace_bytes", symbol));
+        names_take(&writer->names, arena_format(writer->arena, "%s_parallel", symbol));
     }
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
         names_take(&writer->names, arena_format(writer->arena, "%s_%s", program->name,
@@ -250,6 +252,7 @@ static void take_file_names(Writer *writer) {
         writer->kernel_name[i] = names_take(
             &writer->names, arena_format(writer->arena, "kernel_%s", program->kernels.at[i]->name));
     }
+    take_parallel_names(writer);
 }
 
 static Writer start_writer(Text *body, const Program *program) {
@@ -265,6 +268,8 @@ static Writer start_writer(Text *body, const Program *program) {
         .constant_name = arena_alloc_array(arena, (size_t)buffers + 1, sizeof(const char *)),
         .buffer_name = arena_alloc_array(arena, (size_t)buffers + 1, sizeof(const char *)),
         .kernel_name = arena_alloc_array(arena, kernels, sizeof(const char *)),
+        .task_name = arena_alloc_array(arena, kernels, sizeof(const char *)),
+        .chunk_name = arena_alloc_array(arena, kernels, sizeof(const char *)),
     };
     take_file_names(&writer);
     return writer;
@@ -302,6 +307,7 @@ void emit_c_source(Text *out, const Program *program, const ProductOptions *opti
     for (int i = 0; i < program->kernels.count; i++) {
         if (uses.kernels[i].called) {
             write_kernel(&writer, program->kernels.at[i], uses.kernels[i].arguments);
+            write_chunk_function(&writer, program->kernels.at[i]);
         }
     }
     for (int i = 0; i < program->entries.count; i++) {
@@ -319,6 +325,7 @@ void emit_c_source(Text *out, const Program *program, const ProductOptions *opti
     write_helpers(&writer, out);
     text_add_bytes(out, text_string(&functions), functions.length);
     write_constants(&writer, out);
+    write_run_function(&writer, out);
     text_add_bytes(out, text_string(&body), body.length);
     write_workspace_functions(out, program);
     write_status_function(out, program);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codegen/emit_c_loop.h"
+#include "codegen/emit_c_parallel.h"
 #include "codegen/emit_c_write.h"
 
 static ScalarInfo *info_of(const Writer *writer, const Scalar *scalar) {
@@ -311,6 +312,10 @@ static void write_tile(Writer *writer, const Loop *rows, const Loop *columns) {
 }
 
 static void write_loop(Writer *writer, const Loop *loop) {
+    if (loop->kind == LOOP_PARALLEL) {
+        write_parallel_loop(writer, loop);
+        return;
+    }
     const Loop *columns = find_tile_columns(&writer->info, loop);
     if (columns) {
         write_tile(writer, loop, columns);
@@ -374,7 +379,7 @@ static void write_fail(Writer *writer, const Statement *statement) {
     write_line(writer, "}");
 }
 
-static const char *expression_text(Writer *writer, const Scalar *scalar) {
+const char *expression_text(Writer *writer, const Scalar *scalar) {
     Text *out = writer->out;
     Text text = text_new(writer->arena);
     writer->out = &text;

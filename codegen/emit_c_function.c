@@ -113,8 +113,8 @@ void write_kernel(Writer *writer, const Kernel *kernel, const Range *arguments) 
     end_function(writer);
 }
 
-int entry_parameters(Arena *arena, const Program *program, const Entry *entry,
-                     const char *parameters[GROUP_COUNT + 1]) {
+int entry_parameters(Arena *arena, const Program *program, const Entry *entry, bool parallel,
+                     const char *parameters[GROUP_COUNT + 2]) {
     int count = 0;
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
         if (!entry->groups[kind].used) {
@@ -126,6 +126,9 @@ int entry_parameters(Arena *arena, const Program *program, const Entry *entry,
                               : arena_format(arena, "const %s_%s *%s", program->name, name, name);
     }
     parameters[count++] = "void *workspace";
+    if (parallel) {
+        parameters[count++] = "const tdsl_parallel *parallel";
+    }
     return count;
 }
 
@@ -232,7 +235,7 @@ static bool block_calls_failing_kernel(const Block *block) {
     for (int i = 0; i < block->statements.count; i++) {
         const Statement *statement = block->statements.at[i];
         if ((statement->kind == STATEMENT_CALL && statement->kernel->fails) ||
-            (statement->kind == STATEMENT_LOOP &&
+            (statement->kind == STATEMENT_LOOP && statement->loop->kind != LOOP_PARALLEL &&
              block_calls_failing_kernel(&statement->loop->body)) ||
             block_calls_failing_kernel(&statement->body) ||
             block_calls_failing_kernel(&statement->otherwise)) {
@@ -242,22 +245,39 @@ static bool block_calls_failing_kernel(const Block *block) {
     return false;
 }
 
+// The entry without the last parameter: it calls the other, `symbol`, with NULL.
+static void write_serial_entry(Writer *writer, const Entry *entry, const char *symbol) {
+    const char *parameters[GROUP_COUNT + 2], *arguments[GROUP_COUNT + 2];
+    int count = entry_parameters(writer->arena, writer->program, entry, false, parameters);
+    for (int i = 0; i < count; i++) {
+        arguments[i] = strrchr(parameters[i], '*') + 1;
+    }
+    arguments[count] = "NULL";
+    const char *own = entry_symbol(writer->arena, writer->program, entry);
+    write_list(writer, arena_format(writer->arena, "int %s(", own), parameters, count, ") {");
+    writer->depth = 1;
+    write_list(writer, arena_format(writer->arena, "return %s(", symbol), arguments, count + 1,
+               ");");
+    writer->depth = 0;
+    text_add(writer->out, "}\n\n");
+}
+
 void write_entry(Writer *writer, const Entry *entry) {
     begin_function(writer,
                    analyze_function(writer->arena, &entry->body, entry->scalar_count,
                                     writer->buffer_count, NULL, 0, (CallVisitor){NULL, NULL}));
-    const char *parameters[GROUP_COUNT + 1];
-    int count = entry_parameters(writer->arena, writer->program, entry, parameters);
+    const char *parameters[GROUP_COUNT + 2];
+    bool parallel = entry_is_parallel(entry);
+    int count = entry_parameters(writer->arena, writer->program, entry, parallel, parameters);
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
         names_take(&writer->names, group_name((GroupKind)kind));
     }
     names_take(&writer->names, "workspace");
     names_take(&writer->names, "status");
+    names_take(&writer->names, "parallel");
     write_comment(writer, entry_meaning(entry));
-    write_list(
-        writer,
-        arena_format(writer->arena, "int %s(", entry_symbol(writer->arena, writer->program, entry)),
-        parameters, count, ") {");
+    const char *symbol = loaded_symbol(writer->arena, writer->program, entry);
+    write_list(writer, arena_format(writer->arena, "int %s(", symbol), parameters, count, ") {");
     writer->depth = 1;
     write_pointer_checks(writer, entry);
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
@@ -276,4 +296,7 @@ void write_entry(Writer *writer, const Entry *entry) {
     write_line(writer, "return 0;");
     writer->depth = 0;
     end_function(writer);
+    if (parallel) {
+        write_serial_entry(writer, entry, symbol);
+    }
 }

@@ -26,10 +26,12 @@ typedef struct Writer {
     const Program *program;
     Names names;
     bool helpers[HELPER_COUNT][ELEMENT_TYPE_COUNT][ELEMENT_TYPE_COUNT]; // used
-    VEC(const MathFunction *) math; // functions called instead of libm's
-    int buffer_count;               // Buffer.id is below this
-    const char **kernel_name;       // by the kernel's place in the program
-    const char **constant_name;     // of buffers of kind BUFFER_CONSTANT, by id
+    VEC(const MathFunction *) math;       // functions called instead of libm's
+    int buffer_count;                     // Buffer.id is below this
+    const char **kernel_name;             // by the kernel's place in the program
+    const char **task_name, **chunk_name; // of kernels that are called in chunks, else NULL
+    const char *run_name;
+    const char **constant_name; // of buffers of kind BUFFER_CONSTANT, by id
     // The function being printed:
     FunctionInfo info;
     const char **buffer_name; // by id
@@ -61,6 +63,7 @@ void write_helpers(const Writer *writer, Text *out);
 
 // Prints the statements of a block at the writer's depth, in a scope of names of its own.
 void write_block(Writer *writer, const Block *block);
+const char *expression_text(Writer *writer, const Scalar *scalar);
 const char *buffer_spelling(const Writer *writer, const Buffer *buffer);
 
 // `prefix` then the items separated by commas, broken before the 100th column, then `suffix`.
@@ -79,9 +82,9 @@ const char *comment_text(Arena *arena, const char *text);
 void write_kernel(Writer *writer, const Kernel *kernel, const Range *arguments);
 void write_entry(Writer *writer, const Entry *entry);
 const char *kernel_spelling(const Writer *writer, const Kernel *kernel);
-// `const classifier_inputs *inputs`, ..., `void *workspace`. Returns how many (at most
-// GROUP_COUNT + 1).
-int entry_parameters(Arena *arena, const Program *program, const Entry *entry,
-                     const char *parameters[GROUP_COUNT + 1]);
+// `const classifier_inputs *inputs`, ..., `void *workspace` and, if asked for, the tdsl_parallel.
+// Returns how many.
+int entry_parameters(Arena *arena, const Program *program, const Entry *entry, bool parallel,
+                     const char *parameters[GROUP_COUNT + 2]);
 
 #endif

@@ -204,12 +204,42 @@ static void write_entry_declaration(Text *out, const Program *program, const Ent
     write_optional(out, entry, true, "Not looked at");
     text_format(out, "\n * Workspace: %zu bytes%s. */\n", entry->workspace_bytes,
                 entry->workspace_bytes ? "" : ", it may be NULL");
-    const char *parameters[GROUP_COUNT + 1];
-    int count = entry_parameters(out->arena, program, entry, parameters);
+    const char *parameters[GROUP_COUNT + 2];
+    int count = entry_parameters(out->arena, program, entry, false, parameters);
     Writer writer = {.arena = out->arena, .out = out};
     const char *symbol = entry_symbol(out->arena, program, entry);
     write_list(&writer, arena_format(out->arena, "int %s(", symbol), parameters, count, ");");
+    if (entry_is_parallel(entry)) {
+        text_add(out, "/* The same with threads; parallel may be NULL. */\n");
+        count = entry_parameters(out->arena, program, entry, true, parameters);
+        write_list(&writer, arena_format(out->arena, "int %s_parallel(", symbol), parameters, count,
+                   ");");
+    }
     text_format(out, "size_t %s_workspace_bytes(void);\n\n", symbol);
+}
+
+static void write_parallel_type(Text *out, const Program *program) {
+    bool any = false;
+    for (int i = 0; i < program->entries.count; i++) {
+        any = any || entry_is_parallel(program->entries.at[i]);
+    }
+    if (any) {
+        text_add(
+            out,
+            "/* How an entry spreads its work over threads of yours: run calls body(data, i) once "
+            "for\n"
+            " * each i from 0 to count - 1, in any order, on any threads, and returns when all "
+            "have\n"
+            " * returned. Results have the same bits however many threads there are. */\n"
+            "#ifndef TDSL_PARALLEL\n"
+            "#define TDSL_PARALLEL\n"
+            "typedef struct tdsl_parallel {\n"
+            "    void (*run)(void *context, void (*body)(void *data, int64_t index), void *data,\n"
+            "                int64_t count);\n"
+            "    void *context;\n"
+            "} tdsl_parallel;\n"
+            "#endif\n\n");
+    }
 }
 
 static void write_statuses(Text *out, const Program *program) {
@@ -242,6 +272,7 @@ void emit_c_header(Text *out, const Program *program, const ProductOptions *opti
                 " * %s_workspace_bytes(). */\n"
                 "#define %s_WORKSPACE_BYTES %zu\n\n",
                 name, name, product_workspace_bytes(program));
+    write_parallel_type(out, program);
     write_statuses(out, program);
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
         write_group(out, program, (GroupKind)kind);

@@ -92,6 +92,10 @@ void end_counted_loop(Emitter *emitter, const CountedLoop *loop, bool is_vector)
 }
 
 static void emit_loop(Emitter *emitter, const Loop *loop) {
+    if (loop->kind == LOOP_PARALLEL) {
+        emit_parallel_loop(emitter, loop);
+        return;
+    }
     bool is_vector = loop->kind == LOOP_VECTOR && emitter->vector_bytes > 0;
     if (is_vector && emit_vector_loop(emitter, loop))
         return;
@@ -149,7 +153,7 @@ void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef statu
     LLVMPositionBuilderAtEnd(b, go_on);
 }
 
-static LLVMValueRef kernel_function(const Emitter *emitter, const Kernel *kernel) {
+LLVMValueRef kernel_function(const Emitter *emitter, const Kernel *kernel) {
     for (int i = 0; i < emitter->kernels.count; i++)
         if (emitter->kernels.at[i] == kernel)
             return emitter->kernel_functions.at[i];

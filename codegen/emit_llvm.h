@@ -60,6 +60,7 @@ typedef struct Emitter {
     LLVMValueRef *locals;  // by local id
     LLVMValueRef *buffers; // by buffer id: pointers
     LLVMValueRef *arguments;
+    LLVMValueRef parallel; // of an entry: how to use threads, or a NULL pointer
 } Emitter;
 
 LLVMTypeRef llvm_type(const Emitter *emitter, ElementType element); // of values: bool is i1
@@ -105,6 +106,10 @@ bool emit_unrolled_loop(Emitter *emitter, const Loop *loop);
 void emit_lanes_scalar(Emitter *emitter, const Scalar *scalar);
 void emit_lanes_store(Emitter *emitter, const Statement *statement);
 void emit_lanes_set(Emitter *emitter, const Statement *statement);
+
+// emit_llvm_parallel.c: a LOOP_PARALLEL.
+void emit_parallel_loop(Emitter *emitter, const Loop *loop);
+LLVMValueRef kernel_function(const Emitter *emitter, const Kernel *kernel);
 
 // Starts writing `function`: its entry block, its locals, room for its scalars.
 void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_count,

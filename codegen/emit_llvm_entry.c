@@ -18,24 +18,46 @@ static LLVMValueRef add_exported_function(Emitter *emitter, const char *name, LL
 typedef struct EntryPointers {
     LLVMValueRef groups[GROUP_COUNT]; // NULL: not used
     LLVMValueRef workspace;
+    LLVMValueRef parallel; // a NULL pointer where there is no such parameter
 } EntryPointers;
 
 static LLVMValueRef declare_entry(Emitter *emitter, const Entry *entry, EntryPointers *pointers) {
-    LLVMTypeRef types[GROUP_COUNT + 1];
+    LLVMTypeRef types[GROUP_COUNT + 2];
     int count = 0;
+    bool parallel = entry_is_parallel(entry);
     for (int kind = 0; kind < GROUP_COUNT; kind++)
         if (entry->groups[kind].used)
             types[count++] = emitter->pointer;
     types[count++] = emitter->pointer;
+    if (parallel)
+        types[count++] = emitter->pointer;
     LLVMTypeRef type = LLVMFunctionType(emitter->i32, types, (unsigned)count, 0);
-    LLVMValueRef function =
-        add_exported_function(emitter, entry_symbol(emitter->arena, emitter->program, entry), type);
+    LLVMValueRef function = add_exported_function(
+        emitter, loaded_symbol(emitter->arena, emitter->program, entry), type);
     unsigned parameter = 0;
     for (int kind = 0; kind < GROUP_COUNT; kind++)
         pointers->groups[kind] =
             entry->groups[kind].used ? LLVMGetParam(function, parameter++) : NULL;
-    pointers->workspace = LLVMGetParam(function, parameter);
+    pointers->workspace = LLVMGetParam(function, parameter++);
+    pointers->parallel =
+        parallel ? LLVMGetParam(function, parameter) : LLVMConstNull(emitter->pointer);
     return function;
+}
+
+// The entry without the last parameter: it calls the other with NULL.
+static void emit_serial_entry(Emitter *emitter, const Entry *entry, LLVMValueRef parallel_entry) {
+    LLVMTypeRef type = LLVMGlobalGetValueType(parallel_entry), types[GROUP_COUNT + 2];
+    LLVMValueRef arguments[GROUP_COUNT + 2];
+    unsigned count = LLVMCountParamTypes(type) - 1;
+    LLVMGetParamTypes(type, types);
+    LLVMValueRef function =
+        add_exported_function(emitter, entry_symbol(emitter->arena, emitter->program, entry),
+                              LLVMFunctionType(emitter->i32, types, count, 0));
+    begin_llvm_function(emitter, function, 0, NULL, 0);
+    LLVMGetParams(function, arguments);
+    arguments[count] = LLVMConstNull(emitter->pointer);
+    LLVMBuildRet(emitter->builder,
+                 LLVMBuildCall2(emitter->builder, type, parallel_entry, arguments, count + 1, ""));
 }
 
 // `failed or condition`, where `failed` may be NULL at first.
@@ -145,12 +167,15 @@ static void emit_entry(Emitter *emitter, const Entry *entry) {
     emitter->arguments = NULL;
     begin_llvm_function(emitter, function, entry->scalar_count, entry->locals.at,
                         entry->locals.count);
+    emitter->parallel = pointers.parallel;
     check_groups(emitter, entry, &pointers);
     load_fields(emitter, entry, &pointers);
     default_fields(emitter, entry);
     place_temporaries(emitter, pointers.workspace);
     emit_llvm_block(emitter, &entry->body);
     LLVMBuildRet(emitter->builder, LLVMConstInt(emitter->i32, STATUS_DONE, 0));
+    if (entry_is_parallel(entry))
+        emit_serial_entry(emitter, entry, function);
 }
 
 // ---- the functions that every product has

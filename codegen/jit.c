@@ -47,7 +47,7 @@ static bool find_entries(Arena *arena, Loaded *loaded, LLVMOrcLLJITRef jit, cons
     const Program *program = loaded->program;
     for (int i = 0; i < program->entries.count; i++) {
         LLVMOrcExecutorAddress address = 0;
-        const char *name = entry_symbol(arena, program, program->entries.at[i]);
+        const char *name = loaded_symbol(arena, program, program->entries.at[i]);
         if (!succeeded(arena, LLVMOrcLLJITLookup(jit, &address, name), error))
             return false;
         uintptr_t place = (uintptr_t)address;

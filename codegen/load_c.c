@@ -58,7 +58,7 @@ static Loaded *open_library(Arena *arena, const Program *program, const char *li
     loaded->owner = handle;
     loaded->release = close_library;
     for (int i = 0; i < program->entries.count; i++) {
-        void *symbol = dlsym(handle, entry_symbol(arena, program, program->entries.at[i]));
+        void *symbol = dlsym(handle, loaded_symbol(arena, program, program->entries.at[i]));
         if (!symbol) {
             *error = arena_format(arena, "the compiled program lacks an entry: %s", dlerror());
             loaded_free(loaded);

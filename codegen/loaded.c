@@ -5,11 +5,17 @@
 
 #include <assert.h>
 
+#include "codegen/product.h"
+
 Loaded *loaded_new(Arena *arena, const Program *program) {
     Loaded *loaded = arena_new(arena, Loaded);
     loaded->program = program;
     loaded->entries =
         arena_alloc_array(arena, (size_t)program->entries.count + 1, sizeof(EntryFunction));
+    loaded->is_parallel = arena_array(arena, bool, program->entries.count + 1);
+    for (int i = 0; i < program->entries.count; i++) {
+        loaded->is_parallel[i] = entry_is_parallel(program->entries.at[i]);
+    }
     return loaded;
 }
 
@@ -22,7 +28,9 @@ typedef int (*Entry6)(void *, void *, void *, void *, void *, void *);
 typedef int (*Entry7)(void *, void *, void *, void *, void *, void *, void *);
 typedef int (*Entry8)(void *, void *, void *, void *, void *, void *, void *, void *);
 
-static_assert(GROUP_COUNT + 1 == 8, "call_entry has a case for every number of pointers");
+typedef int (*Entry9)(void *, void *, void *, void *, void *, void *, void *, void *, void *);
+
+static_assert(GROUP_COUNT + 2 == 9, "call_entry has a case for every number of pointers");
 
 static int call_entry(EntryFunction f, void **a, int count) {
     switch (count) {
@@ -34,23 +42,25 @@ static int call_entry(EntryFunction f, void **a, int count) {
     case 6: return ((Entry6)f)(a[0], a[1], a[2], a[3], a[4], a[5]);
     case 7: return ((Entry7)f)(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
     case 8: return ((Entry8)f)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
+    case 9: return ((Entry9)f)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8]);
     default: unreachable("an entry with %d pointers", count);
     }
 }
 
-static EntryFunction find_function(const Loaded *loaded, const Entry *entry) {
+static int find_entry(const Loaded *loaded, const Entry *entry) {
     for (int i = 0; i < loaded->program->entries.count; i++) {
         if (loaded->program->entries.at[i] == entry) {
-            return loaded->entries[i];
+            return i;
         }
     }
     unreachable("entry %s is not one of the loaded program's", entry->name);
 }
 
 int loaded_call(const Loaded *loaded, const Entry *entry, const CallArguments *arguments) {
-    EntryFunction function = find_function(loaded, entry);
+    int number = find_entry(loaded, entry);
+    EntryFunction function = loaded->entries[number];
     check(function, "entry %s was not loaded", entry->name);
-    void *pointers[GROUP_COUNT + 1];
+    void *pointers[GROUP_COUNT + 2];
     int count = 0;
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
         if (entry->groups[kind].used) {
@@ -58,6 +68,9 @@ int loaded_call(const Loaded *loaded, const Entry *entry, const CallArguments *a
         }
     }
     pointers[count++] = arguments->workspace;
+    if (loaded->is_parallel[number]) {
+        pointers[count++] = (void *)(uintptr_t)arguments->parallel;
+    }
     return call_entry(function, pointers, count);
 }
 

@@ -10,6 +10,7 @@ typedef void (*EntryFunction)(void);
 struct Loaded {
     const Program *program;
     EntryFunction *entries;       // in the order of program->entries
+    bool *is_parallel;            // for each: takes a tdsl_parallel
     void *owner;                  // what keeps the code alive
     void (*release)(void *owner); // called once by loaded_free
 };

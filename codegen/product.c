@@ -49,6 +49,27 @@ const char *entry_symbol(Arena *arena, const Program *program, const Entry *entr
     return arena_format(arena, "%s_%s", program->name, entry->name);
 }
 
+static bool block_is_parallel(const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        if ((s->kind == STATEMENT_LOOP &&
+             (s->loop->kind == LOOP_PARALLEL || block_is_parallel(&s->loop->body))) ||
+            block_is_parallel(&s->body) || block_is_parallel(&s->otherwise)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool entry_is_parallel(const Entry *entry) {
+    return block_is_parallel(&entry->body);
+}
+
+const char *loaded_symbol(Arena *arena, const Program *program, const Entry *entry) {
+    return arena_format(arena, entry_is_parallel(entry) ? "%s_%s_parallel" : "%s_%s", program->name,
+                        entry->name);
+}
+
 const char *entry_meaning(const Entry *entry) {
     static const struct {
         const char *name, *meaning;

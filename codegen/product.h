@@ -22,6 +22,11 @@ bool entry_needs_field(const Entry *entry, GroupKind kind, int field);
 size_t product_workspace_bytes(const Program *program);
 // `classifier_forward`
 const char *entry_symbol(Arena *arena, const Program *program, const Entry *entry);
+// Has the entry work for threads? Then there is a second form of it, `classifier_forward_parallel`,
+// with one more parameter after the workspace.
+bool entry_is_parallel(const Entry *entry);
+// The symbol of that form, or of the only one.
+const char *loaded_symbol(Arena *arena, const Program *program, const Entry *entry);
 // One or two sentences on what the entry does.
 const char *entry_meaning(const Entry *entry);
 // What NAME_status_text(status) returns.

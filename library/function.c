@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "codegen/product.h"
 #include "ir/edit.h"
 #include "ir/evaluate.h"
 #include "library/session.h"
@@ -415,6 +416,8 @@ TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
     if (compiled->engine != TDSL_ENGINE_EVALUATE) {
         if (!make_code(session, compiled, function, kind))
             return NULL;
+        if (entry_is_parallel(compiled->entry))
+            session_start_threads(session);
         plan_call(compiled);
     }
     vec_push(arena, &session->functions, compiled);
@@ -538,6 +541,7 @@ static TdslStatus call_code(TdslFunction *function, void *const *arguments, void
     CallArguments call = {.workspace = bytes <= SMALL_WORKSPACE
                                            ? small_workspace
                                            : aligned_alloc(64, (bytes + 63) / 64 * 64)};
+    call.parallel = function->session->parallel;
     check(fields != NULL && call.workspace != NULL, "out of memory");
     for (int i = 0; i < field_count; i++) {
         int source = function->sources.at[i];

@@ -30,12 +30,22 @@ TdslSession *tdsl_open(const TdslOptions *options) {
     return session;
 }
 
+void session_start_threads(TdslSession *session) {
+    if (session->options.parallel != NULL) {
+        session->parallel = session->options.parallel;
+    } else if (session->threads == NULL && session->options.threads != 1) {
+        session->threads = tdsl_threads_start(session->options.threads);
+        session->parallel = tdsl_threads_parallel(session->threads);
+    }
+}
+
 void tdsl_close(TdslSession *session) {
     if (session == NULL)
         return;
     for (int i = 0; i < session->functions.count; i++)
         if (session->functions.at[i]->loaded)
             loaded_free(session->functions.at[i]->loaded);
+    tdsl_threads_stop(session->threads);
     arena_free(&session->arena);
     free(session);
 }

@@ -6,6 +6,7 @@
 #include "codegen/lower.h"
 #include "frontend/elaborate.h"
 #include "library/tdsl.h"
+#include "runtime/threads.h"
 
 struct TdslSession {
     Arena arena;
@@ -24,6 +25,8 @@ struct TdslSession {
     ElaboratedProgram program;
     const Model *model; // the chosen one, in `program`
     VEC(TdslFunction *) functions;
+    tdsl_threads *threads;         // started when the first function is compiled; or NULL
+    const tdsl_parallel *parallel; // NULL: calls use no threads but their own
 };
 
 struct TdslFunction {
@@ -56,6 +59,8 @@ Entry *session_lower(TdslSession *session, Program *program, Function *function,
                      TdslFunctionKind kind, const LowerOptions *options);
 // The entry's name in a product: "forward", "backward", "initialize".
 const char *session_entry_name(TdslFunctionKind kind);
+// Starts the session's threads if it is to have some and has none yet.
+void session_start_threads(TdslSession *session);
 LowerOptions session_lower_options(const TdslSession *session, const TargetMachine *target);
 
 #endif

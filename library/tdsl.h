@@ -47,13 +47,16 @@ typedef struct TdslOptions {
     TdslElement real; // what `real` means: TDSL_F32 or TDSL_F64
     int level;        // 0 to 3
     TdslEngine engine;
-    int threads;             // at least 1
+    int threads;             // to compute with; 0: as many as there are processors
     const char *model;       // NULL: the only one
     const char *passes;      // a pipeline to run instead of the level's; NULL: none
     const char *print_after; // a pass, or "all"; NULL: none
     const char *target;      // a target triple for products; NULL: this machine
     bool verify;             // verify the IR after every pass
     bool widen;              // compute every f32 of the program in f64, for checking gradients
+    // Threads of the caller's (runtime/threads.h) in place of the session's own; NULL: none. They
+    // must outlive the session.
+    const struct tdsl_parallel *parallel;
 } TdslOptions;
 
 // f32, level 2, JIT, one thread.
