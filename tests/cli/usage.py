@@ -56,7 +56,7 @@ def test_usage_errors():
     refused(["run", LINE, "--engine", "gpu"], 2, "--engine", "jit|c|eval")
     refused(["run", LINE, "--real", "f16"], 2, "f32|f64")
     refused(["run", LINE, "-O7"], 2, "'7'")
-    refused(["run", LINE, "--threads", "0"], 2, "--threads")
+    refused(["run", LINE, "--threads", "-1"], 2, "--threads")
     refused(["run", LINE, "-D", "N"], 2, "-D N")
     refused(["run", LINE, "-D", "N=1.5"], 2, "-D N=1.5")
     refused(["run", LINE, "-D", "N=-1"], 2, "-D N=-1")
