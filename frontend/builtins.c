@@ -43,7 +43,8 @@ static bool is_shown(const Builtin *builtin) {
 }
 
 const char *builtin_name(const Builtin *builtin) {
-    return builtin->handler != NULL ? builtin->name : operator_name(builtin->op);
+    bool is_operator = builtin->handler == NULL && builtin->signature != NULL;
+    return is_operator ? operator_name(builtin->op) : builtin->name;
 }
 
 const Builtin *find_builtin(const char *name) {
@@ -57,7 +58,7 @@ const Builtin *find_builtin(const char *name) {
             return &operators[i];
         }
     }
-    return NULL;
+    return find_operator(name);
 }
 
 bool builtin_is_public(const Builtin *builtin) {
@@ -423,6 +424,9 @@ Val call_builtin(Elaborator *e, Span span, const Builtin *builtin,
         if (is_error(arguments->at[i].value)) {
             return error_val();
         }
+    }
+    if (builtin->signature == NULL) {
+        return call_operator(e, span, builtin, arguments);
     }
     Call call = {.e = e, .builtin = builtin, .span = span};
     Formal formals[CALL_ARGUMENTS_MAX];

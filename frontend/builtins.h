@@ -32,7 +32,7 @@ typedef Val BuiltinHandler(Call *call);
 
 struct Builtin {
     const char *name;
-    const char *signature;
+    const char *signature; // NULL: see call_operator
     BuiltinHandler *handler; // NULL: the elementwise operator `op`
     Op op;
     const char *meaning;
@@ -41,6 +41,11 @@ struct Builtin {
 // One handler for each name of the third column of builtins.def.
 #define BUILTIN(name, signature, handler, meaning) Val builtin_##handler(Call *call);
 #include "frontend/builtins.def"
+
+// The operators of the IR under their own names, ir_NAME (builtins_operator.c); NULL: none.
+const Builtin *find_operator(const char *name);
+Val call_operator(Elaborator *e, Span span, const Builtin *builtin,
+                  const CallArgumentList *arguments);
 
 // ---- for handlers
 

@@ -284,10 +284,15 @@ static bool is_known_positive(const Value *index, int depth) {
     }
 }
 
+static bool is_bounded_positive(Elaborator *e, const Value *index) {
+    const Dim *low = index->type.rank == 0 ? lower_bound(&e->bounds, index) : NULL;
+    return low != NULL && dim_is_at_least(e->module->dims, low, 0);
+}
+
 Value *wrap_index(Elaborator *e, Value *index, const Dim *size) {
     Builder *b = &e->builder;
     index = build_cast(b, index, TYPE_I64);
-    if (is_known_positive(index, 0)) {
+    if (is_known_positive(index, 0) || is_bounded_positive(e, index)) {
         return index;
     }
     Value *zero = build_scalar_integer(b, TYPE_I64, 0);

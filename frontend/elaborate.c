@@ -12,6 +12,7 @@ enum { BUDGET = 1000000 }; // expressions and statements of one compilation
 static void start(Elaborator *e, Arena *arena, Diags *diags, const ElaborateOptions *options) {
     *e = (Elaborator){.arena = arena, .diags = diags, .options = options, .budget = BUDGET};
     e->module = module_new(arena);
+    e->bounds = (BoundTable){.arena = arena, .dims = e->module->dims};
 }
 
 static const AstModel *model_at(const AstFile *file, int index) {

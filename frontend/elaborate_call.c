@@ -187,7 +187,7 @@ static void add_bounds_key(Elaborator *e, const Value *value, Text *key) {
     if (value->type.rank > 0 || !element_is_integer(value->type.element)) {
         return;
     }
-    const Dim *bounds[2] = {lower_bound(e, value), upper_bound(e, value)};
+    const Dim *bounds[2] = {lower_bound(&e->bounds, value), upper_bound(&e->bounds, value)};
     for (int i = 0; i < 2; i++) {
         text_add_char(key, i == 0 ? '[' : ',');
         if (bounds[i] != NULL) {
@@ -292,7 +292,7 @@ static void fill_instance(Elaborator *e, Instance *instance, const FunctionVal *
                          .span = name.span};
             Value *value = function_add_parameter(made, bound->at[i].tensor->type, slot);
             value->name = slot.name;
-            copy_bounds(e, value, bound->at[i].tensor);
+            copy_bounds(&e->bounds, value, bound->at[i].tensor);
             inner.at[i] = tensor_val(value);
         }
     }

@@ -106,7 +106,7 @@ static void define_index(Elaborator *e, Space *space, int index, Value *place) {
     const Range *range = &space->ranges[index];
     Builder *b = &e->builder;
     at_span(e, binder->span);
-    note_bounds(e, place, constant_dim(e, 0),
+    note_bounds(&e->bounds, place, constant_dim(e, 0),
                 dim_subtract(e->module->dims, range->trip, constant_dim(e, 1)));
     if (range->count != NULL) {
         Value *inside = build_lt(b, place, range->count);

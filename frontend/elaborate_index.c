@@ -174,7 +174,7 @@ static bool plan_window(Elaborator *e, Plan *plan, Item *item, const Subscript *
     if (from == NULL || to == NULL) {
         return false;
     }
-    if (!fixed_distance(e, from, to, &distance) ||
+    if (!fixed_distance(&e->bounds, from, to, &distance) ||
         (item->step != 1 && !dim_is_constant(distance, &number))) {
         Diag *diag = report(e, subscript->span,
                             "the size of this slice would depend on data or "

@@ -8,6 +8,7 @@
 #define TDSL_FRONTEND_ELABORATE_INTERNAL_H
 
 #include "frontend/elaborate.h"
+#include "frontend/value_bounds.h"
 #include "ir/build.h"
 
 typedef struct Elaborator Elaborator;
@@ -120,12 +121,6 @@ typedef struct Initialiser {
 
 typedef struct Instance Instance;
 
-// See value_bounds.h.
-typedef struct KnownBounds {
-    const Value *value;
-    const Dim *low, *high;
-} KnownBounds;
-
 // The instructions of a checkpoint block.
 typedef struct CheckpointRange {
     Inst *first, *last;
@@ -148,14 +143,14 @@ struct Elaborator {
     Frame *frame;
     Initialiser *initialiser; // NULL: not in a leaf's initial value
     Trace *trace;             // NULL: not in a function that is made to be differentiated
-    VEC(KnownBounds) bounds;
-    Value *guard;        // bool scalar: what is computed counts only where it holds; or NULL
-    int no_grad;         // depth of no_grad blocks
-    int trials;          // that are going on: their errors are dropped, the text comes again
-    int depth;           // of expressions and blocks, through calls
-    bool is_speculative; // some dimension has no value: what depends on it is left out
-    bool has_gaps;       // something was left out
-    int64_t budget;      // statements and expressions still allowed
+    BoundTable bounds;        // of whole numbers that are computed
+    Value *guard;             // bool scalar: what is computed counts only where it holds; or NULL
+    int no_grad;              // depth of no_grad blocks
+    int trials;               // that are going on: their errors are dropped, the text comes again
+    int depth;                // of expressions and blocks, through calls
+    bool is_speculative;      // some dimension has no value: what depends on it is left out
+    bool has_gaps;            // something was left out
+    int64_t budget;           // statements and expressions still allowed
     bool budget_reported;
 };
 

@@ -150,10 +150,10 @@ static bool plan_computed(Elaborator *e, const Binder *binder, Value *start, Val
     int64_t stride = is_up ? range->step : -range->step;
     Value *from = is_up ? start : stop, *to = is_up ? stop : start;
     const Dim *fixed;
-    if (fixed_distance(e, from, to, &fixed) && plan_fixed(e, binder, fixed, limit, range, &ok)) {
+    if (fixed_distance(&e->bounds, from, to, &fixed) && plan_fixed(e, binder, fixed, limit, range, &ok)) {
         return ok;
     }
-    range->trip = limit != NULL ? limit : most_iterations(e, distance_bound(e, from, to), stride);
+    range->trip = limit != NULL ? limit : most_iterations(e, distance_bound(&e->bounds, from, to), stride);
     range->is_limited = limit != NULL;
     if (range->trip == NULL) {
         return report_unbounded(e, binder);
@@ -166,8 +166,8 @@ static void bound_index(Elaborator *e, Value *start, Value *stop, Range *range) 
     DimTable *table = e->module->dims;
     const Dim *one = constant_dim(e, 1);
     bool is_up = range->step > 0;
-    range->low = is_up ? lower_bound(e, start) : dim_add(table, lower_bound(e, stop), one);
-    range->high = is_up ? dim_subtract(table, upper_bound(e, stop), one) : upper_bound(e, start);
+    range->low = is_up ? lower_bound(&e->bounds, start) : dim_add(table, lower_bound(&e->bounds, stop), one);
+    range->high = is_up ? dim_subtract(table, upper_bound(&e->bounds, stop), one) : upper_bound(&e->bounds, start);
 }
 
 bool plan_range(Elaborator *e, const Binder *binder, Range *range) {
@@ -219,7 +219,7 @@ Value *range_index(Elaborator *e, const Range *range, Value *place) {
         value = build_add(b, value, build_scalar_integer(b, TYPE_I64, start));
     }
     if (range->low != NULL || range->high != NULL) {
-        note_bounds(e, value, range->low, range->high);
+        note_bounds(&e->bounds, value, range->low, range->high);
     }
     return value;
 }

@@ -43,7 +43,7 @@ static Value *import_value(Elaborator *e, Trace *trace, Value *value) {
     vec_push(e->arena, &trace->captured, value);
     Slot slot = {.name = value->name, .role = ROLE_VALUE};
     Value *parameter = function_add_parameter(trace->function, value->type, slot);
-    copy_bounds(e, parameter, value);
+    copy_bounds(&e->bounds, parameter, value);
     return parameter;
 }
 
