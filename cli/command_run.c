@@ -92,10 +92,10 @@ int command_build(const Options *options) {
 
 int command_emit(const Options *options) {
     if (options->stage == NULL) {
-        fputs(
-            "tdsl: error: no stage given\n  hint: --stage=ast, ir, adjoint, loops, c, llvm, asm or "
-            "dot\n",
-            stderr);
+        fputs("tdsl: error: no stage given\n  hint: --stage=ast, ir, tdsl, adjoint, tdsl-adjoint, "
+              "loops, c, llvm, asm or "
+              "dot\n",
+              stderr);
         return TDSL_BAD_USAGE;
     }
     TdslSession *session;

@@ -32,7 +32,7 @@ typedef Val BuiltinHandler(Call *call);
 
 struct Builtin {
     const char *name;
-    const char *signature; // NULL: see call_operator
+    const char *signature;   // NULL: see call_operator
     BuiltinHandler *handler; // NULL: the elementwise operator `op`
     Op op;
     const char *meaning;

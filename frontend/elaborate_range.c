@@ -110,7 +110,10 @@ static Value *build_count(Elaborator *e, Value *from, Value *to, int64_t stride)
         distance =
             build_binary(b, OP_floor_divide, distance, build_scalar_integer(b, TYPE_I64, stride));
     }
-    return build_maximum(b, distance, build_scalar_integer(b, TYPE_I64, 0));
+    const Dim *least = lower_bound(&e->bounds, distance);
+    return least != NULL && dim_is_at_least(e->module->dims, least, 0)
+               ? distance
+               : build_maximum(b, distance, build_scalar_integer(b, TYPE_I64, 0));
 }
 
 static bool report_unbounded(Elaborator *e, const Binder *binder) {
@@ -150,10 +153,12 @@ static bool plan_computed(Elaborator *e, const Binder *binder, Value *start, Val
     int64_t stride = is_up ? range->step : -range->step;
     Value *from = is_up ? start : stop, *to = is_up ? stop : start;
     const Dim *fixed;
-    if (fixed_distance(&e->bounds, from, to, &fixed) && plan_fixed(e, binder, fixed, limit, range, &ok)) {
+    if (fixed_distance(&e->bounds, from, to, &fixed) &&
+        plan_fixed(e, binder, fixed, limit, range, &ok)) {
         return ok;
     }
-    range->trip = limit != NULL ? limit : most_iterations(e, distance_bound(&e->bounds, from, to), stride);
+    range->trip =
+        limit != NULL ? limit : most_iterations(e, distance_bound(&e->bounds, from, to), stride);
     range->is_limited = limit != NULL;
     if (range->trip == NULL) {
         return report_unbounded(e, binder);
@@ -166,8 +171,10 @@ static void bound_index(Elaborator *e, Value *start, Value *stop, Range *range) 
     DimTable *table = e->module->dims;
     const Dim *one = constant_dim(e, 1);
     bool is_up = range->step > 0;
-    range->low = is_up ? lower_bound(&e->bounds, start) : dim_add(table, lower_bound(&e->bounds, stop), one);
-    range->high = is_up ? dim_subtract(table, upper_bound(&e->bounds, stop), one) : upper_bound(&e->bounds, start);
+    range->low =
+        is_up ? lower_bound(&e->bounds, start) : dim_add(table, lower_bound(&e->bounds, stop), one);
+    range->high = is_up ? dim_subtract(table, upper_bound(&e->bounds, stop), one)
+                        : upper_bound(&e->bounds, start);
 }
 
 bool plan_range(Elaborator *e, const Binder *binder, Range *range) {

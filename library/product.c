@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codegen/emit_c.h"
+#include "frontend/write_source.h"
 #include "ir/text_form.h"
 #include "library/ir_graph.h"
 #include "library/read_file.h"
@@ -164,9 +165,26 @@ TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradient
 
 // ---- stages
 
+// The function as a program of the language.
+static bool emit_source(TdslSession *session, const Function *function, Text *out) {
+    ModelDimensionList dimensions = {0};
+    if (!session_dimensions(session, &dimensions))
+        return false;
+    DimBinding *bindings = arena_array(&session->arena, DimBinding, dimensions.count);
+    for (int i = 0; i < dimensions.count; i++)
+        bindings[i] = (DimBinding){dimensions.at[i].name, dimensions.at[i].value};
+    SourceModel model = {.sources = &session->sources,
+                         .tree = session->tree,
+                         .model = session->model,
+                         .dimensions = bindings,
+                         .dimension_count = dimensions.count};
+    write_source(out, &model, function);
+    return true;
+}
+
 static bool emit_functions(TdslSession *session, const char *stage,
                            const TdslGradientRequest *request, Text *out) {
-    bool gradient = strcmp(stage, "adjoint") == 0;
+    bool gradient = strcmp(stage, "adjoint") == 0 || strcmp(stage, "tdsl-adjoint") == 0;
     TdslGradientRequest product;
     if (gradient && session_elaborate(session, false)) {
         product = product_request(session, request);
@@ -176,6 +194,8 @@ static bool emit_functions(TdslSession *session, const char *stage,
         session_function(session, gradient ? TDSL_GRADIENT : TDSL_FORWARD, request, NULL);
     if (function == NULL)
         return false;
+    if (strcmp(stage, "tdsl") == 0 || strcmp(stage, "tdsl-adjoint") == 0)
+        return emit_source(session, function, out);
     if (strcmp(stage, "dot") == 0)
         print_graph(out, function);
     else
@@ -207,7 +227,8 @@ static bool emit_code(TdslSession *session, const char *stage, const TdslGradien
     return good;
 }
 
-static const char *const stages[] = {"ast", "ir", "adjoint", "loops", "c", "llvm", "asm", "dot"};
+static const char *const stages[] = {"ast",   "ir", "tdsl", "adjoint", "tdsl-adjoint",
+                                     "loops", "c",  "llvm", "asm",     "dot"};
 enum { STAGE_COUNT = sizeof stages / sizeof *stages };
 
 bool tdsl_is_stage(const char *stage) {
@@ -221,7 +242,8 @@ const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradien
     if (!tdsl_is_stage(stage)) {
         const char *closest = closest_name(stage, stages, STAGE_COUNT);
         tdsl_report(session, "unknown stage '%s'\n  hint: %s%s", stage,
-                    closest ? "did you mean " : "stages: ast ir adjoint loops c llvm asm dot",
+                    closest ? "did you mean "
+                            : "stages: ast ir tdsl adjoint tdsl-adjoint loops c llvm asm dot",
                     closest ? closest : "");
         return NULL;
     }
@@ -232,8 +254,10 @@ const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradien
         ast_print(&out, session->tree);
         return text_string(&out);
     }
-    bool is_function =
-        strcmp(stage, "ir") == 0 || strcmp(stage, "adjoint") == 0 || strcmp(stage, "dot") == 0;
+    static const char *const of_functions[] = {"ir", "tdsl", "adjoint", "tdsl-adjoint", "dot"};
+    bool is_function = false;
+    for (size_t i = 0; i < sizeof of_functions / sizeof *of_functions; i++)
+        is_function |= strcmp(stage, of_functions[i]) == 0;
     bool good = is_function ? emit_functions(session, stage, request, &out)
                             : emit_code(session, stage, request, &out);
     return good ? text_string(&out) : NULL;

@@ -337,13 +337,17 @@ const char *tdsl_model_name(TdslSession *session) {
     return session->model ? session->model->name : "";
 }
 
-int64_t tdsl_dimension(TdslSession *session, const char *name) {
+bool session_dimensions(TdslSession *session, ModelDimensionList *dimensions) {
     ElaborateOptions options = elaborate_options(session, false);
-    ModelDimensionList dimensions = {0};
     if (session->model)
         options.model_name = session->model->name;
-    if (session->tree == NULL ||
-        !model_dimensions(&session->arena, &session->diags, session->tree, &options, &dimensions))
+    return session->tree != NULL &&
+           model_dimensions(&session->arena, &session->diags, session->tree, &options, dimensions);
+}
+
+int64_t tdsl_dimension(TdslSession *session, const char *name) {
+    ModelDimensionList dimensions = {0};
+    if (!session_dimensions(session, &dimensions))
         return -1;
     for (int i = 0; i < dimensions.count; i++)
         if (strcmp(dimensions.at[i].name, name) == 0 && dimensions.at[i].is_known)

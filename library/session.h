@@ -45,6 +45,8 @@ struct TdslFunction {
 // Elaborates with all bindings; `symbolic` leaves what is not bound symbolic, otherwise defaults
 // count and every dimension of the model must be known. False after errors were reported.
 bool session_elaborate(TdslSession *session, bool symbolic);
+// The dimensions of the chosen model, with their values. False after errors were reported.
+bool session_dimensions(TdslSession *session, ModelDimensionList *dimensions);
 // A function of the chosen model through the pipeline: inlined and simplified. NULL after an error.
 // `nulls` receives the leaves whose gradient is null (may be NULL).
 typedef struct NameVector {

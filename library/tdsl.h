@@ -161,7 +161,7 @@ TdslStatus tdsl_call(TdslFunction *function, void *const *arguments, void *const
 
 // Writes a product: PATH ends in .so .o .a .c .h .s .ll; C headers and manifests go beside it.
 TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradientRequest *request);
-// A stage as text: ast ir adjoint loops c llvm asm dot. NULL on failure.
+// A stage as text: ast ir tdsl adjoint tdsl-adjoint loops c llvm asm dot. NULL on failure.
 const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradientRequest *request);
 bool tdsl_is_stage(const char *stage);
 // The program in its canonical layout; NULL on failure.
