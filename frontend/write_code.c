@@ -293,6 +293,28 @@ static void write_branch(Writer *w, const Inst *branch) {
 
 // ---- regions
 
+// A region whose values are known behind it: its statements stand in their place.
+static void write_block(Writer *w, const Inst *inst) {
+    const Region *region = inst->regions[0];
+    MoveList moves = {0};
+    bool is_checkpoint = inst->op == OP_checkpoint;
+    if (is_checkpoint) {
+        write_statement(w, "checkpoint {");
+        w->level++;
+    }
+    write_statements(w, region);
+    for (int i = 0; i < inst->result_count; i++) {
+        if (plan_of(w, inst->results[i])->uses > 0) {
+            add_move(w, &moves, name_of(w, inst->results[i]), region->yields.at[i]);
+        }
+    }
+    write_moves(w, &moves);
+    if (is_checkpoint) {
+        w->level--;
+        write_statement(w, "}");
+    }
+}
+
 // x += e for x = x + e.
 static bool write_compound(Writer *w, const Inst *inst, const char *name) {
     static const struct {
@@ -330,6 +352,8 @@ static void write_inst(Writer *w, const Inst *inst) {
         write_loop(w, inst);
     } else if (inst->op == OP_branch) {
         write_branch(w, inst);
+    } else if (inst->region_count > 0) {
+        write_block(w, inst);
     } else if (!write_compound(w, inst, name)) {
         Text names = text_new(&w->arena);
         for (int i = 0; i < inst->result_count; i++) {

@@ -608,7 +608,7 @@ Form *make_form(Writer *w, Inst *inst) {
     form->precedence = BINDS_ATOM;
     if (inst->op == OP_call) {
         form_function_call(w, inst, form);
-    } else if (inst->op == OP_loop || inst->op == OP_branch) {
+    } else if (inst->region_count > 0) {
         form->kind = FORM_REGIONS;
     } else if (op_info(inst->op)->elementwise) {
         form_elementwise(w, inst, form);
