@@ -62,8 +62,7 @@ Reduction reduction_of(const Value *value) {
 
 bool is_small_reduction(const Value *value) {
     Reduction r = reduction_of(value);
-    return r.total <= SMALL_TOTAL && value->definition->op != OP_argmax &&
-           value->definition->op != OP_argmin;
+    return r.total <= SMALL_TOTAL;
 }
 
 static bool is_sum(const Reduction *r) {
@@ -422,31 +421,50 @@ static Scalar *reduce_long(KernelLowering *k, const Reduction *r, Scalar *const 
     return join_lanes(&lanes);
 }
 
-// The first largest (smallest) element; a NaN beats all others.
-static Scalar *reduce_argument(KernelLowering *k, const Reduction *r, Scalar *const *index) {
+// Whether the next element x takes the place of the first largest (smallest) one so far. A NaN
+// beats all others.
+static Scalar *beats(KernelLowering *k, const Reduction *r, Scalar *x, Scalar *before) {
     KernelBuilder *b = &k->build;
     bool largest = r->inst->op == OP_argmax;
+    Scalar *better = scalar_binary(b, largest ? SCALAR_GT : SCALAR_LT, x, before);
+    if (!element_is_real(r->type)) {
+        return better;
+    }
+    Scalar *is_nan = scalar_binary(b, SCALAR_NE, x, x);
+    Scalar *was_not = scalar_binary(b, SCALAR_EQ, before, before);
+    return scalar_binary(b, SCALAR_OR, better, scalar_binary(b, SCALAR_AND, is_nan, was_not));
+}
+
+static Scalar *small_argument(KernelLowering *k, const Reduction *r, Scalar *const *index) {
+    KernelBuilder *b = &k->build;
+    Scalar *place = scalar_position(b, 0), *inner[1] = {place};
+    Scalar *best = reduced_element(k, r, index, inner);
+    for (int64_t i = 1; i < r->total; i++) {
+        inner[0] = scalar_position(b, i);
+        Scalar *x = reduced_element(k, r, index, inner), *better = beats(k, r, x, best);
+        best = scalar_select(b, better, x, best);
+        place = scalar_select(b, better, inner[0], place);
+    }
+    return place;
+}
+
+static Scalar *reduce_argument(KernelLowering *k, const Reduction *r, Scalar *const *index) {
+    if (is_small_reduction(r->value)) {
+        return small_argument(k, r, index);
+    }
+    KernelBuilder *b = &k->build;
     Scalar *zero = scalar_position(b, 0);
     Local *best = add_local(b, r->type, 1, "best"), *place = add_local(b, TYPE_I64, 1, "place");
     Scalar *inner[1] = {zero};
     add_set(b, best, zero, reduced_element(k, r, index, inner));
     add_set(b, place, zero, zero);
-    if (r->total > 1) {
-        Scalar *step = begin_loop(b, LOOP_SERIAL, r->total - 1, loop_name(k));
-        inner[0] = scalar_binary(b, SCALAR_ADD, step, scalar_position(b, 1));
-        Scalar *x = reduced_element(k, r, index, inner), *before = scalar_local(b, best, zero);
-        Scalar *better = scalar_binary(b, largest ? SCALAR_GT : SCALAR_LT, x, before);
-        if (element_is_real(r->type)) {
-            Scalar *is_nan = scalar_binary(b, SCALAR_NE, x, x);
-            Scalar *was_not = scalar_binary(b, SCALAR_EQ, before, before);
-            Scalar *first_nan = scalar_binary(b, SCALAR_AND, is_nan, was_not);
-            better = scalar_binary(b, SCALAR_OR, better, first_nan);
-        }
-        Scalar *at = scalar_local(b, place, zero);
-        add_set(b, best, zero, scalar_select(b, better, x, before));
-        add_set(b, place, zero, scalar_select(b, better, inner[0], at));
-        end_scope(b);
-    }
+    Scalar *step = begin_loop(b, LOOP_SERIAL, r->total - 1, loop_name(k));
+    inner[0] = scalar_binary(b, SCALAR_ADD, step, scalar_position(b, 1));
+    Scalar *x = reduced_element(k, r, index, inner), *before = scalar_local(b, best, zero);
+    Scalar *better = beats(k, r, x, before), *at = scalar_local(b, place, zero);
+    add_set(b, best, zero, scalar_select(b, better, x, before));
+    add_set(b, place, zero, scalar_select(b, better, inner[0], at));
+    end_scope(b);
     return scalar_local(b, place, zero);
 }
 

@@ -15,7 +15,10 @@ static Value *simplify_plain(Rewrite *rewrite, const Inst *inst) {
     if (value == NULL) {
         value = simplify_shape(&rewrite->b, inst);
     }
-    return value ? value : simplify_reduction(&rewrite->b, inst);
+    if (value == NULL) {
+        value = simplify_reduction(&rewrite->b, inst);
+    }
+    return value ? value : simplify_contract(&rewrite->b, inst);
 }
 
 static bool visit(Rewrite *rewrite, Inst *inst) {

@@ -10,6 +10,9 @@ Value *fold_constants(Rewrite *rewrite, const Inst *inst);
 Value *simplify_elementwise(Builder *b, const Inst *inst);
 Value *simplify_shape(Builder *b, const Inst *inst);
 Value *simplify_reduction(Builder *b, const Inst *inst);
+Value *simplify_contract(Builder *b, const Inst *inst);
+// A transpose of a contraction as one contraction.
+Value *transpose_contract(Builder *b, const Inst *transpose);
 
 // Structured operators. True if `inst` is gone, its results replaced.
 bool simplify_loop(Rewrite *rewrite, Inst *inst);

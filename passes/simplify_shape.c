@@ -71,6 +71,25 @@ static Value *simplify_reshape(Builder *b, const Inst *inst) {
     return repeated_scalar(x) ? build_broadcast_to(b, repeated_scalar(x), shape) : NULL;
 }
 
+// Axes of size 1 that were added before are added after.
+static Value *transpose_below_units(Builder *b, const Inst *transpose, const Inst *reshape) {
+    Type type = reshape->results[0]->type;
+    int *places = new_ints(b, type.rank + reshape->operands[0]->type.rank), count = 0;
+    Value *source = without_unit_axes(b, reshape, places);
+    if (source == NULL || source->type.rank == type.rank) {
+        return NULL;
+    }
+    int *order = new_ints(b, source->type.rank + 1);
+    for (int i = 0; i < type.rank; i++) {
+        for (int axis = 0; axis < source->type.rank; axis++) {
+            if (places[axis] == transpose->attr.axes.at[i]) {
+                order[count++] = axis;
+            }
+        }
+    }
+    return build_reshape(b, build_transpose(b, source, order), value_shape(transpose->results[0]));
+}
+
 static Value *simplify_transpose(Builder *b, const Inst *inst) {
     Value *x = inst->operands[0];
     Ints order = inst->attr.axes;
@@ -83,6 +102,9 @@ static Value *simplify_transpose(Builder *b, const Inst *inst) {
     }
     if (repeated_scalar(x)) {
         return build_broadcast_to(b, repeated_scalar(x), value_shape(inst->results[0]));
+    }
+    if (defined_by(x, OP_reshape)) {
+        return transpose_below_units(b, inst, x->definition);
     }
     const Inst *inner = defined_by(x, OP_transpose);
     if (inner == NULL) {
