@@ -23,6 +23,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) // the only names that libtdsl exports
+#endif
 
 // The numbers are also the exit codes of the command line.
 typedef enum TdslStatus {
@@ -180,6 +183,9 @@ const char *tdsl_closest_name(const char *name, const char *const *names, int co
 const char *tdsl_version(void);      // "0.1.0"
 const char *tdsl_llvm_version(void); // "19.1.7"
 
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif
