@@ -333,6 +333,7 @@ static bool place_keyword(Call *call, const Formal *formals, const CallArgument 
     }
     call->at[index] = argument->value;
     call->spans[index] = argument->span;
+    call->is_named[index] = true;
     given[index] = true;
     return true;
 }
@@ -418,6 +419,22 @@ static bool fill_defaults(Call *call, const Formal *formals, const bool *given) 
     return true;
 }
 
+// What PyTorch's arithmetic means where all operands are bool.
+static Op operator_of_bools(Elaborator *e, const Call *call, Op op) {
+    if (promote_elements(e, call->at, call->count) != TYPE_BOOL) {
+        return op;
+    }
+    switch (op) {
+    case OP_mul:
+    case OP_bit_and:
+    case OP_minimum: return OP_logical_and;
+    case OP_bit_or:
+    case OP_maximum: return OP_logical_or;
+    case OP_bit_xor: return OP_ne;
+    default: return op;
+    }
+}
+
 Val call_builtin(Elaborator *e, Span span, const Builtin *builtin,
                  const CallArgumentList *arguments) {
     for (int i = 0; i < arguments->count; i++) {
@@ -447,7 +464,7 @@ Val call_builtin(Elaborator *e, Span span, const Builtin *builtin,
                 return error_val();
             }
         }
-        return elementwise(e, span, builtin->op, call.at, call.spans);
+        return elementwise(e, span, operator_of_bools(e, &call, builtin->op), call.at, call.spans);
     }
     return builtin->handler(&call);
 }

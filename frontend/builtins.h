@@ -26,6 +26,7 @@ typedef struct Call {
     const char *names[CALL_ARGUMENTS_MAX];
     Val at[CALL_ARGUMENTS_MAX];
     Span spans[CALL_ARGUMENTS_MAX];
+    bool is_named[CALL_ARGUMENTS_MAX]; // given by name: dim=0
 } Call;
 
 typedef Val BuiltinHandler(Call *call);
@@ -89,5 +90,6 @@ Value *normal_values(Call *call, Value *key, ElementType element, Dims shape);
 
 // The result of a function of the prelude.
 Val call_prelude(Call *call, const char *name, const Val *values, int count);
+Val call_prelude_at(Elaborator *e, Span span, const char *name, const Val *values, int count);
 
 #endif

@@ -324,6 +324,13 @@ static Val scatter(Call *call, BuiltinHandler *handler, Op op) {
     if (index == NULL || source == NULL) {
         return error_val();
     }
+    if (is_tensor(call->at[3]) && source->type.element != x->type.element) {
+        Diag *diag = report(e, call->spans[3], "%s needs src of the element type of x, %s, got %s",
+                            builtin_name(call->builtin), element_name(x->type.element),
+                            show_value_type(e, source));
+        hint(e, diag, "write cast(..., %s)", element_name(x->type.element));
+        return error_val();
+    }
     source = convert(e, source, x->type.element);
     if (source->type.rank == 0) {
         source = full_value(e, source, value_shape(index));

@@ -39,6 +39,49 @@ static Val concatenate(Call *call, Value *const *parts, int count, int axis) {
     return tensor_val(emit(call->e, call->span, OP_concat, parts, count, &attribute));
 }
 
+static bool is_empty_vector(const Value *value) {
+    int64_t size;
+    return value->type.rank == 1 && dim_is_constant(value->type.dims[0], &size) && size == 0;
+}
+
+// PyTorch takes vectors without elements beside tensors of any rank: they get the others' shape.
+static void adapt_empty_vectors(Call *call, Value **parts, int count) {
+    const Value *model = NULL;
+    for (int i = 0; i < count && model == NULL; i++) {
+        model = is_empty_vector(parts[i]) ? NULL : parts[i];
+    }
+    int axis;
+    if (model == NULL || model->type.rank == 1 || !axis_at(call, 1, model->type.rank, &axis)) {
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        if (is_empty_vector(parts[i])) {
+            Dims shape = shape_replacing(call, model->type, axis, constant_of(call, 0));
+            parts[i] = reshape_value(call->e, parts[i], shape);
+        }
+    }
+}
+
+// Whether the parts differ along the axis only.
+static bool check_parts(Call *call, Value *const *parts, int count, int axis) {
+    const Value *first = parts[0];
+    for (int i = 1; i < count; i++) {
+        bool fits = parts[i]->type.rank == first->type.rank;
+        for (int k = 0; fits && k < first->type.rank; k++) {
+            fits = k == axis || dim_equal(parts[i]->type.dims[k], first->type.dims[k]);
+        }
+        if (!fits) {
+            bool is_symbolic = !type_is_static(first->type) || !type_is_static(parts[i]->type);
+            report_sizes(call->e, call->spans[0], is_symbolic,
+                         "%s needs tensors that differ along axis %d only, got %s and %s",
+                         builtin_name(call->builtin), axis, show_value_type(call->e, first),
+                         show_value_type(call->e, parts[i]));
+            return false;
+        }
+    }
+    return true;
+}
+
 Val builtin_cat(Call *call) {
     int count, axis;
     Value **parts = list_tensors(call, 0, &count);
@@ -47,14 +90,17 @@ Val builtin_cat(Call *call) {
     }
     for (int i = 0; i < count; i++) {
         if (parts[i]->type.rank == 0) {
-            Diag *diag =
-                report(call->e, call->spans[0], "cat needs tensors with axes, got a scalar");
+            Diag *diag = report(call->e, call->spans[0], "%s needs tensors with axes, got a scalar",
+                                builtin_name(call->builtin));
             hint(call->e, diag, "stack([a, b]) makes a new axis");
             return error_val();
         }
     }
-    return axis_at(call, 1, parts[0]->type.rank, &axis) ? concatenate(call, parts, count, axis)
-                                                        : error_val();
+    adapt_empty_vectors(call, parts, count);
+    if (!axis_at(call, 1, parts[0]->type.rank, &axis) || !check_parts(call, parts, count, axis)) {
+        return error_val();
+    }
+    return concatenate(call, parts, count, axis);
 }
 
 Val builtin_stack(Call *call) {
@@ -67,8 +113,9 @@ Val builtin_stack(Call *call) {
         if (!shape_equal(parts[i]->type, parts[0]->type)) {
             bool is_symbolic = !type_is_static(parts[i]->type) || !type_is_static(parts[0]->type);
             report_sizes(call->e, call->spans[0], is_symbolic,
-                         "stack needs tensors of one shape, got %s and %s",
-                         show_value_type(call->e, parts[0]), show_value_type(call->e, parts[i]));
+                         "%s needs tensors of one shape, got %s and %s",
+                         builtin_name(call->builtin), show_value_type(call->e, parts[0]),
+                         show_value_type(call->e, parts[i]));
             return error_val();
         }
     }

@@ -16,11 +16,26 @@ static Val scaled(Call *call, BinaryOp op) {
     return binary_operator(e, call->span, op, call->at[0], call->spans[0], y, call->spans[1]);
 }
 
+static bool is_bool_tensor(Val val) {
+    return is_tensor(val) && val.tensor->type.element == TYPE_BOOL;
+}
+
 Val builtin_add(Call *call) {
+    if (is_bool_tensor(call->at[0]) && is_bool_tensor(call->at[1])) {
+        return elementwise(call->e, call->span, OP_logical_or, call->at, call->spans);
+    }
     return scaled(call, BINARY_ADD);
 }
 
 Val builtin_sub(Call *call) {
+    for (int i = 0; i < 2; i++) {
+        if (is_bool_tensor(call->at[i])) {
+            Diag *diag = report(call->e, call->spans[i], "sub needs numbers, got %s",
+                                describe(call->e, call->at[i]));
+            hint(call->e, diag, "logical_xor tells where bools differ; cast(x, i64) makes 0 and 1");
+            return error_val();
+        }
+    }
     return scaled(call, BINARY_SUBTRACT);
 }
 
@@ -36,19 +51,27 @@ Val builtin_div(Call *call) {
                string_at(call, 2));
         return error_val();
     }
-    ElementType element = promote_elements(e, call->at, 2);
     if (is_floor) {
         return binary_operator(e, call->span, BINARY_FLOOR_DIVIDE, call->at[0], call->spans[0],
                                call->at[1], call->spans[1]);
     }
+    ElementType element = promote_elements(e, call->at, 2);
+    if (element_is_integer(element)) {
+        return call_prelude(call, "truncated_quotient", call->at, 2);
+    }
     Val quotient = binary_operator(e, call->span, BINARY_DIVIDE, call->at[0], call->spans[0],
                                    call->at[1], call->spans[1]);
-    Val result = is_error(quotient) ? quotient
-                                    : elementwise(e, call->span, OP_trunc, &quotient, &call->span);
-    if (is_tensor(result) && element_is_integer(element)) {
-        result = tensor_val(convert(e, result.tensor, element));
+    return is_error(quotient) ? quotient
+                              : elementwise(e, call->span, OP_trunc, &quotient, &call->span);
+}
+
+// Of integers too.
+Val builtin_fmod(Call *call) {
+    bool are_tensors = is_tensor(call->at[0]) || is_tensor(call->at[1]);
+    if (are_tensors && element_is_integer(promote_elements(call->e, call->at, 2))) {
+        return call_prelude(call, "truncated_remainder", call->at, 2);
     }
-    return result;
+    return elementwise(call->e, call->span, OP_fmod, call->at, call->spans);
 }
 
 Val builtin_pow(Call *call) {

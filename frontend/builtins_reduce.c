@@ -86,10 +86,10 @@ static Val extreme_with_indices(Call *call, Value *x, Op place, int axis) {
 static Val extreme(Call *call, Op reduction, Op place, Op binary) {
     Elaborator *e = call->e;
     Val second = call->at[1];
-    // A scalar has no axis to choose: max(i, 0) is the larger one.
+    // A scalar has no axis to choose: max(i, 0) is the larger one, but max(x, dim=0) means an axis.
     bool is_scalar = is_static_scalar(call->at[0]) ||
                      (is_tensor(call->at[0]) && call->at[0].tensor->type.rank == 0);
-    bool are_numbers = is_scalar && is_static_scalar(second);
+    bool are_numbers = is_scalar && is_static_scalar(second) && !call->is_named[1];
     if (are_numbers || is_tensor(second) || second.kind == VAL_REAL || second.kind == VAL_LIST) {
         return elementwise(e, call->span, binary, call->at, call->spans);
     }

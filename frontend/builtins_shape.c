@@ -440,6 +440,14 @@ Val builtin_chunk(Call *call) {
         report(call->e, call->spans[1], "chunk needs a positive number of chunks");
         return error_val();
     }
+    if (total == 0 && chunks <= 4096) {
+        const Dim **sizes;
+        make_dims(call->e, (int)chunks, &sizes);
+        for (int i = 0; i < chunks; i++) {
+            sizes[i] = constant_of(call, 0);
+        }
+        return split_at_sizes(call, x, axis, sizes, (int)chunks);
+    }
     return total == 0 ? split_evenly(call, x, axis, 1, 0)
                       : split_evenly(call, x, axis, total / chunks + (total % chunks > 0), total);
 }
@@ -509,8 +517,12 @@ Val builtin_roll(Call *call) {
     const ValList *shifts = &call->at[1].list;
     Ints axes = {NULL, 0};
     int64_t shift;
-    if (x->type.rank == 0) {
+    if (x->type.rank == 0 && !is_given(call, 2)) {
         return tensor_val(x);
+    }
+    if (x->type.rank == 0) {
+        report(e, call->spans[2], "roll: a scalar has no axis");
+        return error_val();
     }
     if (!is_given(call, 2)) {
         const Dim **dims;

@@ -51,8 +51,7 @@ Val builtin_static_floor(Call *call) {
     return number_val(call->e, (int64_t)number);
 }
 
-Val call_prelude(Call *call, const char *name, const Val *values, int count) {
-    Elaborator *e = call->e;
+Val call_prelude_at(Elaborator *e, Span span, const char *name, const Val *values, int count) {
     const FunctionVal *function = NULL;
     CallArgumentList arguments = {0};
     for (int i = 0; i < e->functions.count && function == NULL; i++) {
@@ -63,10 +62,14 @@ Val call_prelude(Call *call, const char *name, const Val *values, int count) {
     }
     check(function != NULL, "the prelude has no %s", name);
     for (int i = 0; i < count; i++) {
-        CallArgument argument = {NULL, no_span, values[i], call->span};
+        CallArgument argument = {NULL, no_span, values[i], span};
         vec_push(e->arena, &arguments, argument);
     }
-    return call_function(e, call->span, function, &arguments);
+    return call_function(e, span, function, &arguments);
+}
+
+Val call_prelude(Call *call, const char *name, const Val *values, int count) {
+    return call_prelude_at(call->e, call->span, name, values, count);
 }
 
 // name(a, b, c) is name_list([a, b, c]) of the prelude.

@@ -94,11 +94,12 @@ static Val tensor_attribute(Elaborator *e, const Expr *expr, Val object, bool *k
     } else if (strcmp(name, "T") == 0) {
         return tensor_val(reverse_axes(e, expr->span, value, 0));
     } else if (strcmp(name, "mT") == 0) {
-        if (value->type.rank < 2) {
+        if (value->type.rank == 1) {
             report(e, expr->span, "mT needs at least 2 axes, got %s", show_value_type(e, value));
             return error_val();
         }
-        return tensor_val(reverse_axes(e, expr->span, value, value->type.rank - 2));
+        return tensor_val(
+            reverse_axes(e, expr->span, value, value->type.rank < 2 ? 0 : value->type.rank - 2));
     } else {
         *known = false;
     }

@@ -1,5 +1,5 @@
 // `x @ y` for operands of every rank, and `x ** y`.
-#include "frontend/elaborate_internal.h"
+#include "frontend/builtins.h"
 
 #include <inttypes.h>
 
@@ -201,10 +201,8 @@ Val power(Elaborator *e, Span span, Val x, Span x_span, Val y, Span y_span) {
         return error_val();
     }
     if (!element_is_real(values[0]->type.element)) {
-        Diag *diag = report(e, span, "'**' of integer tensors needs a known exponent, got %s ** %s",
-                            describe(e, x), describe(e, y));
-        hint(e, diag, "cast the base first: cast(x, f32)");
-        return error_val();
+        Val whole[2] = {tensor_val(values[0]), tensor_val(values[1])};
+        return call_prelude_at(e, span, "integer_power", whole, 2);
     }
     at_span(e, span);
     return tensor_val(build_pow(&e->builder, values[0], values[1]));
