@@ -272,7 +272,7 @@ static bool spread_loop(Split *split, const Statement *top, double work, bool ma
         flush_pending(split);
         c->to->name = part_name(split);
     }
-    c->privates = candidate.privates;
+    clone_privates(c, &candidate.privates);
     clone_chunk(c, top, candidate.loop, &chunks, &c->to->body);
     end_part(split, c, chunks.count);
     return true;

@@ -107,13 +107,20 @@ void clone_buffer(Cloner *c, Buffer *buffer, bool is_written) {
     c->to->written.at[place] |= is_written;
 }
 
+void clone_privates(Cloner *c, const BufferList *privates) {
+    c->privates = *privates;
+    for (int i = 0; i < privates->count; i++) {
+        Scalar *stride = new_position(c->arena, c->to, private_stride(privates->at[i]));
+        Scalar *start = place_binary(c->arena, c->to, &c->to->body, SCALAR_MUL, c->chunk, stride);
+        vec_push(c->arena, &c->starts, start);
+    }
+}
+
 // The position in the chunk's own part of a private temporary.
 static Scalar *own_position(Cloner *c, const Buffer *buffer, Scalar *index, Block *out) {
     for (int i = 0; i < c->privates.count; i++) {
         if (c->privates.at[i] == buffer) {
-            Scalar *stride = new_position(c->arena, c->to, private_stride(buffer));
-            Scalar *start = place_binary(c->arena, c->to, out, SCALAR_MUL, c->chunk, stride);
-            return place_binary(c->arena, c->to, out, SCALAR_ADD, start, index);
+            return place_binary(c->arena, c->to, out, SCALAR_ADD, c->starts.at[i], index);
         }
     }
     return index;

@@ -49,6 +49,7 @@ typedef struct Cloner {
     Scalar **scalars; // of `to`, by id in `from`
     Local **locals;   // of `to`, by id in `from`
     BufferList privates;
+    VEC(Scalar *) starts; // of the chunk's own part of each
     Scalar *chunk; // the argument of `to` that is the number of the chunk; NULL: there is none
 } Cloner;
 
@@ -75,6 +76,8 @@ Scalar *new_position(Arena *arena, Kernel *kernel, int64_t value);
 void place_statement(Arena *arena, Block *out, const Statement *proto);
 Loop *place_loop(Arena *arena, Kernel *kernel, Block *out, LoopKind kind, Scalar *extent,
                  const char *name);
+// From here on the chunk uses a part of its own of each of these temporaries.
+void clone_privates(Cloner *c, const BufferList *privates);
 // Elements between the parts of a private temporary.
 int64_t private_stride(const Buffer *buffer);
 

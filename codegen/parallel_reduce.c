@@ -290,7 +290,7 @@ bool split_reduction(Split *split, const Statement *statement, double work) {
         return false;
     }
     make_partials(split, &sums, chunks.count);
-    c->privates = candidate.privates;
+    clone_privates(c, &candidate.privates);
     for (int i = 0; i < sums.clearings.count; i++) {
         clone_statement(c, sums.clearings.at[i], &c->to->body);
     }
