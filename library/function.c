@@ -1,4 +1,5 @@
 // From a model to a function that can be called: gradient requests, the pipeline, the engines.
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -529,6 +530,17 @@ static void plan_call(TdslFunction *function) {
 
 enum { SMALL_WORKSPACE = 4096, SMALL_FIELDS = 64 };
 
+// A workspace of the entry's size. The last call's is used again, because fresh pages are dear;
+// calls at the same time get workspaces of their own. NULL without memory.
+static void *take_workspace(TdslFunction *function) {
+    void *spare = atomic_exchange(&function->spare_workspace, NULL);
+    return spare ? spare : aligned_alloc(64, (function->entry->workspace_bytes + 63) / 64 * 64);
+}
+
+static void give_back_workspace(TdslFunction *function, void *workspace) {
+    free(atomic_exchange(&function->spare_workspace, workspace));
+}
+
 static TdslStatus call_code(TdslFunction *function, void *const *arguments, void *const *results,
                             const char **message) {
     const Entry *entry = function->entry;
@@ -537,11 +549,9 @@ static TdslStatus call_code(TdslFunction *function, void *const *arguments, void
     void **fields =
         field_count <= SMALL_FIELDS ? small_fields : malloc((size_t)field_count * sizeof *fields);
     _Alignas(64) char small_workspace[SMALL_WORKSPACE];
-    size_t bytes = entry->workspace_bytes;
-    CallArguments call = {.workspace = bytes <= SMALL_WORKSPACE
-                                           ? small_workspace
-                                           : aligned_alloc(64, (bytes + 63) / 64 * 64)};
-    call.parallel = function->session->parallel;
+    bool is_small = entry->workspace_bytes <= SMALL_WORKSPACE;
+    CallArguments call = {.workspace = is_small ? small_workspace : take_workspace(function),
+                          .parallel = function->session->parallel};
     check(fields != NULL && call.workspace != NULL, "out of memory");
     for (int i = 0; i < field_count; i++) {
         int source = function->sources.at[i];
@@ -556,8 +566,8 @@ static TdslStatus call_code(TdslFunction *function, void *const *arguments, void
     int status = loaded_call(function->loaded, entry, &call);
     if (fields != small_fields)
         free(fields);
-    if (call.workspace != small_workspace)
-        free(call.workspace);
+    if (!is_small)
+        give_back_workspace(function, call.workspace);
     if (status == STATUS_DONE)
         return TDSL_OK;
     if (status >= STATUS_FIRST_SITE) {

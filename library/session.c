@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,9 +43,12 @@ void session_start_threads(TdslSession *session) {
 void tdsl_close(TdslSession *session) {
     if (session == NULL)
         return;
-    for (int i = 0; i < session->functions.count; i++)
-        if (session->functions.at[i]->loaded)
-            loaded_free(session->functions.at[i]->loaded);
+    for (int i = 0; i < session->functions.count; i++) {
+        TdslFunction *function = session->functions.at[i];
+        free(atomic_exchange(&function->spare_workspace, NULL));
+        if (function->loaded)
+            loaded_free(function->loaded);
+    }
     tdsl_threads_stop(session->threads);
     arena_free(&session->arena);
     free(session);

@@ -39,7 +39,8 @@ struct TdslFunction {
     Program *program; // JIT and C
     Entry *entry;
     Loaded *loaded;
-    VEC(int) sources; // of the entry's fields, group by group: see plan_call
+    VEC(int) sources;                // of the entry's fields, group by group: see plan_call
+    _Atomic(void *) spare_workspace; // of the last call, for the next one; NULL while it is in use
 };
 
 // Elaborates with all bindings; `symbolic` leaves what is not bound symbolic, otherwise defaults
