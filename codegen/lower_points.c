@@ -145,6 +145,9 @@ void end_kernel(KernelLowering *k) {
         check(arguments[i] != NULL, "a loop's index is used outside of it");
     }
     remove_unused(&k->build);
+    if (l->options->level > 0) {
+        cut_ranges(&k->build);
+    }
     kernel_end(&k->build);
     if (kernel->body.statements.count == 0) {
         return;

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import harness
@@ -47,4 +48,25 @@ def test_of(program, dimension, few, many):
     return test
 
 
-harness.main([test_of(*loop) for loop in LOOPS])
+EDGES = """\
+model edges {
+    input seed: f64[98] = 1
+    param x: f64[100] = 1
+    output loss = sum(seed * (x[1:99] - x[2:]))
+}
+"""
+
+
+def test_edges():
+    """loops are cut at the edges of slices, instead of testing each element"""
+    with tempfile.TemporaryDirectory(prefix="tdsl-test-") as folder:
+        path = os.path.join(folder, "edges.tdsl")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(EDGES)
+        tests = {level: harness.run([TDSL, "emit", "--stage=loops", level, path], code=0)
+                 .out.count("select") for level in ("-O0", "-O2")}
+    if tests["-O2"] > 0 or tests["-O0"] == 0:
+        raise harness.Failure(f"selections in loops: {tests}")
+
+
+harness.main([test_edges] + [test_of(*loop) for loop in LOOPS])
