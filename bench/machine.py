@@ -43,6 +43,8 @@ class Sample:
 
     def __init__(self, wall, cpu, switches, count, busy, threads):
         self.seconds = wall / count
+        # On one core its processor time says how long it would have taken undisturbed, nearly.
+        self.own_seconds = (cpu if threads == 1 else wall) / count
         # Clock ticks are coarse: what the sample itself used may seem to be a tick more or less.
         others = busy - cpu - 2 / TICKS
         starved = threads == 1 and cpu < STARVED * wall

@@ -22,7 +22,7 @@ class Measurement:
         self.differences, self.failure, self.busy = {}, None, False
 
     def record(self, process, anyway, least):
-        good, everything = process.good(), [sample.seconds for sample in process.samples]
+        good, everything = process.good(), [sample.own_seconds for sample in process.samples]
         self.disturbed[process.name] = [len(everything) - len(good), len(everything)]
         self.memory[process.name] = int(process.ask("memory")) * 1024
         if len(good) < least:
