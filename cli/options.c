@@ -283,6 +283,8 @@ static bool set_option(Options *options, const OptionInfo *option, const char *v
         options->json = true;
     else if (strcmp(name, "markdown") == 0)
         options->markdown = true;
+    else if (strcmp(name, "no-cache") == 0)
+        options->compiler.cache = false;
     else if (strcmp(name, "verify") == 0)
         options->compiler.verify = true;
     else if (strcmp(name, "help") == 0)
@@ -350,6 +352,7 @@ bool options_parse(int count, char **arguments, Options *options) {
                          .step = 6e-6,
                          .relative_tolerance = 1e-5,
                          .absolute_tolerance = 1e-7};
+    options->compiler.cache = true;
     if (count < 2)
         return usage_error(options, "no command given", NULL);
     if (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0 ||

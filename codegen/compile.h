@@ -60,4 +60,7 @@ const char *llvm_version(void);
 // Width and number of this machine's vector registers, for LowerOptions.
 void target_vector_shape(const TargetMachine *target, int *vector_bytes, int *vector_registers);
 
+// The triple, processor and features that `target` stands for, in one text.
+const char *describe_target(Arena *arena, const TargetMachine *target);
+
 #endif

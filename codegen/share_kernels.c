@@ -1,172 +1,29 @@
-// Every kernel is described by a row of numbers in which buffers, locals, loops and scalars are
-// what they are by position, not by name or address: two kernels are the same if their rows are.
+// Two kernels are the same if their descriptions are.
 #include "codegen/share_kernels.h"
 
-#include <assert.h>
 #include <string.h>
 
-// A new member of these is either described below or of no importance to what a kernel computes.
-static_assert(sizeof(void *) != 8 || (sizeof(Scalar) == 96 && sizeof(Statement) == 136 &&
-                                      sizeof(Loop) == 56 && sizeof(Local) == 24),
-              "describe what was added to the loop form, then correct these sizes");
+#include "codegen/describe.h"
 
 typedef struct Row {
-    VEC(int64_t) words;
+    Description description;
     uint64_t hash;
 } Row;
 
-typedef struct Describer {
-    Arena *arena;
-    const Program *program;
-    const Kernel *kernel;
-    Row *row;
-    int *numbers; // by scalar id: the place in the order of computation, from 1; 0: not yet
-    int next;
-} Describer;
-
-static void add_word(Describer *d, int64_t word) {
-    vec_push(d->arena, &d->row->words, word);
-}
-
-static void add_string(Describer *d, const char *text) {
-    int64_t length = text == NULL ? -1 : (int64_t)strlen(text);
-    add_word(d, length);
-    for (int64_t i = 0; i < length; i++) {
-        add_word(d, text[i]);
-    }
-}
-
-static void add_real(Describer *d, double value) {
-    int64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    add_word(d, bits);
-}
-
-static void add_buffer(Describer *d, const Buffer *buffer) {
-    int number = -1;
-    for (int i = 0; buffer != NULL && i < d->kernel->buffers.count; i++) {
-        if (d->kernel->buffers.at[i] == buffer) {
-            number = i;
-        }
-    }
-    check(buffer == NULL || number >= 0, "kernel %s uses a buffer that it does not list",
-          d->kernel->name);
-    add_word(d, number);
-}
-
-// A scalar as an operand. Those without a statement are described wherever they are used.
-static void add_use(Describer *d, const Scalar *x) {
-    if (x == NULL) {
-        add_word(d, -1);
-        return;
-    }
-    add_word(d, d->numbers[x->id]);
-    if (x->op == SCALAR_CONSTANT || x->op == SCALAR_ARGUMENT) {
-        add_word(d, x->op);
-        add_word(d, x->type);
-        add_word(d, x->integer);
-        add_real(d, x->real);
-    } else {
-        check(d->numbers[x->id] > 0, "a scalar of kernel %s is used before it is computed",
-              d->kernel->name);
-    }
-}
-
-static void add_scalar(Describer *d, const Scalar *x) {
-    add_word(d, x->op);
-    add_word(d, x->type);
-    add_word(d, x->arg_count);
-    for (int i = 0; i < x->arg_count; i++) {
-        add_use(d, x->args[i]);
-    }
-    add_word(d, x->integer);
-    add_real(d, x->real);
-    add_buffer(d, x->buffer);
-    add_word(d, x->local != NULL ? x->local->id : -1);
-    if (x->op == SCALAR_LIBM) {
-        add_string(d, x->name);
-    }
-    d->numbers[x->id] = ++d->next;
-}
-
-static void add_block(Describer *d, const Block *block);
-
-// The site of a failure is part of what a kernel does: two are the same if they say the same.
-static void add_site(Describer *d, int number) {
-    const Site *site = &d->program->sites.at[number];
-    add_word(d, site->span.file);
-    add_word(d, site->span.start);
-    add_word(d, site->span.end);
-    add_string(d, site->message);
-}
-
-static void add_statement(Describer *d, const Statement *s) {
-    add_word(d, s->kind);
-    if (s->kind == STATEMENT_SCALAR) {
-        add_scalar(d, s->scalar);
-        return;
-    }
-    add_buffer(d, s->buffer);
-    add_buffer(d, s->target);
-    add_word(d, s->local != NULL ? s->local->id : -1);
-    add_use(d, s->index);
-    add_use(d, s->value);
-    if (s->kind == STATEMENT_LOOP) {
-        add_word(d, s->loop->kind);
-        add_use(d, s->loop->extent);
-        add_word(d, s->loop->room);
-        d->numbers[s->loop->index->id] = ++d->next;
-        add_block(d, &s->loop->body);
-    }
-    if (s->kind == STATEMENT_FAIL) {
-        add_site(d, s->site);
-    }
-    bool is_known_first = s->kind != STATEMENT_WHILE; // else the body computes it
-    if (is_known_first) {
-        add_use(d, s->condition);
-    }
-    add_block(d, &s->body);
-    if (!is_known_first) {
-        add_use(d, s->condition);
-    }
-    add_block(d, &s->otherwise);
-}
-
-static void add_block(Describer *d, const Block *block) {
-    add_word(d, block->statements.count);
-    for (int i = 0; i < block->statements.count; i++) {
-        add_statement(d, block->statements.at[i]);
-    }
-}
-
-static void describe_kernel(Arena *arena, const Program *program, const Kernel *kernel, Row *row) {
-    Describer d = {.arena = arena, .program = program, .kernel = kernel, .row = row};
-    d.numbers = arena_array(arena, int, kernel->scalar_count + 1);
-    add_word(&d, kernel->buffers.count);
-    for (int i = 0; i < kernel->buffers.count; i++) {
-        const Buffer *buffer = kernel->buffers.at[i];
-        add_word(&d, buffer->element);
-        add_word(&d, buffer->count);
-        add_word(&d, kernel->written.at[i]);
-    }
-    add_word(&d, kernel->argument_count);
-    add_word(&d, kernel->fails);
-    add_word(&d, kernel->locals.count);
-    for (int i = 0; i < kernel->locals.count; i++) {
-        add_word(&d, kernel->locals.at[i]->type);
-        add_word(&d, kernel->locals.at[i]->count);
-    }
-    add_block(&d, &kernel->body);
+static void make_row(Arena *arena, const Program *program, const Kernel *kernel, Row *row) {
+    row->description.arena = arena;
+    describe_kernel(&row->description, program, kernel);
     row->hash = 0x9e3779b97f4a7c15u;
-    for (int i = 0; i < row->words.count; i++) {
-        row->hash = (row->hash ^ (uint64_t)row->words.at[i]) * 0xff51afd7ed558ccdu;
+    for (int i = 0; i < row->description.bytes.count; i++) {
+        row->hash = (row->hash ^ row->description.bytes.at[i]) * 0xff51afd7ed558ccdu;
         row->hash ^= row->hash >> 32;
     }
 }
 
 static bool same_row(const Row *x, const Row *y) {
-    return x->hash == y->hash && x->words.count == y->words.count &&
-           memcmp(x->words.at, y->words.at, (size_t)x->words.count * sizeof *x->words.at) == 0;
+    int count = x->description.bytes.count;
+    return x->hash == y->hash && count == y->description.bytes.count &&
+           memcmp(x->description.bytes.at, y->description.bytes.at, (size_t)count) == 0;
 }
 
 // ---- names
@@ -307,7 +164,7 @@ static bool find_twins(const Program *program, Kernel **target, Arena *scratch) 
     bool any = false;
     for (int i = 0; i < count; i++) {
         Kernel *kernel = target[i] = program->kernels.at[i];
-        describe_kernel(scratch, program, kernel, &rows[i]);
+        make_row(scratch, program, kernel, &rows[i]);
         for (int j = 0; j < i && target[i] == kernel; j++) {
             Kernel *other = program->kernels.at[j];
             if (target[j] == other && same_row(&rows[i], &rows[j])) {

@@ -118,6 +118,11 @@ LLVMTargetMachineRef make_target_machine(Arena *arena, const CompileOptions *opt
     return machine;
 }
 
+const char *describe_target(Arena *arena, const TargetMachine *target) {
+    Resolved machine = resolve(arena, target);
+    return arena_format(arena, "%s %s %s", machine.triple, machine.cpu, machine.features);
+}
+
 void target_vector_shape(const TargetMachine *target, int *vector_bytes, int *vector_registers) {
     Arena scratch = {0};
     Resolved machine = resolve(&scratch, target);

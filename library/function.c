@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "codegen/object_cache.h"
 #include "codegen/product.h"
 #include "ir/edit.h"
 #include "ir/evaluate.h"
@@ -352,7 +353,9 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
         CompileOptions options = {
             .level = session->options.level, .position_independent = true, .entries_only = true};
         Bytes object;
-        if (compile_object(&session->arena, compiled->program, &options, &object, &error))
+        const char *folder = session->options.cache ? find_cache_folder(&session->arena) : NULL;
+        if (compile_object_cached(&session->arena, folder, compiled->program, &options, &object,
+                                  &error))
             compiled->loaded = load_object(compiled->program, object, &error, &session->arena);
     }
     if (compiled->loaded == NULL)

@@ -56,13 +56,14 @@ typedef struct TdslOptions {
     const char *print_after; // a pass, or "all"; NULL: none
     const char *target;      // a target triple for products; NULL: this machine
     bool verify;             // verify the IR after every pass
-    bool widen;              // compute every f32 of the program in f64, for checking gradients
+    bool cache; // find machine code of earlier sessions in the user's cache, and keep it
+    bool widen; // compute every f32 of the program in f64, for checking gradients
     // Threads of the caller's (runtime/threads.h) in place of the session's own; NULL: none. They
     // must outlive the session.
     const struct tdsl_parallel *parallel;
 } TdslOptions;
 
-// f32, level 2, JIT, one thread.
+// f32, level 2, JIT, one thread, no cache.
 TdslOptions tdsl_default_options(void);
 
 typedef struct TdslSession TdslSession;
