@@ -134,45 +134,77 @@ static Scalar *fold_multiply(KernelBuilder *k, Scalar *x, Scalar *y) {
     return product;
 }
 
-// x is a * m + b with m a multiple of n, b >= 0 and no overflow: the parts.
-static bool split_multiple(KernelBuilder *k, Scalar *x, int64_t n, Scalar **a, int64_t *m,
-                           Scalar **b) {
+enum { MOST_TERMS = 16 };
+
+// x as a sum of multiples and a constant.
+typedef struct Terms {
+    Scalar *at[MOST_TERMS];
+    int64_t factor[MOST_TERMS];
+    int count;
+    int64_t constant;
+} Terms;
+
+static bool collect_terms(Scalar *x, int64_t factor, Terms *terms) {
+    int64_t c, product;
+    if (scalar_is_constant(x, &c)) {
+        return !__builtin_mul_overflow(c, factor, &product) &&
+               !__builtin_add_overflow(terms->constant, product, &terms->constant);
+    }
+    if (is_op_with_constant(x, SCALAR_MUL, &c)) {
+        return !__builtin_mul_overflow(c, factor, &product) &&
+               collect_terms(x->args[0], product, terms);
+    }
+    if (x->op == SCALAR_ADD && x->type == TYPE_I64) {
+        return collect_terms(x->args[0], factor, terms) && collect_terms(x->args[1], factor, terms);
+    }
+    if (terms->count == MOST_TERMS) {
+        return false;
+    }
+    terms->at[terms->count] = x;
+    terms->factor[terms->count++] = factor;
+    return true;
+}
+
+// x is n * whole + rest with rest >= 0 and no overflow, and part of it is a multiple of n.
+static bool split_multiple(KernelBuilder *k, Scalar *x, int64_t n, Scalar **whole, Scalar **rest) {
     const ScalarFacts *facts = scalar_facts(k, x);
-    if (!facts->bounded || facts->low < 0) {
+    Terms terms = {.count = 0};
+    if (!facts->bounded || facts->low < 0 || !collect_terms(x, 1, &terms)) {
         return false;
     }
-    if (is_op_with_constant(x, SCALAR_MUL, m) && *m % n == 0 && *m > 0) {
-        *a = x->args[0];
-        *b = scalar_position(k, 0);
-        return true;
-    }
-    if (x->op != SCALAR_ADD) {
-        return false;
-    }
-    for (int side = 0; side < 2; side++) {
-        Scalar *multiple = x->args[side], *rest = x->args[1 - side];
-        const ScalarFacts *of_rest = scalar_facts(k, rest), *of = scalar_facts(k, multiple);
-        int64_t constant;
-        if (of_rest->bounded && of_rest->low >= 0 && of->bounded && of->low >= 0) {
-            if (is_op_with_constant(multiple, SCALAR_MUL, m) && *m % n == 0 && *m > 0) {
-                *a = multiple->args[0];
-                *b = rest;
-                return true;
-            }
-            if (scalar_is_constant(multiple, &constant) && constant >= n) {
-                *a = scalar_position(k, constant / n);
-                *m = n;
-                *b = scalar_binary(k, SCALAR_ADD, rest, scalar_position(k, constant % n));
-                return true;
-            }
+    bool divides = terms.constant >= n;
+    int64_t low = terms.constant < 0 ? terms.constant : terms.constant % n;
+    for (int i = 0; i < terms.count; i++) {
+        const ScalarFacts *of = scalar_facts(k, terms.at[i]);
+        int64_t factor = terms.factor[i], least;
+        if (!of->bounded) {
+            return false;
+        }
+        if (factor % n == 0) {
+            divides = true;
+        } else if (__builtin_mul_overflow(factor, factor > 0 ? of->low : of->high, &least) ||
+                   __builtin_add_overflow(low, least, &low)) {
+            return false;
         }
     }
-    return false;
+    if (!divides || low < 0) {
+        return false;
+    }
+    *whole = scalar_position(k, terms.constant < 0 ? 0 : terms.constant / n);
+    *rest = scalar_position(k, terms.constant < 0 ? terms.constant : terms.constant % n);
+    for (int i = 0; i < terms.count; i++) {
+        bool multiple = terms.factor[i] % n == 0;
+        int64_t factor = multiple ? terms.factor[i] / n : terms.factor[i];
+        Scalar **sum = multiple ? whole : rest;
+        Scalar *term = fold_multiply(k, terms.at[i], scalar_position(k, factor));
+        *sum = fold_add(k, *sum, term);
+    }
+    return true;
 }
 
 static Scalar *fold_divide(KernelBuilder *k, Scalar *x, Scalar *y) {
-    int64_t a, n, m;
-    Scalar *multiple, *rest;
+    int64_t a, n;
+    Scalar *whole, *rest;
     if (!scalar_is_constant(y, &n) || n <= 0) {
         return binary_raw(k, SCALAR_DIV, TYPE_I64, x, y);
     }
@@ -186,8 +218,7 @@ static Scalar *fold_divide(KernelBuilder *k, Scalar *x, Scalar *y) {
     if (facts->bounded && facts->low >= 0 && facts->high < n) {
         return scalar_position(k, 0);
     }
-    if (split_multiple(k, x, n, &multiple, &m, &rest)) {
-        Scalar *whole = fold_multiply(k, multiple, scalar_position(k, m / n));
+    if (split_multiple(k, x, n, &whole, &rest)) {
         return fold_add(k, whole, fold_divide(k, rest, y));
     }
     int64_t low = facts->bounded ? facts->low : 0, high = facts->bounded ? facts->high : -1;
@@ -199,8 +230,8 @@ static Scalar *fold_divide(KernelBuilder *k, Scalar *x, Scalar *y) {
 }
 
 static Scalar *fold_remainder(KernelBuilder *k, Scalar *x, Scalar *y) {
-    int64_t a, n, m;
-    Scalar *multiple, *rest;
+    int64_t a, n;
+    Scalar *whole, *rest;
     if (!scalar_is_constant(y, &n) || n <= 0) {
         return binary_raw(k, SCALAR_REMAINDER, TYPE_I64, x, y);
     }
@@ -214,7 +245,7 @@ static Scalar *fold_remainder(KernelBuilder *k, Scalar *x, Scalar *y) {
     if (facts->bounded && facts->low >= 0 && facts->high < n) {
         return x;
     }
-    if (split_multiple(k, x, n, &multiple, &m, &rest)) {
+    if (split_multiple(k, x, n, &whole, &rest)) {
         return fold_remainder(k, rest, y);
     }
     Scalar *remainder = binary_raw(k, SCALAR_REMAINDER, TYPE_I64, x, y);

@@ -49,7 +49,8 @@ static const char *pipeline_of(const Compilation *compilation, int level) {
 static bool run_passes(Compilation *compilation, int level, const char **error) {
     LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
     LLVMPassBuilderOptionsSetLoopVectorization(options, level >= 2);
-    LLVMPassBuilderOptionsSetSLPVectorization(options, level >= 2);
+    // Vectors are explicit already; SLP would only gather the indices of unrolled tiles into them.
+    LLVMPassBuilderOptionsSetSLPVectorization(options, 0);
     LLVMErrorRef failure = LLVMRunPasses(compilation->module, pipeline_of(compilation, level),
                                          compilation->machine, options);
     LLVMDisposePassBuilderOptions(options);
