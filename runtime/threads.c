@@ -9,7 +9,6 @@
 #include "runtime/threads.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,8 +19,10 @@
 
 enum {
     CACHE_LINE = 64,
-    LOOKS = 2000, // for work before a thread sleeps: some tens of microseconds
-    YIELDS = 200, // for chunks that others are at, before the caller sleeps in between
+    LOOKS = 2000,  // for work before a thread sleeps: some tens of microseconds
+    NAP = 50000,   // nanoseconds that the caller sleeps between looks for the last chunks
+    MUCH = 200000, // nanoseconds of waiting that mean that the processors are busy
+    PATIENCE = 20, // times what was lost by waiting, the caller then works alone
     MOST_THREADS = 1024,
 };
 
@@ -39,7 +40,8 @@ struct tdsl_threads {
     _Atomic int64_t count;
     sem_t wake;
     tdsl_parallel parallel;
-    pid_t owner; // threads exist in this process only
+    pid_t owner;         // threads exist in this process only
+    int64_t alone_until; // time in nanoseconds; 0: not. Under `busy`
     int thread_count;
     pthread_t threads[];
 };
@@ -55,20 +57,21 @@ static void pause_briefly(void) {
 #endif
 }
 
-// Does chunks of the job until none is left. Jobs have fewer than 2^32 - 1 chunks.
-static void do_chunks(tdsl_threads *t, uint32_t job) {
-    for (;;) {
+// Does chunks of the job until none is left; how many. Jobs have fewer than 2^32 - 1 chunks.
+static int64_t do_chunks(tdsl_threads *t, uint32_t job) {
+    for (int64_t own = 0;;) {
         uint64_t claim = atomic_load_explicit(&t->claim, memory_order_acquire);
         int64_t next = (int64_t)(claim & UINT32_MAX);
         if ((uint32_t)(claim >> 32) != job ||
             next >= atomic_load_explicit(&t->count, memory_order_relaxed)) {
-            return;
+            return own;
         }
         Body body = atomic_load_explicit(&t->body, memory_order_relaxed);
         void *data = atomic_load_explicit(&t->data, memory_order_relaxed);
         if (atomic_compare_exchange_weak_explicit(&t->claim, &claim, claim + 1,
                                                   memory_order_acq_rel, memory_order_relaxed)) {
             body(data, next);
+            own++;
             atomic_fetch_add_explicit(&t->done, 1, memory_order_release);
         }
     }
@@ -122,17 +125,38 @@ static void *run_thread(void *pool) {
     return NULL;
 }
 
+static int64_t nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 // Others are at chunks of this job, and soon done unless they lost their processor.
-static void wait_for_chunks(tdsl_threads *t, uint32_t count) {
-    for (int i = 0; atomic_load_explicit(&t->done, memory_order_acquire) != count; i++) {
-        if (i < LOOKS) {
-            pause_briefly();
-        } else if (i < LOOKS + YIELDS) {
-            sched_yield();
-        } else {
-            nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+// `usual` is the time, in nanoseconds, that one may take.
+static void wait_for_chunks(tdsl_threads *t, uint32_t count, int64_t usual) {
+    for (int i = 0; i < LOOKS; i++) {
+        if (atomic_load_explicit(&t->done, memory_order_acquire) == count) {
+            return;
         }
+        pause_briefly();
     }
+    int64_t start = nanoseconds();
+    while (atomic_load_explicit(&t->done, memory_order_acquire) != count) {
+        nanosleep(&(struct timespec){.tv_nsec = NAP}, NULL);
+    }
+    int64_t now = nanoseconds(), lost = now - start;
+    if (lost > MUCH && lost > 2 * usual) {
+        t->alone_until = now + PATIENCE * lost;
+    }
+}
+
+// After waiting long for others the caller works alone for a while: a program whose processors are
+// busy with other things loses little by having threads.
+static bool is_to_be_alone(tdsl_threads *t) {
+    if (t->alone_until != 0 && nanoseconds() >= t->alone_until) {
+        t->alone_until = 0;
+    }
+    return t->alone_until != 0;
 }
 
 static void run_alone(Body body, void *data, int64_t count) {
@@ -148,6 +172,11 @@ static void run_chunks(void *context, Body body, void *data, int64_t count) {
         run_alone(body, data, count);
         return;
     }
+    if (is_to_be_alone(t)) {
+        run_alone(body, data, count);
+        atomic_flag_clear_explicit(&t->busy, memory_order_release);
+        return;
+    }
     uint32_t job = atomic_load_explicit(&t->job, memory_order_relaxed) + 1;
     atomic_store_explicit(&t->claim, no_claim, memory_order_relaxed);
     atomic_store_explicit(&t->body, body, memory_order_release);
@@ -157,8 +186,9 @@ static void run_chunks(void *context, Body body, void *data, int64_t count) {
     atomic_store_explicit(&t->claim, (uint64_t)job << 32, memory_order_release);
     atomic_store(&t->job, job);
     wake_threads(t, count - 1);
-    do_chunks(t, job);
-    wait_for_chunks(t, (uint32_t)count);
+    int64_t start = nanoseconds();
+    int64_t own = do_chunks(t, job);
+    wait_for_chunks(t, (uint32_t)count, (nanoseconds() - start) / (own > 0 ? own : 1));
     atomic_flag_clear_explicit(&t->busy, memory_order_release);
 }
 
@@ -184,6 +214,7 @@ tdsl_threads *tdsl_threads_start(int count) {
     atomic_init(&t->count, 0);
     atomic_flag_clear(&t->busy);
     t->parallel = (tdsl_parallel){run_chunks, t};
+    t->alone_until = 0;
     t->owner = getpid();
     t->thread_count = 0;
     if (sem_init(&t->wake, 0, 0) != 0) {
