@@ -18,33 +18,53 @@ static double operator_work(const Scalar *x) {
     }
 }
 
-static double block_work(const Block *block, int vector_bytes, bool in_vector);
+// In the iterations of a vector loop: of elements that do not lie one after the other each is
+// loaded or stored on its own.
+static double access_work(const Scalar *position, ElementType element, const Loop *vector,
+                          int vector_bytes) {
+    Affine at;
+    bool is_dense = affine_of(position, &at);
+    int64_t factor = is_dense ? affine_factor(&at, vector->index) : 0;
+    for (int i = 0; i < at.count && factor == 0; i++) { // a position from data?
+        ScalarOp op = at.terms[i].atom->op;
+        is_dense = is_dense && (op == SCALAR_INDEX || op == SCALAR_ARGUMENT);
+    }
+    is_dense = is_dense && (factor == 0 || factor == 1);
+    return is_dense ? (double)element_bytes(element) / vector_bytes : 1;
+}
 
-static double single_work(const Statement *s, int vector_bytes, bool in_vector) {
+static double block_work(const Block *block, int vector_bytes, const Loop *vector);
+
+// `vector`: the vector loop around the statement, or NULL.
+static double single_work(const Statement *s, int vector_bytes, const Loop *vector) {
     int64_t extent;
     switch (s->kind) {
     case STATEMENT_SCALAR:
-        if (!in_vector) {
+        if (vector == NULL) {
             return s->scalar->type == TYPE_I64 ? 0.25 : operator_work(s->scalar);
         }
+        if (s->scalar->op == SCALAR_LOAD) {
+            return access_work(s->scalar->args[0], s->scalar->type, vector, vector_bytes) / 2;
+        }
         // Positions are known from the loop's index.
-        return s->scalar->type == TYPE_I64 && s->scalar->op != SCALAR_LOAD
+        return s->scalar->type == TYPE_I64 && s->scalar->op >= SCALAR_ADD &&
+                       s->scalar->op <= SCALAR_MUL
                    ? 0
                    : operator_work(s->scalar) * (double)element_bytes(s->scalar->type) /
                          vector_bytes;
     case STATEMENT_STORE:
-        return in_vector ? (double)element_bytes(s->buffer->element) / vector_bytes : 1;
+        return vector == NULL ? 1 : access_work(s->index, s->buffer->element, vector, vector_bytes);
     case STATEMENT_LOOP:
         extent = s->loop->extent->op == SCALAR_CONSTANT ? s->loop->extent->integer : UNKNOWN_EXTENT;
-        return (double)extent *
-               block_work(&s->loop->body, vector_bytes, in_vector || s->loop->kind == LOOP_VECTOR);
+        return (double)extent * block_work(&s->loop->body, vector_bytes,
+                                           s->loop->kind == LOOP_VECTOR ? s->loop : vector);
     case STATEMENT_WHILE:
-        return UNKNOWN_EXTENT * (block_work(&s->body, vector_bytes, in_vector) +
-                                 block_work(&s->otherwise, vector_bytes, in_vector));
+        return UNKNOWN_EXTENT * (block_work(&s->body, vector_bytes, vector) +
+                                 block_work(&s->otherwise, vector_bytes, vector));
     case STATEMENT_IF:
     case STATEMENT_PRESENT:
-        return block_work(&s->body, vector_bytes, in_vector) +
-               block_work(&s->otherwise, vector_bytes, in_vector);
+        return block_work(&s->body, vector_bytes, vector) +
+               block_work(&s->otherwise, vector_bytes, vector);
     case STATEMENT_SET:
     case STATEMENT_FAIL:
     case STATEMENT_CALL:
@@ -54,14 +74,14 @@ static double single_work(const Statement *s, int vector_bytes, bool in_vector) 
     return 0;
 }
 
-static double block_work(const Block *block, int vector_bytes, bool in_vector) {
+static double block_work(const Block *block, int vector_bytes, const Loop *vector) {
     double work = 0;
     for (int i = 0; i < block->statements.count; i++) {
-        work += single_work(block->statements.at[i], vector_bytes, in_vector);
+        work += single_work(block->statements.at[i], vector_bytes, vector);
     }
     return work;
 }
 
 double statement_work(const Statement *statement, int vector_bytes) {
-    return single_work(statement, vector_bytes > 0 ? vector_bytes : 32, false);
+    return single_work(statement, vector_bytes > 0 ? vector_bytes : 32, NULL);
 }
