@@ -99,6 +99,7 @@ static void write_entry(Text *out, const Program *program, const Entry *entry) {
     text_add(out, ",\n");
     write_key(out, 3, "symbol");
     write_json_string(out, entry_symbol(out->arena, program, entry));
+    text_add(out, ",\n");
     write_key(out, 3, "parallel_symbol");
     if (entry_is_parallel(entry)) {
         write_json_string(out, loaded_symbol(out->arena, program, entry));

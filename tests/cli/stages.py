@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from json import loads as parse
 
 from workshop import EXAMPLES, LINE, VECTORS, example, tdsl, write
 import harness
@@ -38,6 +39,12 @@ def test_endings():
             os.remove("line.h")
     json = tdsl("build", LINE, "-o", "line.so", "--json").json()
     expect(json == {"built": "line.so"}, json, "built")
+    for row in 1, 1 << 20:  # entries that use threads and entries that do not
+        wide = write("wide.tdsl", "model wide { param x: f32[%d] = 1; output y = sum(x) }" % row)
+        tdsl("build", wide, "-o", "wide.so")
+        with open("wide.json", encoding="utf-8") as file:
+            symbols = [entry["parallel_symbol"] for entry in parse(file.read())["entries"]]
+        expect(any(symbols) == (row > 1), symbols, "symbols of entries with threads, if any")
 
 
 def test_same_bytes():
