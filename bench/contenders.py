@@ -35,7 +35,6 @@ class Tools:
         self.library_call = find(build, "bench_library_call")
         self.limits = find(build, "bench_limits")
         self.compiler = compiler
-        self.threads = "--threads" in execute([self.tdsl, "build", "--help"])
         self.python, self.pytorch = find_pytorch()
 
 
@@ -131,8 +130,6 @@ class Prepared:
         words = [self.tools.tdsl, "build", self.program, "-o", path, "--real", self.row.real]
         for size in self.sizes.items():
             words += ["-D", "%s=%d" % size]
-        if self.threads > 1 and self.tools.threads:
-            words += ["--threads", self.threads]
         execute(words)
         return path
 
@@ -160,16 +157,17 @@ class Prepared:
     def make_leaves(self):
         entry = self.entry_of("initialize")
         lines = [f"library {self.product}", *self.groups(False), "group key", "tensor key 8 -",
-                 f"workspace {self.manifest['workspace_bytes']}", "results inputs",
-                 "results params", self.call(entry)]
+                 f"workspace {self.manifest['workspace_bytes']}", f"threads {self.threads}",
+                 "results inputs", "results params", self.call(entry)]
         process = self.start("initialize", lines, 1)
         process.ask("once")
         process.ask("write " + os.path.join(self.folder, "leaves"))
         process.close()
 
     def call(self, entry):
-        # The key is one number, not a group: its tensor's place is the group's.
-        return "call " + " ".join([entry["symbol"]] + entry["arguments"])
+        parallel = entry.get("parallel_symbol") if self.threads > 1 else None
+        words = [parallel or entry["symbol"]] + entry["arguments"]
+        return "call " + " ".join(words + (["parallel"] if parallel else []))
 
     def start(self, name, lines, threads):
         path = os.path.join(self.folder, name.replace(" ", "_") + ".job")
@@ -193,6 +191,8 @@ class Prepared:
         lines = [f"library {library}", *self.groups(True), "group seeds"]
         lines += [f"null {tensor['name']}" for tensor in self.tensors("seeds")]
         lines += [f"workspace {self.manifest['workspace_bytes']}", "results outputs"]
+        if self.threads > 1:
+            lines.append(f"threads {self.threads}")
         if not self.row.forward:
             lines += ["results gradients", self.call(self.entry_of("zero_gradients"))]
         lines.append(self.call(self.entry_of(self.entry)))
@@ -208,8 +208,6 @@ class Prepared:
         library = os.path.join(self.folder, "emitted_c.so")
         words = self.tools.compiler.split() + ["-O3", "-shared", "-fPIC", source, "-o", library,
                                                "-lm"]
-        if self.threads > 1 and self.tools.threads:
-            words.append("-pthread")
         execute(words)
         return self.start("emitted C", self.product_lines(library), self.threads)
 

@@ -13,6 +13,7 @@
 //     results NAME                 the group's tensors are written by `write`
 //     number N                     the next of the numbers that stand for the argument `numbers`
 //     workspace BYTES
+//     threads N                    how many the argument `parallel` has
 //     call SYMBOL GROUP ...        one of the calls of a run, in order
 //     descend RATE f32|f64         after them: params -= RATE * gradients
 #include <dlfcn.h>
@@ -23,9 +24,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/threads.h"
 #include "server.h"
 
-enum { MOST_TENSORS = 64, MOST_GROUPS = 8, MOST_CALLS = 4, MOST_ARGUMENTS = 7, NAME_BYTES = 128 };
+enum { MOST_TENSORS = 64, MOST_GROUPS = 8, MOST_CALLS = 4, MOST_ARGUMENTS = 8, NAME_BYTES = 128 };
 
 typedef struct Group {
     char name[NAME_BYTES];
@@ -36,7 +38,7 @@ typedef struct Group {
 } Group;
 
 // Every argument of a product's functions is a pointer.
-typedef int Entry(void *, void *, void *, void *, void *, void *, void *);
+typedef int Entry(void *, void *, void *, void *, void *, void *, void *, void *);
 typedef void AnyFunction(void);
 
 typedef struct Call {
@@ -54,6 +56,7 @@ typedef struct Job {
     int64_t numbers[MOST_TENSORS];
     int number_count;
     void *workspace;
+    tdsl_threads *threads;
     double rate;
     bool single;
     Result results[MOST_GROUPS * MOST_TENSORS];
@@ -70,6 +73,8 @@ static Group *find_group(Job *job, const char *name) {
 static void *argument_of(Job *job, const char *name) {
     if (strcmp(name, "workspace") == 0)
         return job->workspace;
+    if (strcmp(name, "parallel") == 0)
+        return (void *)tdsl_threads_parallel(job->threads);
     if (strcmp(name, "numbers") == 0)
         return job->numbers;
     if (strcmp(name, "key") == 0) // not a struct but one number
@@ -140,6 +145,8 @@ static void read_line(Job *job, char *line) {
         job->numbers[job->number_count++] = atoll(text);
     } else if (strcmp(line, "workspace") == 0) {
         job->workspace = bench_allocate((size_t)atoll(text));
+    } else if (strcmp(line, "threads") == 0) {
+        job->threads = tdsl_threads_start(atoi(text));
     } else if (strcmp(line, "call") == 0) {
         read_call(job, text);
     } else if (strcmp(line, "descend") == 0) {
@@ -172,7 +179,7 @@ static void run(void *state) {
     Job *job = state;
     for (int i = 0; i < job->call_count; i++) {
         void **a = job->calls[i].arguments;
-        int status = job->calls[i].entry(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+        int status = job->calls[i].entry(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
         if (status != 0)
             bench_fail("%s: status %d", job->calls[i].symbol, status);
     }
@@ -232,5 +239,6 @@ int main(int count, char **arguments) {
     fclose(file);
     Work work = {run, &job, job.results, job.result_count};
     serve(&work);
+    tdsl_threads_stop(job.threads);
     return 0;
 }
