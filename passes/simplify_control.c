@@ -93,7 +93,7 @@ bool simplify_loop(Rewrite *rewrite, Inst *loop) {
             replace_by_nothing(rewrite, loop);
             return true;
         }
-        if (dim_is_constant(loop->attr.trip, &trip) && (double)trip == count) {
+        if (dim_is_constant(loop->attr.trip, &trip) && (double)trip == count && !conditional) {
             loop->attr.counted = false;
             loop->operand_count--;
         }

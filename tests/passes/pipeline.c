@@ -21,11 +21,11 @@ static void check_names(void) {
                 "there is no pass merge_equals; did you mean merge_equal?");
     EXPECT_TEXT(pipeline_check(&arena, "simp"),
                 "there is no pass simp; there are inline, expand_derivatives, drop_rules, "
-                "drop_detach, open_checkpoints, simplify, merge_equal, hoist, selections, "
-                "transposes, remove_dead");
+                "drop_detach, open_checkpoints, segment_loops, simplify, merge_equal, hoist, "
+                "selections, transposes, remove_dead");
     int count;
     const PassInfo *passes = pass_list(&count);
-    EXPECT(count == 11);
+    EXPECT(count == 12);
     EXPECT_TEXT(passes[0].name, "inline");
     arena_free(&arena);
 }
