@@ -92,7 +92,7 @@ int command_build(const Options *options) {
 
 int command_emit(const Options *options) {
     if (options->stage == NULL) {
-        fputs("tdsl: error: no stage given\n  hint: --stage=ast, ir, tdsl, adjoint, tdsl-adjoint, "
+        fputs("tdsl: error: no stage given\n  hint: --stage=ast, ir, tdsl, adjoint, tdsl-adjoint, memory, "
               "loops, c, llvm, asm or "
               "dot\n",
               stderr);
@@ -104,7 +104,9 @@ int command_emit(const Options *options) {
     if (status == TDSL_OK)
         status = request_read(session, options, &request);
     if (status == TDSL_OK) {
-        const char *text = tdsl_emit(session, options->stage, &request.gradient);
+        const char *text = options->json && strcmp(options->stage, "memory") == 0
+                               ? tdsl_memory(session, &request.gradient, true)
+                               : tdsl_emit(session, options->stage, &request.gradient);
         status = text ? TDSL_OK : tdsl_is_stage(options->stage) ? TDSL_BAD_PROGRAM : TDSL_BAD_USAGE;
         fputs(text ? text : "", stdout);
     }

@@ -212,6 +212,41 @@ static void note_uses(Lowering *l, const Region *region) {
     }
 }
 
+static bool set_reverse(Lowering *l, const Value *value, bool reverse) {
+    bool is_new = reverse && !state_of(l, value)->reverse;
+    state_of(l, value)->reverse = state_of(l, value)->reverse || reverse;
+    return is_new;
+}
+
+// What depends on a seed is reverse; true if something was new.
+static bool spread_reverse(Lowering *l, const Region *region) {
+    bool changed = false;
+    for_each_inst(inst, region) {
+        bool any = false;
+        for (int i = 0; i < inst->operand_count; i++) {
+            any = any || state_of(l, inst->operands[i])->reverse;
+        }
+        bool carries = inst->op == OP_loop;
+        for (int i = 0; i < inst->region_count; i++) {
+            const Region *inner = inst->regions[i];
+            for (int k = 1; k < inner->parameters.count; k++) {
+                bool is = state_of(l, inst->operands[k - 1])->reverse ||
+                          (carries && state_of(l, inst->regions[0]->yields.at[k - 1])->reverse);
+                changed |= set_reverse(l, inner->parameters.at[k], is);
+            }
+            changed |= spread_reverse(l, inner);
+            for (int k = 0; k < inner->yields.count && k < inst->result_count && i == 0; k++) {
+                changed |=
+                    set_reverse(l, inst->results[k], state_of(l, inner->yields.at[k])->reverse);
+            }
+        }
+        for (int i = 0; i < inst->result_count && inst->region_count == 0; i++) {
+            changed |= set_reverse(l, inst->results[i], any);
+        }
+    }
+    return changed;
+}
+
 void analyse_function(Lowering *l) {
     const Region *body = l->function->body;
     for (int i = 0; i < body->yields.count; i++) {
@@ -219,6 +254,12 @@ void analyse_function(Lowering *l) {
     }
     mark_region(l, body);
     note_uses(l, body);
+    for (int i = 0; i < body->parameters.count; i++) {
+        Role role = l->function->parameters[i].role;
+        state_of(l, body->parameters.at[i])->reverse = role == ROLE_SEED;
+    }
+    while (spread_reverse(l, body)) {
+    }
 }
 
 static int own_cost(const Inst *inst) {
@@ -596,6 +637,7 @@ static void place_member(Lowering *l, const Node *node, const Value *value) {
     }
     if (state->stored && state->buffer == NULL) {
         state->buffer = new_workspace_buffer(l, value->type, value->name);
+        state->buffer->reverse = state->reverse;
     }
 }
 
@@ -630,6 +672,7 @@ static void find_guard(Lowering *l, Node *node) {
         if (!state->stored && only_purpose(l, member) != NULL) {
             state->stored = true;
             state->buffer = new_workspace_buffer(l, member->type, member->name);
+            state->buffer->reverse = state->reverse;
         }
     }
 }

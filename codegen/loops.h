@@ -81,6 +81,13 @@ typedef enum BufferKind {
     BUFFER_CONSTANT,  // read-only data of the product
 } BufferKind;
 
+// What a temporary is for.
+typedef enum BufferUse {
+    USE_VALUE,
+    USE_STACK,   // rows of a loop's iterations
+    USE_CARRIED, // what a loop carries
+} BufferUse;
+
 struct Buffer {
     BufferKind kind;
     ElementType element;
@@ -93,6 +100,12 @@ struct Buffer {
     bool default_one; // a one-element seed: NULL means 1 (such a buffer is not `optional`)
     // BUFFER_WORKSPACE
     size_t offset; // bytes, a multiple of 64
+    Type type;     // of the value that is kept in it
+    BufferUse use;
+    Span span;          // of the loop, for what is not a plain value
+    const Entry *entry; // that uses it
+    bool reverse;       // what is kept in it depends on upstream gradients
+    int first, last;    // in use from and to: statements of the entry, by number; first < 0: never
     // BUFFER_CONSTANT
     const void *data;
     int id; // unique in the program
@@ -172,6 +185,7 @@ struct Kernel {
     VEC(bool) written;  // for each buffer: stored to (else const)
     int argument_count; // i64 arguments
     bool fails;         // has a STATEMENT_FAIL: returns a status
+    bool reverse;       // computes something that depends on upstream gradients
     VEC(Local *) locals;
     Block body;
     int scalar_count;          // ids of scalars are below this

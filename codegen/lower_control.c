@@ -96,6 +96,9 @@ static void place_initial(Lowering *l, const Inst *inst, int k) {
         buffer = state_of(l, initial)->buffer;
     } else {
         buffer = new_workspace_buffer(l, initial->type, name);
+        buffer->use = USE_CARRIED;
+        buffer->span = inst->span;
+        buffer->reverse = state_of(l, inst->results[k])->reverse;
         if (is_zero(initial) && buffer->count > 0) {
             add_entry_statement(l, (Statement){.kind = STATEMENT_ZERO, .target = buffer});
         } else {
@@ -221,6 +224,7 @@ static void place_yields(Lowering *l, LoopLowering *loop, const Nodes *nodes) {
         Buffer *place = current;
         if (!replaces_in_place(l, loop->inst, nodes, k)) {
             place = new_workspace_buffer(l, value->type, value->name);
+            place->reverse = state_of(l, value)->reverse;
         }
         ValueState *state = state_of(l, value);
         for (int i = 0; i < state->destinations.count; i++) {
@@ -351,6 +355,9 @@ static void place_stacks(Lowering *l, const LoopLowering *loop) {
             continue;
         }
         state->buffer = new_workspace_buffer(l, inst->results[i]->type, inst->results[i]->name);
+        state->buffer->use = USE_STACK;
+        state->buffer->span = inst->span;
+        state->buffer->reverse = state->reverse;
         if ((inst->attr.counted || loop->has_condition) && state->buffer->count > 0) {
             add_entry_statement(l, (Statement){.kind = STATEMENT_ZERO, .target = state->buffer});
         }
@@ -409,6 +416,7 @@ static void lower_branch(Lowering *l, const Inst *inst) {
     for (int i = 0; i < inst->result_count; i++) {
         ValueState *state = state_of(l, inst->results[i]);
         state->buffer = new_workspace_buffer(l, inst->results[i]->type, inst->results[i]->name);
+        state->buffer->reverse = state->reverse;
     }
     Scalar *condition = entry_load(l, inst->operands[0]);
     Statement *choice = arena_new(l->arena, Statement);

@@ -23,6 +23,7 @@ typedef struct ValueState {
     bool wanted;       // a reader asks for it in memory
     bool repeated;     // a reader computes each of its elements many times
     bool inner;        // used in a region inside the one that defines it
+    bool reverse;      // depends on upstream gradients
     bool fallible;     // computing an element of it can fail
     bool materialised; // computed by a node as its member; otherwise by each
                        // reader, in place

@@ -197,7 +197,11 @@ Buffer *new_buffer(Program *program, BufferKind kind, Type type, const char *nam
 }
 
 Buffer *new_workspace_buffer(Lowering *l, Type type, const char *name) {
-    return new_buffer(l->program, BUFFER_WORKSPACE, type, name);
+    Buffer *buffer = new_buffer(l->program, BUFFER_WORKSPACE, type, name);
+    buffer->type = type;
+    buffer->span = no_span;
+    buffer->entry = l->entry;
+    return buffer;
 }
 
 Buffer *constant_buffer(Lowering *l, const TensorData *data) {

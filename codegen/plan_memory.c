@@ -123,6 +123,10 @@ void plan_memory(Program *program, Entry *entry, int first, bool share) {
     }
     visit_block(&live, &entry->body);
     extend_over_loops(&live);
+    for (int i = 0; i < live.count; i++) {
+        live.buffers[i].buffer->first = live.buffers[i].first;
+        live.buffers[i].buffer->last = live.buffers[i].last;
+    }
     Lifetime **order = arena_array(&live.scratch, Lifetime *, live.count + 1);
     Lifetime **rivals = arena_array(&live.scratch, Lifetime *, live.count + 1);
     int used = 0;

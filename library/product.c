@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codegen/emit_c.h"
+#include "codegen/memory_report.h"
 #include "frontend/write_source.h"
 #include "ir/text_form.h"
 #include "library/ir_graph.h"
@@ -227,8 +228,30 @@ static bool emit_code(TdslSession *session, const char *stage, const TdslGradien
     return good;
 }
 
-static const char *const stages[] = {"ast",   "ir", "tdsl", "adjoint", "tdsl-adjoint",
-                                     "loops", "c",  "llvm", "asm",     "dot"};
+const char *tdsl_memory(TdslSession *session, const TdslGradientRequest *request, bool json) {
+    const TargetMachine here = {.triple = session->options.target};
+    Program *program = make_program(session, request, &here);
+    if (program == NULL)
+        return NULL;
+    Text out = text_new(&session->arena);
+    text_format(&out, json ? "{\"model\": \"%s\", \"entries\": [" : "", program->name);
+    for (int i = 0, shown = 0; i < program->entries.count; i++) {
+        const Entry *entry = program->entries.at[i];
+        if (strcmp(entry->name, "forward") != 0 && strcmp(entry->name, "backward") != 0)
+            continue;
+        text_add(&out, shown++ == 0 ? "" : json ? ", " : "\n");
+        if (json)
+            print_memory_json(&out, program, entry);
+        else
+            print_memory(&out, program, entry);
+    }
+    text_add(&out, json ? "]}\n" : "");
+    return text_string(&out);
+}
+
+static const char *const stages[] = {"ast",          "ir",     "tdsl",  "adjoint",
+                                     "tdsl-adjoint", "memory", "loops", "c",
+                                     "llvm",         "asm",    "dot"};
 enum { STAGE_COUNT = sizeof stages / sizeof *stages };
 
 bool tdsl_is_stage(const char *stage) {
@@ -243,7 +266,7 @@ const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradien
         const char *closest = closest_name(stage, stages, STAGE_COUNT);
         tdsl_report(session, "unknown stage '%s'\n  hint: %s%s", stage,
                     closest ? "did you mean "
-                            : "stages: ast ir tdsl adjoint tdsl-adjoint loops c llvm asm dot",
+                            : "stages: ast ir tdsl adjoint tdsl-adjoint memory loops c llvm asm dot",
                     closest ? closest : "");
         return NULL;
     }
@@ -254,6 +277,8 @@ const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradien
         ast_print(&out, session->tree);
         return text_string(&out);
     }
+    if (strcmp(stage, "memory") == 0)
+        return tdsl_memory(session, request, false);
     static const char *const of_functions[] = {"ir", "tdsl", "adjoint", "tdsl-adjoint", "dot"};
     bool is_function = false;
     for (size_t i = 0; i < sizeof of_functions / sizeof *of_functions; i++)

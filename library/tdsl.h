@@ -165,8 +165,11 @@ TdslStatus tdsl_call(TdslFunction *function, void *const *arguments, void *const
 
 // Writes a product: PATH ends in .so .o .a .c .h .s .ll; C headers and manifests go beside it.
 TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradientRequest *request);
-// A stage as text: ast ir tdsl adjoint tdsl-adjoint loops c llvm asm dot. NULL on failure.
+// A stage as text: ast ir tdsl adjoint tdsl-adjoint memory loops c llvm asm dot. NULL on failure.
 const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradientRequest *request);
+// Where every byte of the workspaces of `forward` and `backward` goes: the stage `memory`, or one
+// JSON object. NULL on failure.
+const char *tdsl_memory(TdslSession *session, const TdslGradientRequest *request, bool json);
 bool tdsl_is_stage(const char *stage);
 // The program in its canonical layout; NULL on failure.
 const char *tdsl_format(TdslSession *session);
