@@ -255,6 +255,22 @@ static bool set_number(Options *options, const char *name, const char *value, bo
     return false;
 }
 
+// A number of bytes: K, M and G, or KiB, MiB and GiB, are powers of 1024.
+static bool read_bytes(const char *text, size_t *bytes) {
+    static const char units[] = "KMG";
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (end == text || errno != 0 || number == 0 || *text == '-')
+        return false;
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (unit)
+        end += strcmp(end + 1, "iB") == 0 ? 3 : 1;
+    *bytes = (size_t)(number << shift);
+    return *end == 0 && number <= (SIZE_MAX >> shift);
+}
+
 static bool set_option(Options *options, const OptionInfo *option, const char *value) {
     const char *name = option->name;
     int64_t number = 0;
@@ -277,6 +293,8 @@ static bool set_option(Options *options, const OptionInfo *option, const char *v
         good = read_integer(value, 0, 3, &number), options->compiler.level = (int)number;
     else if (strcmp(name, "threads") == 0)
         good = read_integer(value, 0, 1024, &number), options->compiler.threads = (int)number;
+    else if (strcmp(name, "memory-budget") == 0)
+        good = read_bytes(value, &options->compiler.memory_budget);
     else if (strcmp(name, "zero-grad") == 0)
         options->zero_grad = true;
     else if (strcmp(name, "json") == 0)

@@ -84,6 +84,18 @@ static bool is_last_owner(const Lowering *l, const Value *value, const Region *r
            state->buffer->kind == BUFFER_WORKSPACE && state->row == NULL;
 }
 
+// What the loop around carries, and this one alone takes and carries on: its place may be used.
+static bool is_handed_on(const Lowering *l, const Inst *inst, int k) {
+    const Value *initial = inst->operands[k];
+    const Region *region = inst->parent;
+    const ValueState *state = state_of(l, initial);
+    return initial->definition == NULL && initial->region == region && initial->index > 0 &&
+           region->owner != NULL && region->owner->op == OP_loop &&
+           region == region->owner->regions[0] &&
+           region->yields.at[initial->index - 1] == inst->results[k] && state->uses == 1 &&
+           state->buffer != NULL && state->buffer->kind == BUFFER_WORKSPACE && state->row == NULL;
+}
+
 static void place_initial(Lowering *l, const Inst *inst, int k) {
     const Value *initial = inst->operands[k], *parameter = inst->regions[0]->parameters.at[k + 1];
     const char *name = parameter->name != NULL ? parameter->name : inst->results[k]->name;
@@ -92,7 +104,7 @@ static void place_initial(Lowering *l, const Inst *inst, int k) {
     for (int i = 0; i < inst->operand_count; i++) {
         repeated = repeated || (i != k && inst->operands[i] == initial);
     }
-    if (!repeated && is_last_owner(l, initial, inst->parent)) {
+    if (!repeated && (is_last_owner(l, initial, inst->parent) || is_handed_on(l, inst, k))) {
         buffer = state_of(l, initial)->buffer;
     } else {
         buffer = new_workspace_buffer(l, initial->type, name);
@@ -254,6 +266,9 @@ static void copy_yields(Lowering *l, LoopLowering *loop) {
         const Value *value = body->yields.at[k];
         if (!is_computed_inside(l, loop, value) && value != body->parameters.at[k + 1]) {
             Buffer *to = state_of(l, body->parameters.at[k + 1])->buffer;
+            if (state_of(l, value)->buffer == to && state_of(l, value)->row == NULL) {
+                continue; // handed on, and changed in its place
+            }
             if (loop->shuffled) {
                 to = loop->next[k] = new_workspace_buffer(l, value->type, value->name);
             }

@@ -66,7 +66,7 @@ static MemoryReason find_reason(const MemoryReport *report, const MemoryItem *it
     if (buffer->first > report->turn) {
         return MEMORY_AGAIN;
     }
-    return buffer->last > report->turn && is_known(item->needed) ? MEMORY_SAVED : MEMORY_TEMPORARY;
+    return buffer->last > report->turn ? MEMORY_SAVED : MEMORY_TEMPORARY;
 }
 
 static int compare_items(const void *x, const void *y) {

@@ -9,6 +9,7 @@
 #include "codegen/product.h"
 #include "ir/edit.h"
 #include "ir/evaluate.h"
+#include "library/budget.h"
 #include "library/session.h"
 #include "passes/activity.h"
 #include "passes/differentiate.h"
@@ -36,6 +37,11 @@ static void run_pipeline(TdslSession *session, Function *function, const char *p
 
 void session_optimize(TdslSession *session, Function *function) {
     run_pipeline(session, function, session->options.passes);
+}
+
+void session_finish(TdslSession *session, Function *function) {
+    run_pipeline(session, function, "drop_rules");
+    session_optimize(session, function);
 }
 
 Entry *session_lower(TdslSession *session, Program *program, Function *function,
@@ -269,8 +275,8 @@ static bool outputs_are_reached(TdslSession *session, const Function *forward,
     return good;
 }
 
-static Function *gradient_function(TdslSession *session, Function *forward,
-                                   const TdslGradientRequest *request, NameVector *nulls) {
+Function *session_differentiate(TdslSession *session, Function *forward,
+                                const TdslGradientRequest *request, NameVector *nulls) {
     Resolved resolved = {0};
     if (!resolve_request(session, forward, request, &resolved))
         return NULL;
@@ -294,14 +300,14 @@ Function *session_function(TdslSession *session, TdslFunctionKind kind,
     Function *source = kind == TDSL_INITIALIZE ? model->initial : model->forward;
     Function *function = clone_function(source, source->name);
     run_pipeline(session, function, "expand_derivatives, remove_dead");
-    if (kind == TDSL_GRADIENT)
-        function = gradient_function(session, function, request, nulls);
-    else if (!recomputes(function->body))
+    if (kind == TDSL_GRADIENT) {
+        if (session->options.memory_budget > 0 && !fit_memory_budget(session, function, request))
+            return NULL;
+        function = session_differentiate(session, function, request, nulls);
+    } else if (!recomputes(function->body))
         run_pipeline(session, function, "open_checkpoints");
-    if (function != NULL) {
-        run_pipeline(session, function, "drop_rules");
-        session_optimize(session, function);
-    }
+    if (function != NULL)
+        session_finish(session, function);
     return session->diags.error_count > 0 ? NULL : function;
 }
 
@@ -345,6 +351,8 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
     LowerOptions lower = session_lower_options(session, &here);
     compiled->program = program_new(&session->arena, session->model->name, &session->sources);
     compiled->entry = session_lower(session, compiled->program, function, kind, &lower);
+    if (kind == TDSL_FORWARD && !entry_fits_budget(session, compiled->program, compiled->entry))
+        return false;
     const char *error = NULL;
     if (session->options.engine == TDSL_ENGINE_C)
         compiled->loaded =

@@ -7,6 +7,7 @@
 #include "codegen/memory_report.h"
 #include "frontend/write_source.h"
 #include "ir/text_form.h"
+#include "library/budget.h"
 #include "library/ir_graph.h"
 #include "library/read_file.h"
 #include "library/session.h"
@@ -26,8 +27,8 @@ static bool has_gradient(TdslSession *session, const TdslGradientRequest *reques
 }
 
 // A product takes a seed for every output that it differentiates; a one-element seed may be NULL.
-static TdslGradientRequest product_request(TdslSession *session,
-                                           const TdslGradientRequest *request) {
+TdslGradientRequest session_product_request(TdslSession *session,
+                                            const TdslGradientRequest *request) {
     TdslGradientRequest product = request ? *request : (TdslGradientRequest){0};
     if (product.output_count == 0) {
         const char **first = arena_new(&session->arena, const char *);
@@ -50,9 +51,11 @@ static Program *make_program(TdslSession *session, const TdslGradientRequest *re
         return NULL;
     LowerOptions lower = session_lower_options(session, target);
     Program *program = program_new(&session->arena, session->model->name, &session->sources);
-    session_lower(session, program, forward, TDSL_FORWARD, &lower);
+    const Entry *entry = session_lower(session, program, forward, TDSL_FORWARD, &lower);
+    if (!entry_fits_budget(session, program, entry))
+        return NULL;
     if (has_gradient(session, request)) {
-        TdslGradientRequest product = product_request(session, request);
+        TdslGradientRequest product = session_product_request(session, request);
         Function *backward = session_function(session, TDSL_GRADIENT, &product, NULL);
         if (backward == NULL)
             return NULL;
@@ -188,7 +191,7 @@ static bool emit_functions(TdslSession *session, const char *stage,
     bool gradient = strcmp(stage, "adjoint") == 0 || strcmp(stage, "tdsl-adjoint") == 0;
     TdslGradientRequest product;
     if (gradient && session_elaborate(session, false)) {
-        product = product_request(session, request);
+        product = session_product_request(session, request);
         request = &product;
     }
     Function *function =

@@ -55,6 +55,14 @@ typedef struct NameVector {
 } NameVector;
 Function *session_function(TdslSession *session, TdslFunctionKind kind,
                            const TdslGradientRequest *request, NameVector *nulls);
+// The gradient of a function without calls and derivatives, not simplified. NULL after an error.
+Function *session_differentiate(TdslSession *session, Function *forward,
+                                const TdslGradientRequest *request, NameVector *nulls);
+// The request as products have it: with a seed for every output.
+TdslGradientRequest session_product_request(TdslSession *session,
+                                            const TdslGradientRequest *request);
+// The last steps of session_function.
+void session_finish(TdslSession *session, Function *function);
 // Runs the session's pipeline over a function.
 void session_optimize(TdslSession *session, Function *function);
 // Lowers a function, whose checkpoints it opens before.

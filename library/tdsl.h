@@ -56,6 +56,8 @@ typedef struct TdslOptions {
     const char *print_after; // a pass, or "all"; NULL: none
     const char *target;      // a target triple for products; NULL: this machine
     bool verify;             // verify the IR after every pass
+    size_t memory_budget;    // bytes that the workspaces of `forward` and of the gradient may have;
+                             // 0: any number. The gradient computes again what does not fit.
     bool cache; // find machine code of earlier sessions in the user's cache, and keep it
     bool widen; // compute every f32 of the program in f64, for checking gradients
     // Threads of the caller's (runtime/threads.h) in place of the session's own; NULL: none. They
