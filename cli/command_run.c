@@ -92,7 +92,8 @@ int command_build(const Options *options) {
 
 int command_emit(const Options *options) {
     if (options->stage == NULL) {
-        fputs("tdsl: error: no stage given\n  hint: --stage=ast, ir, tdsl, adjoint, tdsl-adjoint, memory, "
+        fputs("tdsl: error: no stage given\n  hint: --stage=ast, ir, tdsl, adjoint, tdsl-adjoint, "
+              "memory, "
               "loops, c, llvm, asm or "
               "dot\n",
               stderr);

@@ -252,9 +252,8 @@ const char *tdsl_memory(TdslSession *session, const TdslGradientRequest *request
     return text_string(&out);
 }
 
-static const char *const stages[] = {"ast",          "ir",     "tdsl",  "adjoint",
-                                     "tdsl-adjoint", "memory", "loops", "c",
-                                     "llvm",         "asm",    "dot"};
+static const char *const stages[] = {"ast",   "ir", "tdsl", "adjoint", "tdsl-adjoint", "memory",
+                                     "loops", "c",  "llvm", "asm",     "dot"};
 enum { STAGE_COUNT = sizeof stages / sizeof *stages };
 
 bool tdsl_is_stage(const char *stage) {
@@ -268,8 +267,9 @@ const char *tdsl_emit(TdslSession *session, const char *stage, const TdslGradien
     if (!tdsl_is_stage(stage)) {
         const char *closest = closest_name(stage, stages, STAGE_COUNT);
         tdsl_report(session, "unknown stage '%s'\n  hint: %s%s", stage,
-                    closest ? "did you mean "
-                            : "stages: ast ir tdsl adjoint tdsl-adjoint memory loops c llvm asm dot",
+                    closest
+                        ? "did you mean "
+                        : "stages: ast ir tdsl adjoint tdsl-adjoint memory loops c llvm asm dot",
                     closest ? closest : "");
         return NULL;
     }

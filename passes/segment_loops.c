@@ -14,8 +14,8 @@ bool can_segment(const Inst *loop) {
 }
 
 int64_t best_segment_length(int64_t trip, int64_t carried, int64_t saved) {
-    double best = sqrt((double)trip * (double)(carried > 0 ? carried : 1) /
-                       (double)(saved > 0 ? saved : 1));
+    double best =
+        sqrt((double)trip * (double)(carried > 0 ? carried : 1) / (double)(saved > 0 ? saved : 1));
     int64_t length = best < 2 ? 2 : best > (double)(trip - 1) ? trip - 1 : (int64_t)(best + 0.5);
     for (int64_t distance = 0; distance <= length / 3; distance++) {
         if (length + distance < trip && trip % (length + distance) == 0) {
@@ -72,7 +72,8 @@ static void build_outer(Segmenting *it, Builder *b, Arena *scratch) {
     }
     int64_t segments = (it->trip + it->length - 1) / it->length;
     Value *count = it->count ? count_segments(it, b) : NULL;
-    it->outer = build_loop(b, constant(it, segments), initial, it->carried + it->conditional, count);
+    it->outer =
+        build_loop(b, constant(it, segments), initial, it->carried + it->conditional, count);
     Region *body = it->outer->regions[0];
     body->parameters.at[0]->name = "segment";
     for (int i = 0; i < it->carried; i++) {
@@ -175,8 +176,8 @@ static void yield_results(const Segmenting *it) {
     }
     if (it->conditional) {
         Builder b = builder_at(body, loop->span);
-        Value *done = build_add(&b, body->parameters.at[it->carried + 1],
-                                results[loop->result_count - 1]);
+        Value *done =
+            build_add(&b, body->parameters.at[it->carried + 1], results[loop->result_count - 1]);
         vec_push(arena, &body->yields, done);
     }
     for (int i = it->carried; i < loop->regions[0]->yields.count; i++) {

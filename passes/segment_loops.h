@@ -16,9 +16,9 @@ bool can_segment(const Inst *loop);
 // inner loop: segmenting it again makes segments of segments. A loop that is counted must have a
 // count in its range, as those that differentiation makes have.
 void segment_loop(Inst *loop, int64_t length);
-// The length of segments that needs the least memory: about sqrt(trip * carried / saved), rather one
-// that divides the trip count. `carried` and `saved` are bytes: of what an iteration carries, and of
-// what its reverse needs.
+// The length of segments that needs the least memory: about sqrt(trip * carried / saved), rather
+// one that divides the trip count. `carried` and `saved` are bytes: of what an iteration carries,
+// and of what its reverse needs.
 int64_t best_segment_length(int64_t trip, int64_t carried, int64_t saved);
 
 #endif

@@ -1,6 +1,6 @@
 // Loops in segments and instructions in checkpoints: random programs give the same values, bit for
-// bit, whatever is computed again, and the same first and second derivatives but for rounding, since
-// gradients are added up in another order.
+// bit, whatever is computed again, and the same first and second derivatives but for rounding,
+// since gradients are added up in another order.
 //
 // Usage: passes_segments [FIRST [COUNT]]: the seeds of the programs.
 #include <math.h>
