@@ -185,7 +185,6 @@ struct Kernel {
     VEC(bool) written;  // for each buffer: stored to (else const)
     int argument_count; // i64 arguments
     bool fails;         // has a STATEMENT_FAIL: returns a status
-    bool reverse;       // computes something that depends on upstream gradients
     VEC(Local *) locals;
     Block body;
     int scalar_count;          // ids of scalars are below this

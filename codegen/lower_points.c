@@ -118,10 +118,6 @@ void begin_kernel(KernelLowering *k, Lowering *l, const Node *node, const Value 
     Kernel *kernel = k->build.kernel;
     kernel->name = kernel_name(l->program, base, suffix);
     kernel->span = shown->definition != NULL ? shown->definition->span : no_span;
-    kernel->reverse = shown->definition != NULL && state_of(l, shown)->reverse;
-    for (int i = 0; node != NULL && i < node->members.count; i++) {
-        kernel->reverse = kernel->reverse || state_of(l, node->members.at[i])->reverse;
-    }
     kernel->comment = kernel_comment(l, kernel->span, base, shown->type);
 }
 

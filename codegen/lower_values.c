@@ -200,7 +200,6 @@ Buffer *new_workspace_buffer(Lowering *l, Type type, const char *name) {
     Buffer *buffer = new_buffer(l->program, BUFFER_WORKSPACE, type, name);
     buffer->type = type;
     buffer->span = no_span;
-    buffer->entry = l->entry;
     return buffer;
 }
 

@@ -18,10 +18,26 @@ static MemoryItem *item_of(const Walk *walk, const Buffer *buffer) {
 }
 
 static bool is_known(Span span) {
-    return span.file >= 0;
+    return span.file >= 0 && span.end > span.start;
 }
 
-static void note_use(const Walk *walk, const Buffer *buffer, const Kernel *kernel) {
+static bool is_of_reverse(const Buffer *buffer) {
+    return buffer->kind == BUFFER_WORKSPACE
+               ? buffer->reverse
+               : buffer->kind == BUFFER_FIELD &&
+                     (buffer->group == GROUP_SEEDS || buffer->group == GROUP_GRADIENTS);
+}
+
+static bool is_reverse_call(const Statement *call) {
+    for (int i = 0; i < call->kernel->buffers.count; i++) {
+        if (is_of_reverse(call->buffers[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_use(const Walk *walk, const Buffer *buffer, const Kernel *kernel, bool reverse) {
     MemoryItem *item = item_of(walk, buffer);
     if (item == NULL) {
         return;
@@ -29,7 +45,7 @@ static void note_use(const Walk *walk, const Buffer *buffer, const Kernel *kerne
     if (!is_known(item->made)) {
         item->made = kernel->span;
     }
-    if (kernel->reverse && !is_known(item->needed)) {
+    if (reverse && !is_known(item->needed)) {
         item->needed = kernel->span;
     }
 }
@@ -39,11 +55,12 @@ static void visit_block(Walk *walk, const Block *block) {
         const Statement *s = block->statements.at[i];
         walk->number++;
         if (s->kind == STATEMENT_CALL) {
-            if (s->kernel->reverse && walk->report->turn == 0) {
+            bool reverse = is_reverse_call(s);
+            if (reverse && walk->report->turn == 0) {
                 walk->report->turn = walk->number;
             }
             for (int k = 0; k < s->kernel->buffers.count; k++) {
-                note_use(walk, s->buffers[k], s->kernel);
+                note_use(walk, s->buffers[k], s->kernel, reverse);
             }
         }
         if (s->kind == STATEMENT_LOOP) {
@@ -158,6 +175,14 @@ static const char *shown_name(const Buffer *buffer) {
     return buffer->name != NULL ? buffer->name : "-";
 }
 
+// Parts that several threads make are more than the value has.
+static const char *shown_type(Arena *arena, const Buffer *buffer) {
+    if (type_elements(buffer->type) == buffer->count) {
+        return type_string(arena, buffer->type);
+    }
+    return arena_format(arena, "%s[%lld]", element_name(buffer->element), (long long)buffer->count);
+}
+
 void print_memory(Text *out, const Program *program, const Entry *entry) {
     Arena scratch = {0};
     MemoryReport report = report_memory(&scratch, program, entry);
@@ -173,7 +198,7 @@ void print_memory(Text *out, const Program *program, const Entry *entry) {
         text_format(out, "%12zu %12zu  %-11s %5d  %-20s %-18s %s\n", buffer->offset, item->bytes,
                     arena_format(&scratch, "%d-%d", buffer->first, buffer->last),
                     memory_line(program, item->made), shown_name(buffer),
-                    type_string(&scratch, buffer->type), memory_reason(&scratch, program, item));
+                    shown_type(&scratch, buffer), memory_reason(&scratch, program, item));
     }
     arena_free(&scratch);
 }
@@ -191,9 +216,9 @@ void print_memory_json(Text *out, const Program *program, const Entry *entry) {
         text_format(out,
                     "%s{\"name\": \"%s\", \"type\": \"%s\", \"offset\": %zu, \"bytes\": %zu, "
                     "\"first\": %d, \"last\": %d, \"line\": %d, \"why\": \"%s\"}",
-                    i ? ", " : "", shown_name(buffer), type_string(&scratch, buffer->type),
-                    buffer->offset, item->bytes, buffer->first, buffer->last,
-                    memory_line(program, item->made), memory_reason(&scratch, program, item));
+                    i ? ", " : "", shown_name(buffer), shown_type(&scratch, buffer), buffer->offset,
+                    item->bytes, buffer->first, buffer->last, memory_line(program, item->made),
+                    memory_reason(&scratch, program, item));
     }
     text_add(out, "]}");
     arena_free(&scratch);

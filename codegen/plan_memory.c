@@ -126,6 +126,7 @@ void plan_memory(Program *program, Entry *entry, int first, bool share) {
     for (int i = 0; i < live.count; i++) {
         live.buffers[i].buffer->first = live.buffers[i].first;
         live.buffers[i].buffer->last = live.buffers[i].last;
+        live.buffers[i].buffer->entry = entry;
     }
     Lifetime **order = arena_array(&live.scratch, Lifetime *, live.count + 1);
     Lifetime **rivals = arena_array(&live.scratch, Lifetime *, live.count + 1);
