@@ -317,23 +317,27 @@ static bool is_variant(Candidate *c, const Scalar *x) {
     return varies;
 }
 
-static bool is_computed_in(const Block *block, const Scalar *x) {
-    for (int i = 0; i < block->statements.count; i++) {
-        const Statement *s = block->statements.at[i];
-        if (s->scalar == x || (s->kind == STATEMENT_LOOP && is_computed_in(&s->loop->body, x)) ||
-            is_computed_in(&s->body, x) || is_computed_in(&s->otherwise, x)) {
-            return true;
-        }
+static void mark_inside(bool *inside, const Block *block);
+
+static void mark_statement_inside(bool *inside, const Statement *s) {
+    if (s->kind == STATEMENT_SCALAR) {
+        inside[s->scalar->id] = true;
+    } else if (s->kind == STATEMENT_LOOP) {
+        mark_inside(inside, &s->loop->body);
     }
-    return false;
+    mark_inside(inside, &s->body);
+    mark_inside(inside, &s->otherwise);
+}
+
+static void mark_inside(bool *inside, const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        mark_statement_inside(inside, block->statements.at[i]);
+    }
 }
 
 // Has it one value for the whole statement `top`?
 static bool is_fixed(const Candidate *c, const Scalar *x) {
-    const Statement *top = c->top;
-    return x->op != SCALAR_INDEX &&
-           !(top->kind == STATEMENT_LOOP && is_computed_in(&top->loop->body, x)) &&
-           !is_computed_in(&top->body, x);
+    return x->op != SCALAR_INDEX && !c->inside[x->id];
 }
 
 static int64_t greatest_divisor(int64_t x, int64_t y) {
@@ -433,13 +437,19 @@ static bool can_be_private(const Candidate *c, const Buffer *buffer) {
 
 bool iterations_are_independent(Candidate *c) {
     c->variant = arena_array(c->scratch, char, c->kernel->scalar_count + 1);
+    c->inside = arena_array(c->scratch, bool, c->kernel->scalar_count + 1);
+    mark_statement_inside(c->inside, c->top);
     c->privates.count = 0;
     Accesses accesses = {0};
+    BufferList seen = {0};
     collect_accesses(c->scratch, &c->loop->body, &accesses);
     for (int i = 0; i < accesses.count; i++) {
         Buffer *buffer = accesses.at[i].buffer;
-        if (!accesses.at[i].is_store || has_buffer(&c->privates, buffer) ||
-            is_disjoint(c, &accesses, buffer)) {
+        if (!accesses.at[i].is_store || has_buffer(&seen, buffer)) {
+            continue;
+        }
+        vec_push(c->scratch, &seen, buffer);
+        if (is_disjoint(c, &accesses, buffer)) {
             continue;
         }
         if (!can_be_private(c, buffer)) {

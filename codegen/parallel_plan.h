@@ -21,6 +21,7 @@ typedef struct Candidate {
     // Found by iterations_are_independent:
     BufferList privates; // temporaries that each chunk needs for itself
     char *variant;       // by scalar id: differs between iterations; 0: not known yet
+    bool *inside;        // by scalar id: computed in `top`
 } Candidate;
 
 // Can the iterations run in any order, and at the same time, if each has locals and `privates` of

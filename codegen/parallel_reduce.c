@@ -5,12 +5,15 @@
 
 // ---- locals that are only added to
 
+enum { MOST_SETS = 32 }; // of a local that is a sum
+
 // What is done with a local. The uses are of what was read from it, and of what it is set to.
 typedef struct LocalUses {
     const Local *local;
-    const Block *whole; // NULL: uses of values are not counted
     int sets, reads, read_uses, value_uses;
+    const Scalar *values[MOST_SETS];
     ScalarOp op; // SCALAR_CONSTANT: none in common
+    bool count_values;
 } LocalUses;
 
 static bool reads_local(const Scalar *x, const Local *local) {
@@ -37,23 +40,10 @@ static ScalarOp set_operator(const Statement *set) {
     return SCALAR_CONSTANT;
 }
 
-// Is x what a statement of the block sets the local to?
-static bool is_value(const Block *block, const Local *local, const Scalar *x) {
-    for (int i = 0; i < block->statements.count; i++) {
-        const Statement *s = block->statements.at[i];
-        if ((s->kind == STATEMENT_SET && s->local == local && s->value == x) ||
-            (s->kind == STATEMENT_LOOP && is_value(&s->loop->body, local, x)) ||
-            is_value(&s->body, local, x) || is_value(&s->otherwise, local, x)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void note_use(LocalUses *found, const Scalar *x) {
     found->read_uses += reads_local(x, found->local);
-    if (x != NULL && x->op != SCALAR_CONSTANT && found->whole != NULL) {
-        found->value_uses += is_value(found->whole, found->local, x);
+    for (int i = 0; found->count_values && i < found->sets; i++) {
+        found->value_uses += found->values[i] == x;
     }
 }
 
@@ -69,9 +59,10 @@ static void note_statement(LocalUses *found, const Statement *s) {
             note_use(found, s->scalar->args[i]);
         }
     }
-    if (s->kind == STATEMENT_SET && s->local == found->local) {
+    if (s->kind == STATEMENT_SET && s->local == found->local && !found->count_values) {
         ScalarOp op = set_operator(s);
         found->op = found->sets == 0 || found->op == op ? op : SCALAR_CONSTANT;
+        found->values[found->sets % MOST_SETS] = s->value;
         found->sets++;
     }
     if (s->kind == STATEMENT_LOOP) {
@@ -91,14 +82,13 @@ static void note_block(LocalUses *found, const Block *block) {
 ScalarOp combination_of(const Statement *statement, const Local *local) {
     LocalUses found = {.local = local, .op = SCALAR_CONSTANT};
     note_statement(&found, statement);
-    if (found.reads != found.sets || found.read_uses != found.sets) {
+    if (found.op == SCALAR_CONSTANT || found.sets > MOST_SETS || found.reads != found.sets ||
+        found.read_uses != found.sets) {
         return SCALAR_CONSTANT;
     }
-    Statement *only[] = {(Statement *)(uintptr_t)statement};
-    const Block whole = {{only, 1, 1}};
-    LocalUses again = {.local = local, .whole = &whole, .op = SCALAR_CONSTANT};
-    note_statement(&again, statement);
-    return again.value_uses == found.sets ? found.op : SCALAR_CONSTANT;
+    found.count_values = true;
+    note_statement(&found, statement);
+    return found.value_uses == found.sets ? found.op : SCALAR_CONSTANT;
 }
 
 // ---- locals that are left as they were found
