@@ -196,7 +196,8 @@ static void add_bounds_key(Elaborator *e, const Value *value, Text *key) {
     }
 }
 
-static const char *instance_key(Elaborator *e, const FunctionVal *function, const Bound *bound) {
+static const char *call_key(Elaborator *e, const FunctionVal *function, const Bound *bound,
+                            bool with_bounds) {
     Text key = text_new(e->arena);
     text_format(&key, "%p", (const void *)function->ast);
     for (int i = 0; i < bound->count; i++) {
@@ -204,7 +205,7 @@ static const char *instance_key(Elaborator *e, const FunctionVal *function, cons
         if (!val_key(e, bound->at[i], &key)) {
             return NULL;
         }
-        if (is_tensor(bound->at[i])) {
+        if (is_tensor(bound->at[i]) && with_bounds) {
             add_bounds_key(e, bound->at[i].tensor, &key);
         }
     }
@@ -327,18 +328,44 @@ static Val call_instance(Elaborator *e, const Instance *instance, const Bound *b
 
 // ---- calls
 
-static bool refuse_recursion(Elaborator *e, Span span, const FunctionVal *function) {
+enum { CALLS_MAX = 200 }; // inside of each other
+
+static bool refuse_deep_calls(Elaborator *e, Span span) {
     int depth = 0;
-    for (const Frame *frame = e->frame; frame != NULL; frame = frame->caller, depth++) {
-        if (frame->function != NULL && frame->function->ast == function->ast) {
-            Diag *diag = report(e, span, "%s calls itself, which is not supported", function->name);
-            hint(e, diag, "write a loop");
+    for (const Frame *frame = e->frame; frame != NULL; frame = frame->caller) {
+        depth++;
+    }
+    if (depth > CALLS_MAX) {
+        Diag *diag = report(e, span, "calls are nested too deeply: more than %d", CALLS_MAX);
+        hint(e, diag, "a function that calls itself needs an end that is known while compiling");
+        return true;
+    }
+    return false;
+}
+
+// A function may call itself with other known arguments, until these choose an `if` without a call.
+// With the same ones it would never end, whatever it computes.
+static bool refuse_recursion(Elaborator *e, Span span, const Frame *call) {
+    for (const Frame *frame = call->caller; frame != NULL; frame = frame->caller) {
+        if (frame->function == NULL || frame->function->ast != call->function->ast ||
+            frame->function->scope != call->function->scope) {
+            continue; // another function, or another value of one that is written in place
+        }
+        bool is_made_up = frame->caller == NULL && frame->key == NULL && e->is_speculative;
+        if (is_made_up) {
+            e->has_gaps = true;
             return true;
         }
-    }
-    if (depth > 200) {
-        report(e, span, "calls are nested too deeply");
-        return true;
+        if (call->key != NULL && frame->key != NULL && strcmp(call->key, frame->key) == 0) {
+            Diag *diag = report(e, span,
+                                "%s calls itself with arguments of the same types: this "
+                                "does not end while compiling",
+                                call->function->name);
+            hint(e, diag,
+                 "its depth must be known while compiling: pass a whole number that shrinks to a "
+                 "case without a call, chosen by `if`; or write a loop");
+            return true;
+        }
     }
     return false;
 }
@@ -372,11 +399,16 @@ static Val call_bound(Elaborator *e, Span span, const FunctionVal *function, Bou
         e->scope = saved.scope;
         return error_val();
     }
+    frame.key = call_key(e, function, bound, false);
+    if (refuse_recursion(e, span, &frame)) {
+        e->scope = saved.scope;
+        return error_val();
+    }
     // A derivative of its own belongs to a function, not to what is written out in its place.
     bool has_rule = function->ast->derivative != NULL && e->initialiser == NULL;
     bool in_place = !has_rule && (function->is_prelude || function->scope != NULL ||
                                   e->initialiser != NULL || e->guard != NULL);
-    const char *key = in_place ? NULL : instance_key(e, function, bound);
+    const char *key = in_place ? NULL : call_key(e, function, bound, true);
     Val result;
     if (key == NULL && has_rule) {
         e->scope = saved.scope;
@@ -416,8 +448,7 @@ Val call_function(Elaborator *e, Span span, const FunctionVal *function,
             return error_val();
         }
     }
-    if (refuse_recursion(e, span, function) ||
-        !bind_arguments(e, span, function, arguments, &bound)) {
+    if (refuse_deep_calls(e, span) || !bind_arguments(e, span, function, arguments, &bound)) {
         return error_val();
     }
     for (int i = 0; i < bound.count; i++) {

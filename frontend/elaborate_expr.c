@@ -132,7 +132,7 @@ static Val elaborate_attribute(Elaborator *e, const Expr *expr) {
 
 static Val elaborate_function_expr(Elaborator *e, const Expr *expr) {
     FunctionVal *function = arena_new(e->arena, FunctionVal);
-    *function = (FunctionVal){.ast = expr->as.function, .scope = e->scope, .name = "fn"};
+    *function = (FunctionVal){.ast = expr->as.function, .scope = freeze_scope(e), .name = "fn"};
     function->is_prelude =
         e->frame != NULL && e->frame->function != NULL && e->frame->function->is_prelude;
     return (Val){.kind = VAL_FUNCTION, .function = function};

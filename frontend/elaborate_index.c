@@ -536,6 +536,12 @@ static Value *stored_value(Elaborator *e, const Plan *plan, Val val, Span span) 
         hint(e, diag, "convert it: cast(x, %s)", element_name(wanted));
         return NULL;
     }
+    if (is_tensor(val) && wanted == TYPE_F32 && element == TYPE_F64) {
+        Diag *diag = report(e, span, "%s would lose precision in a tensor of f32",
+                            describe(e, val));
+        hint(e, diag, "make the tensor with dtype=f64, or convert the value: cast(x, f32)");
+        return NULL;
+    }
     Value *value = to_tensor(e, val, span, wanted);
     if (value == NULL) {
         return NULL;

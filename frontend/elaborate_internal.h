@@ -107,6 +107,7 @@ typedef struct Frame {
     struct Frame *caller;
     const FunctionVal *function; // NULL: a model's body or a leaf's initial value
     Span call;
+    const char *key; // of the function and its arguments; NULL: they cannot be compared
     bool returned;
     bool in_data_block; // inside a loop or a branch that runs: `return` cannot stand here
     Val result;
@@ -253,6 +254,8 @@ Value *full_value(Elaborator *e, Value *scalar, Dims shape);
 Scope *push_scope(Elaborator *e, bool is_function);
 void pop_scope(Elaborator *e, Scope *outer);
 Binding *find_binding(Scope *scope, const char *name);
+// The variables that are known here with the values that they have now.
+Scope *freeze_scope(Elaborator *e);
 // The binding that an assignment would change; NULL: it makes a new one.
 Binding *find_assignable(Scope *scope, const char *name);
 void define(Elaborator *e, const char *name, Val value, Span span);

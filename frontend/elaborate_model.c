@@ -204,7 +204,13 @@ static Val initial_val(Elaborator *e, ModelState *state, int index, Type type) {
     e->initialiser = &initialiser;
     e->scope = state->dimensions;
     push_scope(e, true);
+    // Numbers and `real` tensors take the leaf's type: 0.9 in a comprehension for f64 is exact.
+    const ElaborateOptions *options = e->options;
+    ElaborateOptions own = *options;
+    own.real = element_is_real(type.element) ? type.element : own.real;
+    e->options = &own;
     Val value = elaborate_value(e, statement->as.leaf.value);
+    e->options = options;
     e->initialiser = NULL;
     e->scope = scope;
     e->builder = outer;
@@ -239,6 +245,10 @@ static void add_initial(Elaborator *e, ModelState *state, int index) {
     value = call_initialiser(e, state, index, leaf->type, value);
     Builder outer = e->builder;
     start_initial(e, state, &e->builder);
+    if (is_tensor(value) && element_is_integer(value.tensor->type.element) &&
+        element_is_real(leaf->type.element)) {
+        value = tensor_val(convert(e, value.tensor, leaf->type.element));
+    }
     Value *initial = fit_to_type(e, value, span, leaf->type, true, name);
     e->builder = outer;
     if (initial == NULL) {

@@ -35,6 +35,21 @@ Binding *find_binding(Scope *scope, const char *name) {
     return NULL;
 }
 
+// A function written in place sees the variables as they are where it is written: what a loop or a
+// later line makes of them is not its concern.
+Scope *freeze_scope(Elaborator *e) {
+    Scope *frozen = arena_new(e->arena, Scope);
+    for (Scope *scope = e->scope; scope != NULL; scope = scope->parent) {
+        for (int i = scope->bindings.count - 1; i >= 0; i--) {
+            Binding binding = scope->bindings.at[i];
+            if (binding_in(frozen, binding.name) == NULL) {
+                vec_push(e->arena, &frozen->bindings, binding);
+            }
+        }
+    }
+    return frozen;
+}
+
 Binding *find_assignable(Scope *scope, const char *name) {
     for (; scope != NULL; scope = scope->parent) {
         Binding *binding = binding_in(scope, name);
