@@ -6,6 +6,8 @@
 
 int session_end(TdslSession *session, int code) {
     fputs(tdsl_messages(session), stderr);
+    if (code == TDSL_BAD_PROGRAM && tdsl_failed_outside(session))
+        code = TDSL_BAD_FILE;
     tdsl_close(session);
     return code;
 }

@@ -151,7 +151,11 @@ static bool read_real(const char *text, double *value) {
     return end != text && *end == 0 && isfinite(*value) && *value >= 0;
 }
 
-static void split_names(Options *options, const char *text) {
+// False for an empty list, or an empty name in it.
+static bool split_names(Options *options, const char *text) {
+    size_t text_length = strlen(text);
+    if (text_length == 0 || text[0] == ',' || text[text_length - 1] == ',' || strstr(text, ",,"))
+        return false;
     while (*text) {
         size_t length = strcspn(text, ",");
         char *name = malloc(length + 1);
@@ -164,6 +168,7 @@ static void split_names(Options *options, const char *text) {
         text += length;
         text += *text == ',';
     }
+    return true;
 }
 
 static bool set_engine(TdslOptions *compiler, const char *value) {
@@ -271,6 +276,22 @@ static bool read_bytes(const char *text, size_t *bytes) {
     return *end == 0 && number <= (SIZE_MAX >> shift);
 }
 
+// What stands for an option's value in the help, in a sentence.
+static const char *argument_in_words(const char *argument) {
+    static const struct {
+        const char *argument, *words;
+    } known[] = {
+        {"N", "a whole number"},   {"X", "a number"},
+        {"0..3", "0, 1, 2 or 3"},  {"A,B", "names separated by commas: a,b"},
+        {"FILE", "a file's name"}, {"PATH", "a file's name"},
+        {"NAME", "a name"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].argument, argument) == 0)
+            return known[i].words;
+    return argument;
+}
+
 static bool set_option(Options *options, const OptionInfo *option, const char *value) {
     const char *name = option->name;
     int64_t number = 0;
@@ -282,7 +303,7 @@ static bool set_option(Options *options, const OptionInfo *option, const char *v
     else if (strcmp(name, "in") == 0)
         good = set_input(options, value);
     else if (strcmp(name, "wrt") == 0)
-        split_names(options, value);
+        good = split_names(options, value);
     else if (strcmp(name, "seed") == 0)
         good = set_seed(options, value);
     else if (strcmp(name, "engine") == 0)
@@ -311,7 +332,7 @@ static bool set_option(Options *options, const OptionInfo *option, const char *v
         return usage_error(options, "unknown option", name);
     if (!good) {
         fprintf(stderr, "tdsl: error: --%s does not take '%s'\n  hint: it takes %s\n", name, value,
-                option->argument);
+                argument_in_words(option->argument));
         return false;
     }
     return true;
@@ -354,8 +375,11 @@ static bool parse_option(Options *options, const Command *command, int count, ch
     if (option->argument == NULL && value != NULL)
         return usage_error(options, "this option takes no value:", text);
     if (option->argument != NULL && value == NULL) {
-        if (*i + 1 >= count)
-            return usage_error(options, "this option needs a value:", text);
+        if (*i + 1 >= count) {
+            fprintf(stderr, "tdsl: error: %s needs a value\n  hint: it takes %s\n", text,
+                    argument_in_words(option->argument));
+            return false;
+        }
         value = arguments[++*i];
     }
     return set_option(options, option, value ? value : "");

@@ -86,6 +86,8 @@ const char *stmt_kind_text(StmtKind kind) {
 
 // ---- depth
 
+enum { CHAIN_LINKS = 32 }; // of a chain that count as one level
+
 static void deepen(int *depth, int part) {
     if (part > *depth)
         *depth = part;
@@ -260,7 +262,10 @@ Expr *make_ast_binary(Reader *reader, BinaryOp op, Span op_span, Expr *left, Exp
     expr->as.binary.op_span = op_span;
     expr->as.binary.left = left;
     expr->as.binary.right = right;
-    int depth = left->depth;
+    // A chain is walked in a loop where that matters, and is cheap elsewhere.
+    bool is_chain = left->kind == EXPR_BINARY;
+    expr->links = is_chain ? left->links + 1 : 1;
+    int depth = left->depth - (is_chain && expr->links % CHAIN_LINKS != 0);
     deepen_expr(&depth, right);
     return finish_expr(reader, expr, depth);
 }

@@ -118,7 +118,8 @@ typedef enum ExprKind {
 
 struct Expr {
     ExprKind kind;
-    int depth; // 1 + the depth of its deepest part
+    int depth; // 1 + the depth of its deepest part; a chain a + b + c + ... counts less
+    int links; // of a chain of binary operators that goes down on the left
     bool is_parenthesized;
     Span span; // with the parentheses, if any
     union {

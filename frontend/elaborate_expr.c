@@ -15,16 +15,31 @@ static Val elaborate_list(Elaborator *e, const Expr *expr) {
 }
 
 // `a and b` with a known left side looks at the right side only if it matters.
-static Val elaborate_binary(Elaborator *e, const Expr *expr) {
+static Val elaborate_operator(Elaborator *e, const Expr *expr, Val x) {
     BinaryOp op = expr->as.binary.op;
-    const Expr *left = expr->as.binary.left, *right = expr->as.binary.right;
-    Val x = elaborate_value(e, left);
     if (x.kind == VAL_BOOL && (op == BINARY_AND || op == BINARY_OR) &&
         x.boolean == (op == BINARY_OR)) {
         return x;
     }
+    const Expr *left = expr->as.binary.left, *right = expr->as.binary.right;
     Val y = elaborate_value(e, right);
     return binary_operator(e, expr->span, op, x, left->span, y, right->span);
+}
+
+// A chain a + b + c + ... may be long: its first operand lies deepest.
+static Val elaborate_binary(Elaborator *e, const Expr *expr) {
+    VEC(const Expr *) chain = {0};
+    for (; expr->kind == EXPR_BINARY; expr = expr->as.binary.left) {
+        vec_push(e->arena, &chain, expr);
+    }
+    Val value = elaborate_value(e, expr);
+    for (int i = chain.count - 1; i >= 0; i--) {
+        if (!spend(e, chain.at[i]->span)) {
+            return error_val();
+        }
+        value = elaborate_operator(e, chain.at[i], value);
+    }
+    return value;
 }
 
 Value *push_guard(Elaborator *e, Value *condition, Span span) {

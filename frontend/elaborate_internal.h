@@ -141,6 +141,7 @@ struct Elaborator {
 
     Builder builder;
     Scope *scope;
+    VEC(Binding) block_names; // of blocks that have ended, for messages
     Frame *frame;
     Initialiser *initialiser; // NULL: not in a leaf's initial value
     Trace *trace;             // NULL: not in a function that is made to be differentiated

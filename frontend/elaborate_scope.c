@@ -13,7 +13,21 @@ Scope *push_scope(Elaborator *e, bool is_function) {
 }
 
 void pop_scope(Elaborator *e, Scope *outer) {
+    for (int i = 0; !e->scope->is_function && i < e->scope->bindings.count; i++) {
+        vec_push(e->arena, &e->block_names, e->scope->bindings.at[i]);
+    }
     e->scope = outer;
+}
+
+// Where the name was assigned in a block that has ended; NULL: nowhere.
+static const Binding *find_in_ended_block(const Elaborator *e, const char *name) {
+    for (int i = e->block_names.count - 1; i >= 0; i--) {
+        const Binding *binding = &e->block_names.at[i];
+        if (strcmp(binding->name, name) == 0 && binding->span.file >= 0) {
+            return binding;
+        }
+    }
+    return NULL;
 }
 
 static Binding *binding_in(Scope *scope, const char *name) {
@@ -152,7 +166,18 @@ static bool lookup_constant(Elaborator *e, const char *name, Val *value) {
 
 static void report_unknown(Elaborator *e, const char *name, Span span) {
     Diag *diag = report(e, span, "there is no %s here", name);
+    const Binding *ended = find_in_ended_block(e, name);
     NameVec names = {0};
+    if (e->initialiser != NULL && is_user_code(e)) {
+        hint(e, diag, "an initial value knows dimensions and functions, but no other leaf");
+    }
+    if (ended != NULL && is_user_code(e)) {
+        add_note(e->diags, diag, ended->span, "it is known in this block alone");
+        hint(e, diag,
+             "a name first assigned inside a block is not known after it: give it a value "
+             "before");
+        return;
+    }
     for (const Scope *scope = e->scope; scope != NULL; scope = scope->parent) {
         for (int i = 0; i < scope->bindings.count; i++) {
             vec_push(e->arena, &names, scope->bindings.at[i].name);
@@ -164,11 +189,11 @@ static void report_unknown(Elaborator *e, const char *name, Span span) {
         }
     }
     add_builtin_names(e, &names);
-    hint_name(e, diag, name, &names);
+    if (strlen(name) > 1) { // one letter is close to each other one
+        hint_name(e, diag, name, &names);
+    }
     if (strcmp(name, "_") == 0) {
         hint(e, diag, "_ only drops values");
-    } else {
-        hint(e, diag, "a name first assigned inside a block is not known after it");
     }
 }
 

@@ -468,6 +468,7 @@ int reader_next(SYNTAX_STYPE *value, Span *span, Reader *reader) {
     Token token = read_token(reader);
     if (!is_statement_open(reader))
         reader->statement_start = token;
+    reader->before_both = reader->before_last;
     reader->before_last = reader->last;
     reader->last = token;
     if (token.kind == TOKEN_FLOOR_DIVIDE)

@@ -66,6 +66,7 @@ struct Reader {
 
     Token last;            // what the grammar was given last
     Token before_last;     // and before
+    Token before_both;     // and before that
     Token statement_start; // first token of the present statement
     bool line_has_slashes; // a `//` was seen in this line
 

@@ -190,6 +190,10 @@ static bool is_reserved_word(const Reader *reader, const Token *token) {
            ((c >= 'a' && c <= 'z') || c == 'N' || c == 'T' || c == 'F');
 }
 
+static bool is_name_token(const Reader *reader, const Token *token) {
+    return token->kind == TOKEN_NAME || is_reserved_word(reader, token);
+}
+
 // Is the token the last of its line?
 static bool ends_line(const Reader *reader, const Token *token) {
     int at = token->span.end;
@@ -284,8 +288,25 @@ static const char *guess_about_tokens(const Reader *reader, Expected expected) {
     return NULL;
 }
 
+// paramm x: real
+static const char *guess_misspelt(const Reader *reader) {
+    static const char *const words[] = {"input",  "param",      "output", "return",
+                                        "for",    "while",      "state",  "model",
+                                        "import", "checkpoint", "else",   "no_grad"};
+    const Token *start = &reader->statement_start;
+    if (start->kind != TOKEN_NAME || start->span.start != reader->before_last.span.start ||
+        (reader->last.kind != '{' && !is_name_token(reader, &reader->last)))
+        return NULL;
+    const char *word = arena_copy_text(reader->arena, reader->text + start->span.start,
+                                       (size_t)(start->span.end - start->span.start));
+    const char *closest = closest_name(word, words, (int)(sizeof words / sizeof words[0]));
+    return closest == NULL ? NULL : arena_format(reader->arena, "did you mean %s?", closest);
+}
+
 static const char *guess(const Reader *reader, Expected expected) {
     const char *hint = guess_foreign_word(reader);
+    if (hint == NULL)
+        hint = guess_misspelt(reader);
     if (hint == NULL)
         hint = guess_about_block(reader, expected);
     if (hint == NULL)
@@ -331,11 +352,36 @@ static bool report_early_close(Reader *reader) {
     return true;
 }
 
+// Did the line above end in an operator, and does the next statement follow? True if reported.
+static bool report_dangling(Reader *reader) {
+    const Token *found = &reader->last, *before = &reader->before_last;
+    bool is_second = !found->starts_line;
+    const Token *operator= is_second ? &reader->before_both : before;
+    const Token *next = is_second ? before : found;
+    const Bracket *around = reader_enclosing(reader);
+    bool dangles = (is_operator(operator->kind) && operator->kind != ':') ||
+                   operator->kind == '+' || operator->kind == '-' || operator->kind == '=';
+    if (!next->starts_line || !dangles ||
+        (around != NULL && around->kind != '{') ||
+        operator->span.start<reader->statement_start.span.start || next->indent>
+        reader->statement_start.indent ||(next->kind != '}' && !is_name_token(reader, next)))
+        return false;
+    Diag *diag = error_at(reader->diags, operator->span, "nothing follows this '%s'",
+                          reader_excerpt(reader, operator->span));
+    add_hint(reader->diags, diag, "the line goes on in the next one, which starts a statement");
+    if (is_second)
+        reader_recover(reader, false);
+    else
+        reader_recover_before(reader);
+    return true;
+}
+
 void report_syntax_error(Reader *reader, const char *const *names, int count) {
     if (reader->is_stopped)
         return;
     Expected expected = {names, count};
-    if (report_open_bracket(reader, expected) || report_early_close(reader))
+    if (report_open_bracket(reader, expected) || report_early_close(reader) ||
+        report_dangling(reader))
         return;
     const char *found = describe_found(reader, &reader->last);
     const char *wanted = describe_expected(reader->arena, expected);

@@ -366,8 +366,10 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
                                   &error))
             compiled->loaded = load_object(compiled->program, object, &error, &session->arena);
     }
-    if (compiled->loaded == NULL)
+    if (compiled->loaded == NULL) {
         tdsl_report(session, "%s", error);
+        session->failed_outside = true;
+    }
     return compiled->loaded != NULL;
 }
 

@@ -279,9 +279,9 @@ TdslStatus tdsl_bind_shape(TdslSession *session, const char *name, int rank, con
         if (fits && axis < rank)
             fits = infer_axis(session, leaf->type.dims[axis], shape[axis], &dimensions);
         if (!fits) {
-            tdsl_report(session, "'%s' is declared %s, but its value has shape %s", name,
-                        type_string(&session->arena, leaf->type),
-                        shape_text(&session->arena, rank, shape));
+            error_at(&session->diags, leaf->span, "'%s' is declared %s, but its value has shape %s",
+                     name, type_string(&session->arena, leaf->type),
+                     shape_text(&session->arena, rank, shape));
             return TDSL_BAD_PROGRAM;
         }
     }
@@ -384,6 +384,10 @@ void tdsl_print_real(char *buffer, double value, bool single) {
 
 const char *tdsl_closest_name(const char *name, const char *const *names, int count) {
     return closest_name(name, names, count);
+}
+
+bool tdsl_failed_outside(const TdslSession *session) {
+    return session->failed_outside;
 }
 
 const char *tdsl_version(void) {

@@ -25,6 +25,7 @@ struct TdslSession {
     ElaboratedProgram program;
     const Model *model; // the chosen one, in `program`
     VEC(TdslFunction *) functions;
+    bool failed_outside;           // see tdsl_failed_outside
     tdsl_threads *threads;         // started when the first function is compiled; or NULL
     const tdsl_parallel *parallel; // NULL: calls use no threads but their own
 };

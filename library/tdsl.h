@@ -186,6 +186,9 @@ void tdsl_print_real(char *buffer, double value, bool single);
 // The name among `names` that `name` was probably meant to be, or NULL: for "did you mean".
 const char *tdsl_closest_name(const char *name, const char *const *names, int count);
 
+// True if a compilation failed for a reason outside of the program: the system's compiler or
+// linker.
+bool tdsl_failed_outside(const TdslSession *session);
 const char *tdsl_version(void);      // "0.1.0"
 const char *tdsl_llvm_version(void); // "19.1.7"
 

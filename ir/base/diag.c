@@ -436,7 +436,8 @@ const char *closest_name(const char *name, const char *const *candidates, int co
         return NULL;
     }
     const char *closest = NULL;
-    int limit = length < 3 ? 1 : (int)length / 3; // the largest distance that still counts
+    // the largest distance that still counts
+    int limit = length < 3 ? 1 : (int)length / 3;
     for (int i = 0; i < count; i++) {
         size_t candidate_length = strlen(candidates[i]);
         if (candidate_length > LONGEST_NAME) {
