@@ -537,8 +537,8 @@ static Value *stored_value(Elaborator *e, const Plan *plan, Val val, Span span) 
         return NULL;
     }
     if (is_tensor(val) && wanted == TYPE_F32 && element == TYPE_F64) {
-        Diag *diag = report(e, span, "%s would lose precision in a tensor of f32",
-                            describe(e, val));
+        Diag *diag =
+            report(e, span, "%s would lose precision in a tensor of f32", describe(e, val));
         hint(e, diag, "make the tensor with dtype=f64, or convert the value: cast(x, f32)");
         return NULL;
     }
