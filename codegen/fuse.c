@@ -14,6 +14,9 @@ enum {
                          // to this cost
     COST_REPEATED = 6,   // the same for a value whose elements are each needed many times
     COST_OUTER = 3,      // and for a value from around a loop
+    COST_LIBM = 16,      // of a function of libm
+    SHORT_ROW = 512,     // below: a row's reduction costs less than a few functions of its result
+    FEWEST_POINTS = 32,  // that are worth vectors of them
     DEPTH_LIMIT = 60,    // of operators pulled into one reader
     MEMBER_LIMIT = 48,   // members of a node of tensors
     FEWEST_IN_ROW = 16,  // elements of a row that is computed in the same kernel
@@ -266,7 +269,7 @@ static int own_cost(const Inst *inst) {
     const OpInfo *info = op_info(inst->op);
     if (info->elementwise) {
         if (info->form == FORM_LIBM) {
-            return 16;
+            return COST_LIBM;
         }
         return inst->op == OP_div || inst->op == OP_sqrt ? 3 : info->traits & CHEAP ? 1 : 12;
     }
@@ -402,13 +405,30 @@ static bool can_become_rows(Lowering *l, const Node *node, const Value *value, c
     return true;
 }
 
+// Functions of many short reductions' results are computed as vectors, in a kernel of their own.
+static bool is_costly_at_points(const Lowering *l, const Node *node, const Value *value) {
+    if (!node->has_long_reduction || node->by_columns || is_reduction(value->definition->op) ||
+        state_of(l, value)->cost < COST_LIBM || type_elements(node->shape) < FEWEST_POINTS) {
+        return false;
+    }
+    for (int i = 0; i < node->members.count; i++) {
+        const Value *member = node->members.at[i];
+        if (is_reduction(member->definition->op) && !is_small_reduction(member) &&
+            type_elements(member->definition->operands[0]->type) / type_elements(node->shape) >=
+                SHORT_ROW) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool can_join(Lowering *l, const Node *node, const Value *value, const Reads *reads) {
     const Inst *inst = value->definition;
     bool scalars = is_scalar_shape(node->shape), reads_member;
     if ((node->kind != NODE_POINTS && node->kind != NODE_TILES) ||
         !shape_equal(node->shape, value->type) ||
         node->members.count >= (scalars ? SCALAR_LIMIT : MEMBER_LIMIT) || node->work > WORK_LIMIT ||
-        !purposes_agree(l, node, value) ||
+        !purposes_agree(l, node, value) || is_costly_at_points(l, node, value) ||
         !reads_own_point(l, node, node->shape, reads, &reads_member)) {
         return false;
     }
