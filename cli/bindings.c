@@ -141,6 +141,11 @@ static const TdslLeaf *find_leaf(const TdslLeaf *leaves, int count, const char *
     return NULL;
 }
 
+// Lists without numbers do not tell the axes inside: [] can be of shape [0, 2].
+static bool lacks_axes(const Tensor *value, int rank) {
+    return value->rank > 0 && value->rank < rank && tensor_count(value) == 0;
+}
+
 static void report_unknown(TdslSession *session, const TdslLeaf *leaves, int count,
                            const Setting *setting) {
     const char **names = malloc((size_t)(count + 1) * sizeof *names);
@@ -186,6 +191,8 @@ TdslStatus bindings_read(TdslSession *session, const Options *options, Bindings 
     }
     for (int i = 0; i < bindings->count; i++) {
         const Tensor *value = &bindings->at[i].value;
+        if (lacks_axes(value, find_leaf(leaves, count, bindings->at[i].name)->rank))
+            continue;
         status = tdsl_bind_shape(session, bindings->at[i].name, value->rank, value->shape);
         if (status)
             return status;
@@ -215,6 +222,11 @@ bool binding_fit(TdslSession *session, Binding *binding, TdslElement element, in
     Tensor converted;
     const char *why = NULL;
     char is[256], needed[256];
+    Tensor *value = &binding->value;
+    if (lacks_axes(value, rank) && same_shape(value, value->rank, shape)) {
+        memcpy(value->shape, shape, (size_t)rank * sizeof *shape);
+        value->rank = rank;
+    }
     if (!same_shape(&binding->value, rank, shape)) {
         tdsl_report(session, "%s: '%s' has shape %s, but %s is needed", binding->from,
                     binding->name,

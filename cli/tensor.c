@@ -86,7 +86,13 @@ const char *tensor_convert(const Tensor *tensor, TdslElement element, Tensor *co
     int64_t count = tensor_count(tensor);
     for (int64_t i = 0; i < count; i++) {
         if (is_real(element)) {
-            tensor_store_real(converted, i, tensor_real(tensor, i));
+            double real = tensor_real(tensor, i);
+            // What rounds to a number beyond the largest f32.
+            if (element == TDSL_F32 && isfinite(real) && fabs(real) >= 0x1.ffffffp127) {
+                tensor_free(converted);
+                return "a number is out of range";
+            }
+            tensor_store_real(converted, i, real);
             continue;
         }
         int64_t value = tensor_integer(tensor, i);
@@ -133,6 +139,19 @@ static void push_number(LiteralReader *reader, TdslElement element, double real,
     reader->any = true;
 }
 
+// Decimal numbers, and nan and inf by these names: strtod knows more.
+static bool is_number(const char *text, size_t length) {
+    size_t sign = length > 0 && (*text == '+' || *text == '-');
+    if (length == sign + 3 &&
+        (strncmp(text + sign, "nan", 3) == 0 || strncmp(text + sign, "inf", 3) == 0))
+        return true;
+    static const char *const names[] = {"NaN", "Infinity"}; // as --json writes them
+    for (int i = 0; i < 2; i++)
+        if (length == sign + strlen(names[i]) && strncmp(text + sign, names[i], length - sign) == 0)
+            return true;
+    return length > sign && strspn(text, "+-.eE0123456789") >= length;
+}
+
 static const char *read_number(LiteralReader *reader) {
     const char *start = reader->next;
     size_t length = strcspn(start, ",] \t\r\n");
@@ -148,8 +167,10 @@ static const char *read_number(LiteralReader *reader) {
         if (whole && errno == ERANGE)
             return "an integer is out of range";
         double real = strtod(start, &end);
-        if (end != start + length || length == 0)
+        if (end != start + length || !is_number(start, length))
             return "a number, true, false or a list [..] is expected";
+        if (isinf(real) && strcspn(start, "0123456789") < length)
+            return "a number is out of range of f64";
         push_number(reader, whole ? TDSL_I64 : TDSL_F64, real, integer);
     }
     reader->next = start + length;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 // Operators whose name in the language is another one, or that it does not show.
-static const char *operator_name(Op op) {
+const char *operator_name(Op op) {
     switch (op) {
     case OP_is_nan: return "isnan";
     case OP_sign_bit: return "signbit";

@@ -89,6 +89,12 @@ static Val extreme(Call *call, Op reduction, Op place, Op binary) {
     // A scalar has no axis to choose: max(i, 0) is the larger one, but max(x, dim=0) means an axis.
     bool is_scalar = is_static_scalar(call->at[0]) ||
                      (is_tensor(call->at[0]) && call->at[0].tensor->type.rank == 0);
+    int64_t axis_number;
+    if (call->is_named[1] && second.kind != VAL_NONE && !val_known_int(second, &axis_number)) {
+        report(e, call->spans[1], "dim of %s must be a known integer, got %s",
+               builtin_name(call->builtin), describe(e, second));
+        return error_val();
+    }
     bool are_numbers = is_scalar && is_static_scalar(second) && !call->is_named[1];
     if (are_numbers || is_tensor(second) || second.kind == VAL_REAL || second.kind == VAL_LIST) {
         return elementwise(e, call->span, binary, call->at, call->spans);

@@ -104,6 +104,37 @@ static Val default_value(Elaborator *e, const FunctionVal *function, const Expr 
     return value;
 }
 
+// What the prelude's defaults tell of their parameters: true or false stays that, and where a
+// number is expected nothing can stand that never becomes one. A name may be a mode: norm's p, a
+// padding.
+static bool suits_default(Elaborator *e, const FunctionVal *function, const AstParameter *parameter,
+                          Val value, Span span) {
+    const char *needs = NULL;
+    ExprKind kind = parameter->value->kind;
+    bool is_number = kind == EXPR_INTEGER || kind == EXPR_REAL || kind == EXPR_UNARY; // -100
+    if (!function->is_prelude || is_error(value)) {
+        return true;
+    }
+    if (kind == EXPR_BOOL && value.kind != VAL_BOOL) {
+        needs = "true or false";
+    } else if (is_number && is_callable(value)) {
+        needs = "a number";
+    } else if (is_number && value.kind == VAL_STRING) {
+        static const char *const modes[] = {"p", "ord", "padding"};
+        needs = "a number";
+        for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+            needs = strcmp(parameter->name.text, modes[i]) == 0 ? NULL : needs;
+        }
+    } else if (kind == EXPR_STRING && is_callable(value)) {
+        needs = "a string";
+    }
+    if (needs != NULL) {
+        report(e, span, "%s of %s must be %s, got %s", parameter->name.text, function->name, needs,
+               describe(e, value));
+    }
+    return needs == NULL;
+}
+
 static bool bind_arguments(Elaborator *e, Span span, const FunctionVal *function,
                            const CallArgumentList *arguments, Bound *bound) {
     const ParameterList *parameters = &function->ast->parameters;
@@ -115,6 +146,11 @@ static bool bind_arguments(Elaborator *e, Span span, const FunctionVal *function
         return false;
     }
     for (int i = 0; i < bound->count; i++) {
+        const AstParameter *parameter = &parameters->at[i];
+        if (given[i] && parameter->value != NULL &&
+            !suits_default(e, function, parameter, bound->at[i], bound->spans[i])) {
+            return false;
+        }
         if (given[i]) {
             continue;
         }

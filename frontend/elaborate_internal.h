@@ -330,6 +330,8 @@ Val call_builtin(Elaborator *e, Span span, const Builtin *builtin,
 const Builtin *find_builtin(const char *name);
 bool builtin_is_public(const Builtin *builtin); // not the prelude's alone
 void add_builtin_docs(Arena *arena, BuiltinDocList *docs);
+// The operator's name in the language.
+const char *operator_name(Op op);
 // PyTorch's or NumPy's other name of an argument: input for x, axis for dim.
 const char *other_argument_name(const char *name);
 const char *builtin_name(const Builtin *builtin);
