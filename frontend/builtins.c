@@ -86,7 +86,7 @@ void add_builtin_docs(Arena *arena, BuiltinDocList *docs) {
             BuiltinDoc doc = {
                 builtin_name(builtin),
                 arena_format(arena, "%s(%s)", builtin_name(builtin), builtin->signature),
-                builtin->meaning};
+                builtin->meaning, NULL, builtin->handler == NULL ? builtin->op : OP_COUNT};
             vec_push(arena, docs, doc);
         }
     }

@@ -237,7 +237,10 @@ void list_builtins(Arena *arena, BuiltinDocList *docs) {
         BuiltinDoc doc = {
             ast->name.text,
             arena_format(arena, "%s%.*s", ast->name.text, (int)(source->text + end - open), open),
-            meaning};
+            meaning,
+            arena_copy_text(arena, source->text + ast->span.start,
+                            (size_t)(ast->span.end - ast->span.start)),
+            OP_COUNT};
         vec_push(arena, docs, doc);
     }
     if (docs->count > 0) {

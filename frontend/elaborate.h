@@ -64,6 +64,8 @@ typedef struct BuiltinDoc {
     const char *name;
     const char *signature;
     const char *meaning;
+    const char *definition; // of a function of the prelude; NULL
+    Op op;                  // of which it is the whole; OP_COUNT
 } BuiltinDoc;
 typedef VEC(BuiltinDoc) BuiltinDocList;
 void list_builtins(Arena *arena, BuiltinDocList *docs);

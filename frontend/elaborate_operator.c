@@ -212,7 +212,8 @@ static bool refuse_element(Elaborator *e, Span span, Op op, const OpInfo *info,
     } else {
         return false;
     }
-    Diag *diag = report(e, span, "%s needs %s, got %s", operator_name(op), needs, element_name(element));
+    Diag *diag =
+        report(e, span, "%s needs %s, got %s", operator_name(op), needs, element_name(element));
     if (element == TYPE_BOOL) {
         hint(e, diag,
              "cast(x, f32) makes 0 and 1 of false and true; `and`, `or` and `not` combine "

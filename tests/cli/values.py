@@ -83,7 +83,7 @@ model kinds<N> {
             (["--set", "x=[[1,2],3]"], ["mixed"]), (["--set", "x=[[1,2],[3,4]"], ["not closed"]),
             (["--set", "x=hello"], ["number"]), (["--set", "x=[[1,2],[3,4]]]"], ["more text"]),
             (["--set", "k=1.5"], ["k"]), (["--set", "k=3000000000"], ["k"]),
-            (["--set", "x=[[1e400]]"], ["out of range"]), (["--set", "x=[[1e39]]"], ["out of range"]),
+            (["--set", "x=[[1e400]]"], ["out of range"]), (["--set", "x=[[1e39],[0]]"], ["out of range"]),
             (["--set", "x=[[0x10]]"], ["a number"]), (["--set", "x=[[nan(1)]]"], ["a number"]),
             (["--set", "on=2"], ["on"]), (["--set", "x="], ["x="])):
         result = tdsl("run", program, *words, code=1)
