@@ -74,8 +74,8 @@ def check_pytorch(description):
 class Process:
     """A contender that obeys the commands of server.h."""
 
-    def __init__(self, name, words, threads, workspace=None):
-        self.name, self.threads, self.workspace = name, threads, workspace
+    def __init__(self, name, words, threads):
+        self.name, self.threads = name, threads
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads),
                            OPENBLAS_NUM_THREADS=str(threads))
         self.child = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE,
@@ -133,6 +133,10 @@ class Prepared:
         execute(words)
         return path
 
+    def workspace(self):
+        """Bytes that the measured entry needs."""
+        return self.entry_of(self.entry)["workspace_bytes"]
+
     def tensors(self, group):
         return self.manifest["groups"].get(group, [])
 
@@ -173,8 +177,7 @@ class Prepared:
         path = os.path.join(self.folder, name.replace(" ", "_") + ".job")
         with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
-        return Process(name, [self.tools.runner, path], threads,
-                       self.manifest["workspace_bytes"])
+        return Process(name, [self.tools.runner, path], threads)
 
     def results(self):
         """Names and types of what all contenders compute: the value and the gradients."""
@@ -190,7 +193,7 @@ class Prepared:
     def product_lines(self, library):
         lines = [f"library {library}", *self.groups(True), "group seeds"]
         lines += [f"null {tensor['name']}" for tensor in self.tensors("seeds")]
-        lines += [f"workspace {self.manifest['workspace_bytes']}", "results outputs"]
+        lines += [f"workspace {self.workspace()}", "results outputs"]
         if self.threads > 1:
             lines.append(f"threads {self.threads}")
         if not self.row.forward:
@@ -221,13 +224,10 @@ class Prepared:
         lines += [f"number {self.sizes[name]}" for name in self.row.numbers]
         lines += ["results outputs", "results gradients",
                   "call hand_gradient numbers inputs params outputs gradients"]
-        process = self.start("C by hand", lines, 1)
-        process.workspace = None
-        return process
+        return self.start("C by hand", lines, 1)
 
     def start_library(self):
-        process = Process("tdsl_call", [self.tools.library_call, self.program, self.row.real], 1)
-        return process
+        return Process("tdsl_call", [self.tools.library_call, self.program, self.row.real], 1)
 
     def start_pytorch(self):
         leaves = [dict(name=tensor["name"], dtype=tensor["dtype"], shape=tensor["shape"],
