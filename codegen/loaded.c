@@ -32,7 +32,7 @@ typedef int (*Entry9)(void *, void *, void *, void *, void *, void *, void *, vo
 
 static_assert(GROUP_COUNT + 2 == 9, "call_entry has a case for every number of pointers");
 
-static int call_entry(EntryFunction f, void **a, int count) {
+int call_entry(EntryFunction f, void **a, int count) {
     switch (count) {
     case 1: return ((Entry1)f)(a[0]);
     case 2: return ((Entry2)f)(a[0], a[1]);
@@ -56,10 +56,16 @@ static int find_entry(const Loaded *loaded, const Entry *entry) {
     unreachable("entry %s is not one of the loaded program's", entry->name);
 }
 
-int loaded_call(const Loaded *loaded, const Entry *entry, const CallArguments *arguments) {
+EntryFunction loaded_entry(const Loaded *loaded, const Entry *entry, bool *is_parallel) {
     int number = find_entry(loaded, entry);
-    EntryFunction function = loaded->entries[number];
-    check(function, "entry %s was not loaded", entry->name);
+    check(loaded->entries[number], "entry %s was not loaded", entry->name);
+    *is_parallel = loaded->is_parallel[number];
+    return loaded->entries[number];
+}
+
+int loaded_call(const Loaded *loaded, const Entry *entry, const CallArguments *arguments) {
+    bool is_parallel;
+    EntryFunction function = loaded_entry(loaded, entry, &is_parallel);
     void *pointers[GROUP_COUNT + 2];
     int count = 0;
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
@@ -68,7 +74,7 @@ int loaded_call(const Loaded *loaded, const Entry *entry, const CallArguments *a
         }
     }
     pointers[count++] = arguments->workspace;
-    if (loaded->is_parallel[number]) {
+    if (is_parallel) {
         pointers[count++] = (void *)(uintptr_t)arguments->parallel;
     }
     return call_entry(function, pointers, count);

@@ -18,4 +18,10 @@ struct Loaded {
 // A Loaded in `arena` without functions yet: its maker fills `entries`, and `owner` and `release`.
 Loaded *loaded_new(Arena *arena, const Program *program);
 
+// The function of an entry, and whether it takes a tdsl_parallel behind the workspace.
+EntryFunction loaded_entry(const Loaded *loaded, const Entry *entry, bool *is_parallel);
+// Calls it with its pointers: those of the groups it uses in the order of GroupKind, the workspace,
+// and the tdsl_parallel if it takes one. Gives its status.
+int call_entry(EntryFunction function, void **pointers, int count);
+
 #endif

@@ -535,10 +535,14 @@ static void plan_call(TdslFunction *function) {
     Arena *arena = &function->session->arena;
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
         const Group *group = &function->entry->groups[kind];
+        int first = function->sources.count;
+        if (group->used)
+            vec_push(arena, &function->groups, kind == GROUP_KEY ? -1 - first : first);
         for (int i = 0; group->used && i < group->fields.count; i++)
             vec_push(arena, &function->sources,
                      find_source(function, (GroupKind)kind, group->fields.at[i].name));
     }
+    function->code = loaded_entry(function->loaded, function->entry, &function->is_parallel);
 }
 
 enum { SMALL_WORKSPACE = 4096, SMALL_FIELDS = 64 };
@@ -556,31 +560,32 @@ static void give_back_workspace(TdslFunction *function, void *workspace) {
 
 static TdslStatus call_code(TdslFunction *function, void *const *arguments, void *const *results,
                             const char **message) {
-    const Entry *entry = function->entry;
     int field_count = function->sources.count;
     void *small_fields[SMALL_FIELDS];
     void **fields =
         field_count <= SMALL_FIELDS ? small_fields : malloc((size_t)field_count * sizeof *fields);
     _Alignas(64) char small_workspace[SMALL_WORKSPACE];
-    bool is_small = entry->workspace_bytes <= SMALL_WORKSPACE;
-    CallArguments call = {.workspace = is_small ? small_workspace : take_workspace(function),
-                          .parallel = function->session->parallel};
-    check(fields != NULL && call.workspace != NULL, "out of memory");
+    bool is_small = function->entry->workspace_bytes <= SMALL_WORKSPACE;
+    void *workspace = is_small ? small_workspace : take_workspace(function);
+    check(fields != NULL && workspace != NULL, "out of memory");
     for (int i = 0; i < field_count; i++) {
         int source = function->sources.at[i];
         fields[i] = source >= 0 ? arguments[source] : results[-1 - source];
     }
-    void **next = fields;
-    for (int kind = 0; kind < GROUP_COUNT; kind++)
-        if (entry->groups[kind].used) {
-            call.groups[kind] = kind == GROUP_KEY ? next[0] : next;
-            next += entry->groups[kind].fields.count;
-        }
-    int status = loaded_call(function->loaded, entry, &call);
+    void *pointers[GROUP_COUNT + 2];
+    int count = 0;
+    for (int i = 0; i < function->groups.count; i++) {
+        int first = function->groups.at[i];
+        pointers[count++] = first >= 0 ? (void *)(fields + first) : fields[-1 - first];
+    }
+    pointers[count++] = workspace;
+    if (function->is_parallel)
+        pointers[count++] = (void *)(uintptr_t)function->session->parallel;
+    int status = call_entry(function->code, pointers, count);
     if (fields != small_fields)
         free(fields);
     if (!is_small)
-        give_back_workspace(function, call.workspace);
+        give_back_workspace(function, workspace);
     if (status == STATUS_DONE)
         return TDSL_OK;
     if (status >= STATUS_FIRST_SITE) {

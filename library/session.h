@@ -3,6 +3,7 @@
 #define TDSL_LIBRARY_SESSION_H
 
 #include "codegen/compile.h"
+#include "codegen/loaded.h"
 #include "codegen/lower.h"
 #include "frontend/elaborate.h"
 #include "library/tdsl.h"
@@ -40,7 +41,11 @@ struct TdslFunction {
     Program *program; // JIT and C
     Entry *entry;
     Loaded *loaded;
-    VEC(int) sources;                // of the entry's fields, group by group: see plan_call
+    // What a call needs, found once: see plan_call.
+    VEC(int) sources; // of the entry's fields, group by group
+    VEC(int) groups; // where the fields of each group that is used begin; of the key -1 - its place
+    EntryFunction code;
+    bool is_parallel;
     _Atomic(void *) spare_workspace; // of the last call, for the next one; NULL while it is in use
 };
 
