@@ -230,7 +230,7 @@ struct Entry {
 // A place that can fail at run time.
 typedef struct Site {
     Span span;
-    const char *message; // "index out of range in gather"
+    const char *message; // "an index is out of range for axis 0 with size 5"
 } Site;
 
 // Statuses: 0 done; 1 a required pointer is NULL; 2 + i: sites.at[i]. After a failure the contents

@@ -344,7 +344,7 @@ static void lower_conditional_loop(Lowering *l, LoopLowering *loop) {
         Scalar *over = entry_binary(l, SCALAR_GE, TYPE_BOOL, index, loop->limit);
         Scalar *holds = entry_local_load(l, goes_on);
         entry_fail(l, entry_binary(l, SCALAR_AND, TYPE_BOOL, over, holds), loop->inst->span,
-                   "the loop's condition still holds after its last iteration");
+                   limit_message(l->program, loop->inst));
     }
     again->condition = entry_local_load(l, goes_on);
     l->block = &again->otherwise;

@@ -81,8 +81,7 @@ void remember_element(KernelLowering *k, const Value *value, Scalar *const *inde
     known_add(&k->build, words, count, scalar);
 }
 
-Scalar *checked_index(KernelLowering *k, Scalar *index, int64_t size, Span span,
-                      const char *message) {
+Scalar *checked_index(KernelLowering *k, Scalar *index, int axis, int64_t size, Span span) {
     KernelBuilder *b = &k->build;
     Scalar *inside =
         scalar_binary(b, SCALAR_AND, scalar_binary(b, SCALAR_GE, index, scalar_position(b, 0)),
@@ -92,7 +91,11 @@ Scalar *checked_index(KernelLowering *k, Scalar *index, int64_t size, Span span,
         return index;
     }
     if (!k->probe) {
-        int site = program_site(k->lowering->program, span, message);
+        Program *program = k->lowering->program;
+        int site = program_site(program, span,
+                                arena_format(program->arena,
+                                             "an index is out of range for axis %d with size %lld",
+                                             axis, (long long)size));
         Local *flag = NULL;
         for (int i = 0; i < k->bad.count; i++) {
             flag = k->bad.at[i].site == site ? k->bad.at[i].flag : flag;
@@ -138,8 +141,7 @@ static Scalar *gather_element(KernelLowering *k, const Inst *inst, Scalar *const
     Scalar **at = new_index(k, from->type.rank);
     for (int axis = 0; axis < from->type.rank; axis++) {
         Scalar *wanted = element(k, inst->operands[1 + axis], index);
-        at[axis] = checked_index(k, wanted, type_size_at(from->type, axis), inst->span,
-                                 "index out of range in gather");
+        at[axis] = checked_index(k, wanted, axis, type_size_at(from->type, axis), inst->span);
     }
     if (type_elements(from->type) == 0) {
         return scalar_number(&k->build, from->type.element, 0);

@@ -62,8 +62,7 @@ Scalar *loop_argument(KernelLowering *k, const Value *value);
 Scalar *row_position(KernelLowering *k, const Value *row, int64_t row_elements, Scalar *position);
 // The index, moved into 0 .. size - 1; if it was outside, the kernel will fail
 // with a site for `span`.
-Scalar *checked_index(KernelLowering *k, Scalar *index, int64_t size, Span span,
-                      const char *message);
+Scalar *checked_index(KernelLowering *k, Scalar *index, int axis, int64_t size, Span span);
 // Ends the kernel here if an index was out of range.
 void add_index_failures(KernelLowering *k);
 // Stores a member's element where its state asks for it.

@@ -56,8 +56,7 @@ static void lower_scatter(KernelLowering *k, const Inst *inst, Buffer *to) {
     open_nest(k, &nest, 0, nest.loop_count, LOOP_SERIAL, index);
     for (int axis = 0; axis < base->type.rank; axis++) {
         Scalar *wanted = element(k, inst->operands[2 + axis], index);
-        at[axis] = checked_index(k, wanted, type_size_at(base->type, axis), inst->span,
-                                 "index out of range in scatter");
+        at[axis] = checked_index(k, wanted, axis, type_size_at(base->type, axis), inst->span);
     }
     Scalar *x = element(k, values, index);
     if (type_elements(base->type) > 0) {

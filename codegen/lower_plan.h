@@ -186,6 +186,8 @@ void add_entry_statement(Lowering *l, Statement statement);
 Block *begin_entry_present(Lowering *l,
                            Buffer *buffer); // returns the block to go back to
 int program_site(Program *program, Span span, const char *message);
+// What a loop with a condition fails with at its limit.
+const char *limit_message(Program *program, const Inst *loop);
 Scalar *entry_scalar(Lowering *l, Scalar proto); // computed here
 
 #endif

@@ -225,8 +225,8 @@ static void emit_while(SmallLoop *loop) {
         Scalar *holds = emit_condition(loop, index);
         add_set(b, goes_on, zero, holds);
         Scalar *over = scalar_binary(b, SCALAR_GE, index, loop->limit);
-        int site = program_site(loop->k->lowering->program, loop->inst->span,
-                                "the loop's condition still holds after its last iteration");
+        Program *program = loop->k->lowering->program;
+        int site = program_site(program, loop->inst->span, limit_message(program, loop->inst));
         add_fail(b, scalar_binary(b, SCALAR_AND, over, holds), site);
     }
     begin_while_rest(b, scalar_local(b, goes_on, zero));

@@ -229,6 +229,11 @@ int program_site(Program *program, Span span, const char *message) {
     return program->sites.count - 1;
 }
 
+const char *limit_message(Program *program, const Inst *loop) {
+    return arena_format(program->arena, "the loop's condition still holds after %lld iterations",
+                        (long long)dim_value(loop->attr.trip));
+}
+
 void add_entry_statement(Lowering *l, Statement statement) {
     Statement *copy = arena_new(l->arena, Statement);
     *copy = statement;

@@ -149,8 +149,8 @@ static bool find_place(Evaluation *e, Type indexed, const int64_t *strides, int 
         int64_t index = tensor_get_integer(operand(e, first + k), i);
         int64_t size = dim_value(indexed.dims[k]);
         if (index < 0 || index >= size) {
-            return report_failure(e, "index %lld is out of range for axis %d with size %lld",
-                                  (long long)index, k, (long long)size);
+            return report_failure(e, "an index is out of range for axis %d with size %lld", k,
+                                  (long long)size);
         }
         *place += index * strides[k];
     }

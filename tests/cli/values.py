@@ -200,11 +200,26 @@ model index {
     output y = sum(w[i])
 }
 """)
+    endless = write("endless.tdsl", """\
+model endless {
+    input x: f32 = 1
+    y = x
+    while y > 0 limit 3 { y = y + 1 }
+    output y
+}
+""")
+    texts = set()
     for engine in harness.ENGINES:
         good = tdsl("run", program, "--set", "i=[0,3]", "--engine", engine, "--json").json()
         expect(good["outputs"]["y"]["data"] == 5, tdsl("version"), "5")
         bad = tdsl("run", program, "--set", "i=[0,4]", "--engine", engine, code=1)
-        expect("index.tdsl:4:" in bad.err and "range" in bad.err, bad, "the place")
+        texts.add(bad.err)
+        expect("index.tdsl:4:" in bad.err and "out of range for axis 0 with size 4" in bad.err, bad,
+               "the place, the axis and its size")
+        stuck = tdsl("run", endless, "--engine", engine, code=1)
+        texts.add(stuck.err)
+        expect("still holds after 3 iterations" in stuck.err, stuck, "the limit")
+    expect(len(texts) == 2, bad, f"the same words on every engine: {texts}")
 
 
 harness.main(harness.tests_of(globals()))
