@@ -66,9 +66,13 @@ static bool load_import(Elaborator *e, const AstFile *from, const Definition *de
         report(e, definition->as.import.path_span, "cannot import %s: %s", name, why);
         return false;
     }
-    int errors = e->diags->error_count;
+    int errors = e->diags->error_count, reported = e->diags->list.count;
     int index = source_add(e->diags->sources, name, text, length);
     const AstFile *file = parse_source(e->arena, e->diags, index);
+    for (int i = reported; i < e->diags->list.count; i++) {
+        add_note(e->diags, e->diags->list.at[i], definition->as.import.path_span,
+                 "imported from here");
+    }
     return e->diags->error_count == errors && load_file(e, file);
 }
 
