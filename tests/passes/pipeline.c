@@ -22,10 +22,10 @@ static void check_names(void) {
     EXPECT_TEXT(pipeline_check(&arena, "simp"),
                 "there is no pass simp; there are inline, expand_derivatives, drop_rules, "
                 "drop_detach, open_checkpoints, segment_loops, simplify, merge_equal, hoist, "
-                "selections, transposes, remove_dead");
+                "selections, transposes, split_sums, remove_dead");
     int count;
     const PassInfo *passes = pass_list(&count);
-    EXPECT(count == 12);
+    EXPECT(count == 13);
     EXPECT_TEXT(passes[0].name, "inline");
     arena_free(&arena);
 }
