@@ -216,6 +216,9 @@ static void copy_loop(Copy *c, const Loop *loop) {
     for (int i = 0; i <= cuts.count; i++) {
         int64_t end = i < cuts.count ? cuts.at[i] : extent;
         Scalar *index = begin_loop(k, loop->kind, end - start, loop->name);
+        if (cuts.count == 0 && loop->room > 0) {
+            set_room(k, loop->room);
+        }
         c->scalars[loop->index->id] =
             scalar_binary(k, SCALAR_ADD, index, scalar_position(k, start));
         copy_block(c, &loop->body);

@@ -148,6 +148,7 @@ static void clone_block(Cloner *c, const Block *block, Block *out) {
 static void clone_loop(Cloner *c, const Loop *loop, Block *out) {
     Loop *copy =
         place_loop(c->arena, c->to, out, loop->kind, clone_use(c, loop->extent), loop->name);
+    copy->room = loop->room;
     c->scalars[loop->index->id] = copy->index;
     clone_block(c, &loop->body, &copy->body);
 }
@@ -237,6 +238,7 @@ void clone_chunk(Cloner *c, const Statement *top, const Loop *loop, const Chunks
         body = &top->loop->body;
         Loop *copy = place_loop(c->arena, c->to, out, top->loop->kind,
                                 clone_use(c, top->loop->extent), top->loop->name);
+        copy->room = top->loop->room;
         c->scalars[top->loop->index->id] = copy->index;
         inner = &copy->body;
     } else {
