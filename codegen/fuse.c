@@ -273,7 +273,10 @@ static int own_cost(const Inst *inst) {
         }
         return inst->op == OP_div || inst->op == OP_sqrt ? 3 : info->traits & CHEAP ? 1 : 12;
     }
-    return inst->op == OP_gather ? 2 : inst->op == OP_pad ? 3 : 0;
+    if (inst->op == OP_gather) {
+        return is_affine_gather(inst) ? 0 : 2;
+    }
+    return inst->op == OP_pad ? 3 : 0;
 }
 
 static void measure(Lowering *l, const Inst *inst) {
