@@ -55,6 +55,7 @@ static const char *const role_names[] = {
     [ROLE_INITIAL] = "initial",
     [ROLE_NEXT] = "next",
     [ROLE_STATE] = "state",
+    [ROLE_SAVED] = "saved",
 };
 
 enum { ROLE_COUNT = sizeof role_names / sizeof role_names[0] };

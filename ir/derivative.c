@@ -79,7 +79,8 @@ int *real_results(Arena *arena, const Function *function, int *count) {
     int *list = arena_array(arena, int, body->yields.count);
     *count = 0;
     for (int i = 0; i < body->yields.count; i++) {
-        if (element_is_real(body->yields.at[i]->type.element)) {
+        if (element_is_real(body->yields.at[i]->type.element) &&
+            function->results[i].role != ROLE_SAVED) {
             list[(*count)++] = i;
         }
     }

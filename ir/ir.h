@@ -153,6 +153,7 @@ typedef enum Role {
     ROLE_INITIAL,  // result: the initial value of a leaf
     ROLE_NEXT,     // result: the next value of a param or of an optimiser's state
     ROLE_STATE,    // parameter: an optimiser's state
+    ROLE_SAVED,    // result: only for the function's own rule, which takes no gradient of it
 } Role;
 
 typedef struct Slot {
@@ -172,6 +173,7 @@ struct Function {
     int value_count;
     int index;           // in the module
     Function *reverse;   // its own rule for reverse mode (ir/derivative.h), or NULL
+    bool is_kept;        // made by keep_calls, with its rule
     Ints reverse_leaves; // the parameters whose gradients the rule gives
 };
 

@@ -484,7 +484,7 @@ static bool role_is_parameter(Role role) {
 
 static bool role_is_result(Role role) {
     return role == ROLE_VALUE || role == ROLE_OUTPUT || role == ROLE_GRADIENT ||
-           role == ROLE_INITIAL || role == ROLE_NEXT;
+           role == ROLE_INITIAL || role == ROLE_NEXT || role == ROLE_SAVED;
 }
 
 static bool verify_slots(Verifier *v) {

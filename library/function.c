@@ -275,8 +275,38 @@ static bool outputs_are_reached(TdslSession *session, const Function *forward,
     return good;
 }
 
-Function *session_differentiate(TdslSession *session, Function *forward,
-                                const TdslGradientRequest *request, NameVector *nulls) {
+static bool has_kept_calls(const Function *function) {
+    for_each_inst(inst, function->body) {
+        if (inst->op == OP_call && inst->attr.callee->is_kept)
+            return true;
+    }
+    return false;
+}
+
+// The model's function with the calls of large functions kept: NULL if there are none.
+static Function *kept_function(TdslSession *session, const Function *source) {
+    Function *kept = clone_function(source, source->name);
+    run_pipeline(session, kept, "keep_calls, expand_derivatives, remove_dead");
+    return has_kept_calls(kept) ? kept : NULL;
+}
+
+// Differentiates the function with kept calls if that finds the same leaves as differentiating what
+// they were inlined in: `kept` may be NULL.
+static Function *adjoint_function(Function *forward, Function *kept, const GradientRequest *request,
+                                  bool *reached) {
+    Function *adjoint = differentiate_reverse(forward->module, forward, request, reached);
+    if (kept == NULL)
+        return adjoint;
+    Arena scratch = {0};
+    bool *kept_reached = arena_array(&scratch, bool, request->leaf_count + 1);
+    Function *kept_adjoint = differentiate_reverse(forward->module, kept, request, kept_reached);
+    bool same = memcmp(reached, kept_reached, (size_t)request->leaf_count * sizeof *reached) == 0;
+    arena_free(&scratch);
+    return same ? kept_adjoint : adjoint;
+}
+
+static Function *gradient_function(TdslSession *session, Function *forward, Function *kept,
+                                   const TdslGradientRequest *request, NameVector *nulls) {
     Resolved resolved = {0};
     if (!resolve_request(session, forward, request, &resolved))
         return NULL;
@@ -285,11 +315,16 @@ Function *session_differentiate(TdslSession *session, Function *forward,
     bool *reached = arena_array(&session->arena, bool, resolved.leaf_count + 1);
     GradientRequest inner = {resolved.outputs, resolved.seeded, resolved.output_count,
                              resolved.leaves, resolved.leaf_count};
-    Function *adjoint = differentiate_reverse(forward->module, forward, &inner, reached);
+    Function *adjoint = adjoint_function(forward, kept, &inner, reached);
     for (int i = 0; adjoint && nulls && i < resolved.leaf_count; i++)
         if (!reached[i])
             vec_push(&session->arena, &nulls->names, forward->parameters[resolved.leaves[i]].name);
     return adjoint;
+}
+
+Function *session_differentiate(TdslSession *session, Function *forward,
+                                const TdslGradientRequest *request, NameVector *nulls) {
+    return gradient_function(session, forward, NULL, request, nulls);
 }
 
 Function *session_function(TdslSession *session, TdslFunctionKind kind,
@@ -301,13 +336,66 @@ Function *session_function(TdslSession *session, TdslFunctionKind kind,
     Function *function = clone_function(source, source->name);
     run_pipeline(session, function, "expand_derivatives, remove_dead");
     if (kind == TDSL_GRADIENT) {
-        if (session->options.memory_budget > 0 && !fit_memory_budget(session, function, request))
+        bool is_bounded = session->options.memory_budget > 0;
+        if (is_bounded && !fit_memory_budget(session, function, request))
             return NULL;
-        function = session_differentiate(session, function, request, nulls);
+        Function *kept = is_bounded ? NULL : kept_function(session, source);
+        function = gradient_function(session, function, kept, request, nulls);
     } else if (!recomputes(function->body))
         run_pipeline(session, function, "open_checkpoints");
     if (function != NULL)
         session_finish(session, function);
+    return session->diags.error_count > 0 ? NULL : function;
+}
+
+static void list_callees(TdslSession *session, const Region *region, FunctionVector *list);
+
+static void list_callee(TdslSession *session, Function *callee, FunctionVector *list) {
+    for (int i = 0; i < list->functions.count; i++)
+        if (list->functions.at[i] == callee)
+            return;
+    list_callees(session, callee->body, list);
+    vec_push(&session->arena, &list->functions, callee);
+    if (callee->reverse != NULL)
+        list_callee(session, callee->reverse, list);
+}
+
+// The functions that are called, those that these call first; each before its rule.
+static void list_callees(TdslSession *session, const Region *region, FunctionVector *list) {
+    for_each_inst(inst, region) {
+        if (inst->op == OP_call)
+            list_callee(session, inst->attr.callee, list);
+        for (int i = 0; i < inst->region_count; i++)
+            list_callees(session, inst->regions[i], list);
+    }
+}
+
+Function *session_kept_function(TdslSession *session, TdslFunctionKind kind,
+                                const TdslGradientRequest *request, FunctionVector *kept) {
+    if (!session_elaborate(session, false))
+        return NULL;
+    const Function *source = session->model->forward;
+    Function *function = session->options.passes == NULL && session->options.memory_budget == 0
+                             ? kept_function(session, source)
+                             : NULL;
+    if (function != NULL && kind == TDSL_GRADIENT) {
+        Function *inlined = clone_function(source, source->name);
+        run_pipeline(session, inlined, "expand_derivatives, remove_dead");
+        function = gradient_function(session, inlined, function, request, NULL);
+        if (function == NULL)
+            return NULL;
+    } else if (function != NULL && !recomputes(function->body))
+        run_pipeline(session, function, "open_checkpoints");
+    if (function == NULL || !has_kept_calls(function))
+        return session_function(session, kind, request, NULL);
+    list_callees(session, function->body, kept);
+    const char *passes = session->options.level == 0
+                             ? "drop_detach, remove_dead"
+                             : "drop_detach, simplify, merge_equal, hoist, simplify, merge_equal, "
+                               "remove_dead";
+    for (int i = 0; i < kept->functions.count; i++)
+        run_pipeline(session, kept->functions.at[i], passes);
+    run_pipeline(session, function, passes);
     return session->diags.error_count > 0 ? NULL : function;
 }
 
@@ -324,6 +412,7 @@ static TdslRole public_role(Role role) {
     case ROLE_OUTPUT:
     case ROLE_VALUE:
     case ROLE_NEXT:
+    case ROLE_SAVED:
     case ROLE_STATE: return TDSL_OUTPUT;
     }
     unreachable("role %d", (int)role);

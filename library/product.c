@@ -194,10 +194,17 @@ static bool emit_functions(TdslSession *session, const char *stage,
         product = session_product_request(session, request);
         request = &product;
     }
-    Function *function =
-        session_function(session, gradient ? TDSL_GRADIENT : TDSL_FORWARD, request, NULL);
+    bool is_text = strcmp(stage, "ir") == 0 || strcmp(stage, "adjoint") == 0;
+    TdslFunctionKind kind = gradient ? TDSL_GRADIENT : TDSL_FORWARD;
+    FunctionVector kept = {0};
+    Function *function = is_text ? session_kept_function(session, kind, request, &kept)
+                                 : session_function(session, kind, request, NULL);
     if (function == NULL)
         return false;
+    for (int i = 0; i < kept.functions.count; i++) {
+        print_function(out, kept.functions.at[i]);
+        text_add(out, "\n");
+    }
     if (strcmp(stage, "tdsl") == 0 || strcmp(stage, "tdsl-adjoint") == 0)
         return emit_source(session, function, out);
     if (strcmp(stage, "dot") == 0)

@@ -69,6 +69,14 @@ TdslGradientRequest session_product_request(TdslSession *session,
                                             const TdslGradientRequest *request);
 // The last steps of session_function.
 void session_finish(TdslSession *session, Function *function);
+// session_function for showing: calls of large functions that are called several times, and of
+// their adjoints, are still calls. `kept` receives the functions called; session_function inlines
+// them.
+typedef struct FunctionVector {
+    VEC(Function *) functions;
+} FunctionVector;
+Function *session_kept_function(TdslSession *session, TdslFunctionKind kind,
+                                const TdslGradientRequest *request, FunctionVector *kept);
 // Runs the session's pipeline over a function.
 void session_optimize(TdslSession *session, Function *function);
 // Lowers a function, whose checkpoints it opens before.
