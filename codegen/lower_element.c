@@ -192,6 +192,16 @@ static bool is_read_from_memory(const KernelLowering *k, const Value *value) {
 
 static Scalar *load_stored(KernelLowering *k, const Value *value, Scalar *position);
 
+// Whether a small loop or branch keeps the value in cells of its own.
+static bool has_cells(const KernelLowering *k, const Value *value) {
+    for (int i = 0; i < k->cells.count; i++) {
+        if (k->cells.at[i].value == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // The element at a row-major position: what lies in memory is read without
 // taking the position apart.
 static Scalar *element_at_position(KernelLowering *k, const Value *value, Scalar *position) {
@@ -199,7 +209,7 @@ static Scalar *element_at_position(KernelLowering *k, const Value *value, Scalar
            (value->definition->op == OP_reshape || value->definition->op == OP_detach)) {
         value = value->definition->operands[0];
     }
-    if (is_read_from_memory(k, value) && !is_loop_index(value)) {
+    if (is_read_from_memory(k, value) && !is_loop_index(value) && !has_cells(k, value)) {
         return load_stored(k, value, position);
     }
     Scalar **at = new_index(k, value->type.rank);
