@@ -251,12 +251,22 @@ Val builtin_embedding(Call *call) {
     }
     if (is_given(call, 2)) {
         const Dim **dims;
+        int64_t rows, padding_index = int_at(call, 2);
+        if (dim_is_constant(weight->type.dims[0], &rows)) {
+            if (padding_index < -rows || padding_index >= rows) {
+                report(e, call->spans[2], "embedding: padding_idx %" PRId64 " is not a row of %s",
+                       padding_index, show_value_type(e, weight));
+                return error_val();
+            }
+            padding_index += padding_index < 0 ? rows : 0;
+        }
+        Val wanted = number_val(e, padding_index);
         Dims column = make_dims(e, 2, &dims);
         dims[0] = weight->type.dims[0];
         dims[1] = constant_of(call, 1);
         Val row = tensor_val(iota_axis(call, column, 0));
-        Val padding = binary_operator(e, call->span, BINARY_EQUAL, row, call->span, call->at[2],
-                                      call->spans[2]);
+        Val padding =
+            binary_operator(e, call->span, BINARY_EQUAL, row, call->span, wanted, call->spans[2]);
         Val kept = select_val(e, call->span, padding, call->span,
                               tensor_val(build_detach(&e->builder, weight)), call->span,
                               tensor_val(weight), call->span);

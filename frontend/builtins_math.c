@@ -271,6 +271,15 @@ static void take_repeated(Call *call, Labelled *operand) {
             continue;
         }
         int second = (int)(again - operand->labels), rank = operand->value->type.rank;
+        const Dim *const *dims = operand->value->type.dims;
+        if (!dim_equal(dims[i], dims[second])) {
+            report_sizes(e, call->spans[0], true,
+                         "einsum: label '%c' stands twice in the labels of %s, for axes of "
+                         "different sizes",
+                         operand->labels[i], show_value_type(e, operand->value));
+            operand->value = NULL;
+            return;
+        }
         Dims shape = shape_without(call, operand->value->type, second);
         Value **operands = arena_array(e->arena, Value *, rank + 1);
         operands[0] = operand->value;

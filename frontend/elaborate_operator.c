@@ -256,6 +256,11 @@ static bool static_elementwise(Elaborator *e, Op op, const OpInfo *info, const V
     return false;
 }
 
+// Integers stay what they are.
+static bool rounds(Op op) {
+    return op == OP_floor || op == OP_ceil || op == OP_trunc || op == OP_round;
+}
+
 Val elementwise(Elaborator *e, Span span, Op op, const Val *operands, const Span *spans) {
     const OpInfo *info = op_info(op);
     Value *values[3];
@@ -268,6 +273,10 @@ Val elementwise(Elaborator *e, Span span, Op op, const Val *operands, const Span
     }
     if (static_elementwise(e, op, info, operands, &result)) {
         return result;
+    }
+    if (rounds(op) && is_tensor(operands[0]) &&
+        element_is_integer(operands[0].tensor->type.element)) {
+        return operands[0];
     }
     ElementType element = operand_element(e, info, promote_elements(e, truths, info->arity));
     if (refuse_element(e, span, op, info, element) ||

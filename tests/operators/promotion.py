@@ -20,6 +20,9 @@ WITH_SCALAR = {
     "f64": ["f64", "f64", "f64", "f64", "f64"],
 }
 
+INTEGER = ["mul", "add", "pow"]  # of integers they give integers
+NAMES = INTEGER + ["div", "xlogy", "logaddexp", "logaddexp2"]
+
 
 def main():
     tdsl = os.path.abspath(sys.argv[1])
@@ -33,10 +36,12 @@ def main():
             pairs = [(f"s_{x}", f"s_{y}", TYPES[max(i, k)]), (f"v_{x}", f"v_{y}", TYPES[max(i, k)]),
                      (f"v_{x}", f"s_{y}", WITH_SCALAR[x][k]), (f"s_{y}", f"v_{x}", WITH_SCALAR[x][k])]
             for a, b, element in pairs:
-                for name in ("mul", "add", "div"):
+                for name in NAMES:
+                    if name.startswith("logaddexp") and x[0] + y[0] != "ff" or name == "pow" and element == "bool":
+                        continue
                     output = f"r{len(wanted)}"
                     lines.append(f"    output {output} = {name}({a}, {b})")
-                    real = element if element[0] == "f" or name != "div" else "f32"
+                    real = element if element[0] == "f" or name in INTEGER else "f32"
                     wanted[output] = (real, f"{name}({a}, {b})")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "promotion.tdsl")
