@@ -3,6 +3,7 @@
 #include "codegen/lower_points.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/base/source.h"
@@ -55,6 +56,25 @@ static const char *const reserved[] = {
     "wchar_t",   "while",     "xor",       "xor_eq",    "main",
 };
 
+// The largest N of a kernel named NAME_N, at least 1.
+static int last_number(const Program *program, const char *name) {
+    size_t length = strlen(name);
+    int last = 1;
+    for (int i = 0; i < program->kernels.count; i++) {
+        const char *other = program->kernels.at[i]->name;
+        if (strncmp(other, name, length) != 0 || other[length] != '_') {
+            continue;
+        }
+        const char *digits = other + length + 1;
+        size_t count = strspn(digits, "0123456789");
+        if (count > 0 && count < 9 && digits[count] == 0 && digits[0] != '0') {
+            int number = atoi(digits);
+            last = number > last ? number : last;
+        }
+    }
+    return last;
+}
+
 static const char *kernel_name(Program *program, const char *base, const char *suffix) {
     Text text = text_new(program->arena);
     if (!isalpha((unsigned char)base[0])) {
@@ -72,12 +92,7 @@ static const char *kernel_name(Program *program, const char *base, const char *s
     if (!taken) {
         return name;
     }
-    for (int number = 2;; number++) {
-        const char *numbered = arena_format(program->arena, "%s_%d", name, number);
-        if (!name_is_taken(program, numbered)) {
-            return numbered;
-        }
-    }
+    return arena_format(program->arena, "%s_%d", name, last_number(program, name) + 1);
 }
 
 static const char *kernel_comment(const Lowering *l, Span span, const char *what, Type type) {
