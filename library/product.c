@@ -244,7 +244,8 @@ const char *tdsl_memory(TdslSession *session, const TdslGradientRequest *request
     if (program == NULL)
         return NULL;
     Text out = text_new(&session->arena);
-    text_format(&out, json ? "{\"model\": \"%s\", \"entries\": [" : "", program->name);
+    if (json)
+        text_format(&out, "{\"model\": \"%s\", \"entries\": [", program->name);
     for (int i = 0, shown = 0; i < program->entries.count; i++) {
         const Entry *entry = program->entries.at[i];
         if (strcmp(entry->name, "forward") != 0 && strcmp(entry->name, "backward") != 0)
