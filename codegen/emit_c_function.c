@@ -280,6 +280,9 @@ void write_entry(Writer *writer, const Entry *entry) {
     write_list(writer, arena_format(writer->arena, "int %s(", symbol), parameters, count, ") {");
     writer->depth = 1;
     write_pointer_checks(writer, entry);
+    if (parallel && !entry_uses_threads(entry)) {
+        mark_unused(writer, "parallel");
+    }
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
         const Group *group = &entry->groups[kind];
         for (int i = 0; group->used && i < group->fields.count; i++) {

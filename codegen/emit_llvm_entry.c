@@ -6,8 +6,12 @@
 #include "codegen/emit_llvm.h"
 #include "codegen/product.h"
 
+// Variants are internal: emit_dispatch exports the one that is chosen.
 static LLVMValueRef add_exported_function(Emitter *emitter, const char *name, LLVMTypeRef type) {
-    LLVMValueRef function = LLVMAddFunction(emitter->module, name, type);
+    LLVMValueRef function = LLVMAddFunction(
+        emitter->module, arena_format(emitter->arena, "%s%s", name, emitter->suffix), type);
+    if (emitter->suffix[0])
+        LLVMSetLinkage(function, LLVMInternalLinkage);
     add_function_attributes(emitter, function);
     return function;
 }

@@ -51,8 +51,9 @@ static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
 // A function of the module that does it for the present width.
 static LLVMValueRef define_function(Emitter *emitter, const MathFunction *math) {
     LLVMTypeRef type = lane_type(emitter, math->type);
-    const char *name = arena_format(emitter->arena, "%s.%s.%s.%d", emitter->program->name,
-                                    math->name, element_name(math->type), emitter->width);
+    const char *name =
+        arena_format(emitter->arena, "%s.%s.%s.%d%s", emitter->program->name, math->name,
+                     element_name(math->type), emitter->width, emitter->suffix);
     LLVMTypeRef types[MOST_MATH_ARGUMENTS] = {type, type};
     LLVMValueRef function = LLVMAddFunction(
         emitter->module, name, LLVMFunctionType(type, types, (unsigned)math->arity, 0));

@@ -225,6 +225,7 @@ struct Entry {
     VEC(Local *) locals;
     int scalar_count;
     size_t workspace_bytes; // 0: the workspace may be NULL
+    bool takes_threads;     // it has the form for threads even if none of its loops is parallel
 };
 
 // A place that can fail at run time.

@@ -63,7 +63,8 @@ static bool run_passes(Compilation *compilation, int level, const char **error) 
 }
 
 // The optimised module. On failure everything is disposed of again.
-static bool begin_compilation(Compilation *compilation, Arena *arena, const Program *program,
+static bool begin_compilation(Compilation *compilation, Arena *arena,
+                              const Program *const *variants, int variant_count,
                               const CompileOptions *options, const char **error) {
     *compilation = (Compilation){.arena = arena};
     compilation->machine = make_target_machine(arena, options, error);
@@ -71,8 +72,9 @@ static bool begin_compilation(Compilation *compilation, Arena *arena, const Prog
         return false;
     compilation->context = LLVMContextCreate();
     LLVMContextSetDiagnosticHandler(compilation->context, note_diagnostic, compilation);
-    compilation->module = emit_llvm_module(arena, compilation->context, compilation->machine,
-                                           program, options, &compilation->has_scalar_loops, error);
+    compilation->module =
+        emit_llvm_module(arena, compilation->context, compilation->machine, variants, variant_count,
+                         options, &compilation->has_scalar_loops, error);
     if (compilation->module && run_passes(compilation, options->level, error))
         return true;
     end_compilation(compilation);
@@ -100,10 +102,11 @@ static LLVMMemoryBufferRef emit_code(Compilation *compilation, LLVMCodeGenFileTy
     return buffer;
 }
 
-static bool compile_code(Arena *arena, const Program *program, const CompileOptions *options,
-                         LLVMCodeGenFileType kind, Bytes *code, const char **error) {
+static bool compile_code(Arena *arena, const Program *const *variants, int variant_count,
+                         const CompileOptions *options, LLVMCodeGenFileType kind, Bytes *code,
+                         const char **error) {
     Compilation compilation;
-    if (!begin_compilation(&compilation, arena, program, options, error))
+    if (!begin_compilation(&compilation, arena, variants, variant_count, options, error))
         return false;
     LLVMMemoryBufferRef buffer = emit_code(&compilation, kind, error);
     if (buffer) {
@@ -118,13 +121,23 @@ static bool compile_code(Arena *arena, const Program *program, const CompileOpti
 
 bool compile_object(Arena *arena, const Program *program, const CompileOptions *options,
                     Bytes *object, const char **error) {
-    return compile_code(arena, program, options, LLVMObjectFile, object, error);
+    return compile_code(arena, &program, 1, options, LLVMObjectFile, object, error);
+}
+
+bool compile_variants(Arena *arena, const Program *const *variants, const CompileOptions *options,
+                      Bytes *object, const char **error) {
+    const char *const *cpus;
+    int count = dispatched_cpus(&cpus);
+    check(count > 0, "variants without a way to choose among them");
+    CompileOptions least = *options;
+    least.target.cpu = cpus[0];
+    return compile_code(arena, variants, count, &least, LLVMObjectFile, object, error);
 }
 
 bool compile_assembly(Arena *arena, const Program *program, const CompileOptions *options,
                       Text *out, const char **error) {
     Bytes code;
-    if (!compile_code(arena, program, options, LLVMAssemblyFile, &code, error))
+    if (!compile_code(arena, &program, 1, options, LLVMAssemblyFile, &code, error))
         return false;
     text_add_bytes(out, (const char *)code.at, code.count);
     return true;
@@ -133,7 +146,7 @@ bool compile_assembly(Arena *arena, const Program *program, const CompileOptions
 bool compile_llvm_text(Arena *arena, const Program *program, const CompileOptions *options,
                        Text *out, const char **error) {
     Compilation compilation;
-    if (!begin_compilation(&compilation, arena, program, options, error))
+    if (!begin_compilation(&compilation, arena, &program, 1, options, error))
         return false;
     char *text = LLVMPrintModuleToString(compilation.module);
     text_add(out, text);

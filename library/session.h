@@ -26,6 +26,8 @@ struct TdslSession {
     ElaboratedProgram program;
     const Model *model; // the chosen one, in `program`
     VEC(TdslFunction *) functions;
+    // What products are being compiled for; none: this processor.
+    VEC(TargetMachine) machines;
     bool failed_outside;           // see tdsl_failed_outside
     tdsl_threads *threads;         // started when the first function is compiled; or NULL
     const tdsl_parallel *parallel; // NULL: calls use no threads but their own

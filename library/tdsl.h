@@ -55,6 +55,8 @@ typedef struct TdslOptions {
     const char *passes;      // a pipeline to run instead of the level's; NULL: none
     const char *print_after; // a pass, or "all"; NULL: none
     const char *target;      // a target triple for products; NULL: this machine
+    const char *cpu;         // of products: a processor's name, or "native"; NULL: several levels,
+                             // of which a product chooses when it is loaded, or the target's usual
     bool verify;             // verify the IR after every pass
     size_t memory_budget;    // bytes that the workspaces of `forward` and of the gradient may have;
                              // 0: any number. The gradient computes again what does not fit.
