@@ -335,13 +335,60 @@ static LLVMValueRef load_contiguous(Emitter *emitter, ElementType element, LLVMT
     return value;
 }
 
+// Elements at a constant distance are read and written one by one: their places are constants from
+// the first on, while a gather computes all in vectors, and is no faster where processors have one,
+// often slower by far.
+static bool is_strided(Lane lane) {
+    return lane.kind == LANE_AFFINE && lane.stride != 1;
+}
+
+static bool is_lane_on(const Emitter *emitter, int lane) {
+    return emitter->mask == NULL ||
+           LLVMConstIntGetZExtValue(LLVMGetAggregateElement(emitter->mask, (unsigned)lane)) != 0;
+}
+
+static LLVMValueRef strided_place(Emitter *emitter, ElementType element, LLVMValueRef first,
+                                  int64_t distance) {
+    return pointer_to(emitter, element, first, constant_i64(emitter, distance));
+}
+
+static LLVMValueRef load_strided(Emitter *emitter, ElementType element, LLVMTypeRef type,
+                                 LLVMValueRef first, int64_t stride) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMValueRef value = LLVMConstNull(type);
+    for (int lane = 0; lane < emitter->width; lane++) {
+        if (!is_lane_on(emitter, lane))
+            continue;
+        LLVMValueRef place = strided_place(emitter, element, first, lane * stride);
+        LLVMValueRef one = LLVMBuildLoad2(b, llvm_storage_type(emitter, element), place, "");
+        value = LLVMBuildInsertElement(b, value, one, constant_i64(emitter, lane), "");
+    }
+    return value;
+}
+
+static void store_strided(Emitter *emitter, ElementType element, LLVMValueRef first, int64_t stride,
+                          LLVMValueRef value) {
+    LLVMBuilderRef b = emitter->builder;
+    for (int lane = 0; lane < emitter->width; lane++) {
+        if (!is_lane_on(emitter, lane))
+            continue;
+        LLVMValueRef one = LLVMBuildExtractElement(b, value, constant_i64(emitter, lane), "");
+        LLVMBuildStore(b, one, strided_place(emitter, element, first, lane * stride));
+    }
+}
+
 static LLVMValueRef load_lanes(Emitter *emitter, ElementType element, LLVMValueRef base,
                                const Scalar *index) {
     LLVMTypeRef type = vector_of(emitter, llvm_storage_type(emitter, element));
+    Lane lane = lane_of(emitter, index);
     LLVMValueRef value;
-    if (is_contiguous(lane_of(emitter, index))) {
+    if (is_contiguous(lane)) {
         value = load_contiguous(emitter, element, type,
                                 pointer_to(emitter, element, base, llvm_scalar(emitter, index)));
+    } else if (is_strided(lane)) {
+        value =
+            load_strided(emitter, element, type,
+                         pointer_to(emitter, element, base, llvm_scalar(emitter, index)), lane.stride);
     } else {
         LLVMValueRef places = pointer_to(emitter, element, base, lanes_of(emitter, index));
         LLVMValueRef arguments[] = {places, element_alignment(emitter, element), lane_mask(emitter),
@@ -357,7 +404,14 @@ static void store_lanes(Emitter *emitter, ElementType element, LLVMValueRef base
                         const Scalar *index, LLVMValueRef value) {
     if (element == TYPE_BOOL)
         value = LLVMBuildZExt(emitter->builder, value, vector_of(emitter, emitter->i8), "");
-    bool contiguous = is_contiguous(lane_of(emitter, index));
+    Lane lane = lane_of(emitter, index);
+    if (is_strided(lane)) {
+        store_strided(emitter, element,
+                      pointer_to(emitter, element, base, llvm_scalar(emitter, index)), lane.stride,
+                      value);
+        return;
+    }
+    bool contiguous = is_contiguous(lane);
     LLVMValueRef place =
         pointer_to(emitter, element, base,
                    contiguous ? llvm_scalar(emitter, index) : lanes_of(emitter, index));
