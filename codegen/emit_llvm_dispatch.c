@@ -63,9 +63,8 @@ static LLVMValueRef ask(Emitter *emitter, const char *instruction, const char *c
                         LLVMTypeRef result, LLVMValueRef *arguments, unsigned count) {
     LLVMTypeRef types[] = {emitter->i32, emitter->i32};
     LLVMTypeRef type = LLVMFunctionType(result, types, count, 0);
-    LLVMValueRef code =
-        LLVMGetInlineAsm(type, instruction, strlen(instruction), constraints, strlen(constraints),
-                         1, 0, LLVMInlineAsmDialectATT, 0);
+    LLVMValueRef code = LLVMGetInlineAsm(type, instruction, strlen(instruction), constraints,
+                                         strlen(constraints), 1, 0, LLVMInlineAsmDialectATT, 0);
     return LLVMBuildCall2(emitter->builder, type, code, arguments, count, "");
 }
 
@@ -83,8 +82,8 @@ static LLVMValueRef read_saved_state(Emitter *emitter) {
     LLVMTypeRef two[] = {emitter->i32, emitter->i32};
     LLVMTypeRef result = LLVMStructTypeInContext(emitter->context, two, 2, 0);
     LLVMValueRef argument = constant_i32(emitter, 0);
-    LLVMValueRef told =
-        ask(emitter, "xgetbv", "={eax},={edx},{ecx},~{dirflag},~{fpsr},~{flags}", result, &argument, 1);
+    LLVMValueRef told = ask(emitter, "xgetbv", "={eax},={edx},{ecx},~{dirflag},~{fpsr},~{flags}",
+                            result, &argument, 1);
     return LLVMBuildExtractValue(emitter->builder, told, 0, "");
 }
 

@@ -27,8 +27,8 @@ static LLVMBasicBlockRef append_block(const Emitter *emitter, LLVMValueRef funct
 // run_chunks(parallel, body, task, count): parallel->run(parallel->context, body, task, count), or
 // a loop over body(task, i) if parallel is NULL.
 static LLVMValueRef run_function(Emitter *emitter) {
-    const char *name = arena_format(emitter->arena, "%s.%s%s", emitter->program->name, run_name,
-                                    emitter->suffix);
+    const char *name =
+        arena_format(emitter->arena, "%s.%s%s", emitter->program->name, run_name, emitter->suffix);
     LLVMValueRef known = LLVMGetNamedFunction(emitter->module, name);
     if (known)
         return known;

@@ -22,8 +22,8 @@ bool entry_needs_field(const Entry *entry, GroupKind kind, int field);
 size_t product_workspace_bytes(const Program *program);
 // `classifier_forward`
 const char *entry_symbol(Arena *arena, const Program *program, const Entry *entry);
-// Has the entry, or a variant of it, work for threads? Then there is a second form of it, `classifier_forward_parallel`,
-// with one more parameter after the workspace.
+// Has the entry, or a variant of it, work for threads? Then there is a second form of it,
+// `classifier_forward_parallel`, with one more parameter after the workspace.
 bool entry_is_parallel(const Entry *entry);
 // Are there parallel loops in its body?
 bool entry_uses_threads(const Entry *entry);

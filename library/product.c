@@ -100,8 +100,8 @@ static Program *lower_product(TdslSession *session, const ProductFunctions *func
     if (!entry_fits_budget(session, program, entry))
         return NULL;
     if (functions->backward)
-        lower_zero_gradients(program, session_lower(session, program, functions->backward,
-                                                    TDSL_GRADIENT, &lower));
+        lower_zero_gradients(
+            program, session_lower(session, program, functions->backward, TDSL_GRADIENT, &lower));
     if (functions->initial)
         session_lower(session, program, functions->initial, TDSL_INITIALIZE, &lower);
     return program;
