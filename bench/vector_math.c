@@ -106,14 +106,16 @@ static Loaded *compile(Arena *arena, const Candidate *f, const char *type, const
         exit(1);
     }
     Program *program = program_new(arena, "bench", NULL);
-    CompileOptions options = {.level = 2, .position_independent = true, .target = {.cpu = cpu}};
+    bool in_c = cpu && strcmp(cpu, "c") == 0;
+    CompileOptions options = {
+        .level = 2, .position_independent = true, .target = {.cpu = in_c ? "generic" : cpu}};
     LowerOptions lower = {.level = 2};
     target_vector_shape(&options.target, &lower.vector_bytes, &lower.vector_registers);
     lower_function(program, module->functions.at[0], "f", &lower);
     const char *error = NULL;
     Bytes object;
     Loaded *loaded = NULL;
-    if (cpu && strcmp(cpu, "c") == 0)
+    if (in_c)
         loaded = load_c(program, 3, &error, arena);
     else if (compile_object(arena, program, &options, &object, &error))
         loaded = load_object(program, object, &error, arena);
