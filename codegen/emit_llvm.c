@@ -17,6 +17,10 @@ static void add_string_attribute(Emitter *emitter, LLVMValueRef function, const 
                                                       value, (unsigned)strlen(value)));
 }
 
+void mark_function(Emitter *emitter, LLVMValueRef function, const char *mark) {
+    add_string_attribute(emitter, function, mark, "");
+}
+
 static LLVMAttributeRef enum_attribute(Emitter *emitter, const char *name) {
     return LLVMCreateEnumAttribute(emitter->context,
                                    LLVMGetEnumAttributeKindForName(name, strlen(name)), 0);
@@ -101,7 +105,8 @@ static void emit_loop(Emitter *emitter, const Loop *loop) {
         return;
     if (loop->kind == LOOP_UNROLL && emitter->vector_bytes > 0 && emit_unrolled_loop(emitter, loop))
         return;
-    emitter->has_scalar_loops |= is_vector;
+    if (is_vector)
+        mark_function(emitter, emitter->function, SCALAR_LOOPS_MARK);
     CountedLoop counted = begin_counted_loop(emitter, loop->name, constant_i64(emitter, 0),
                                              llvm_scalar(emitter, loop->extent), 1);
     emitter->scalars[loop->index->id] = counted.index;
@@ -370,7 +375,7 @@ static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *
 
 LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
                                const Program *program, const CompileOptions *options,
-                               bool *has_scalar_loops, const char **error) {
+                               const char **error) {
     Emitter emitter = new_emitter(arena, context, program);
     int registers;
     if (options->level > 0)
@@ -389,7 +394,6 @@ LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetM
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
     emit_program(&emitter, options->entries_only);
-    *has_scalar_loops = emitter.has_scalar_loops;
     LLVMDisposeBuilder(emitter.builder);
     char *message = NULL;
     if (!LLVMVerifyModule(emitter.module, LLVMReturnStatusAction, &message)) {
