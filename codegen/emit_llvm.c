@@ -17,6 +17,10 @@ static void add_string_attribute(Emitter *emitter, LLVMValueRef function, const 
                                                       value, (unsigned)strlen(value)));
 }
 
+void mark_function(Emitter *emitter, LLVMValueRef function, const char *mark) {
+    add_string_attribute(emitter, function, mark, "");
+}
+
 static LLVMAttributeRef enum_attribute(Emitter *emitter, const char *name) {
     return LLVMCreateEnumAttribute(emitter->context,
                                    LLVMGetEnumAttributeKindForName(name, strlen(name)), 0);
@@ -101,7 +105,8 @@ static void emit_loop(Emitter *emitter, const Loop *loop) {
         return;
     if (loop->kind == LOOP_UNROLL && emitter->vector_bytes > 0 && emit_unrolled_loop(emitter, loop))
         return;
-    emitter->has_scalar_loops |= is_vector;
+    if (is_vector)
+        mark_function(emitter, emitter->function, SCALAR_LOOPS_MARK);
     CountedLoop counted = begin_counted_loop(emitter, loop->name, constant_i64(emitter, 0),
                                              llvm_scalar(emitter, loop->extent), 1);
     emitter->scalars[loop->index->id] = counted.index;
@@ -349,7 +354,7 @@ static int buffer_limit(const Program *program) {
 
 // Constants, kernels and entries, in the module of `base`; they are as yet without any program.
 static void emit_program(const Emitter *base, const Program *program, const TargetMachine *target,
-                         int level, bool *has_scalar_loops) {
+                         int level) {
     Emitter variant = *base, *emitter = &variant;
     int registers, vector_bytes;
     emitter->program = program;
@@ -370,11 +375,10 @@ static void emit_program(const Emitter *base, const Program *program, const Targ
     for (int i = 0; i < program->kernels.count; i++)
         emit_kernel(emitter, program->kernels.at[i], emitter->kernel_functions.at[i]);
     emit_llvm_entries(emitter);
-    *has_scalar_loops |= emitter->has_scalar_loops;
 }
 
 static void emit_variants(Emitter *emitter, const Program *const *variants,
-                          const CompileOptions *options, bool *has_scalar_loops) {
+                          const CompileOptions *options) {
     const char *const *cpus;
     int count = dispatched_cpus(&cpus);
     const char *least = emitter->cpu;
@@ -382,7 +386,7 @@ static void emit_variants(Emitter *emitter, const Program *const *variants,
         TargetMachine target = {.triple = options->target.triple, .cpu = cpus[i]};
         emitter->cpu = cpus[i];
         emitter->suffix = variant_suffix(i);
-        emit_program(emitter, variants[i], &target, options->level, has_scalar_loops);
+        emit_program(emitter, variants[i], &target, options->level);
     }
     emitter->cpu = least;
     emitter->suffix = "";
@@ -407,8 +411,7 @@ static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *
 
 LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
                                const Program *const *variants, int variant_count,
-                               const CompileOptions *options, bool *has_scalar_loops,
-                               const char **error) {
+                               const CompileOptions *options, const char **error) {
     Emitter emitter = new_emitter(arena, context, variants[0]);
     char *triple = LLVMGetTargetMachineTriple(machine);
     char *cpu = LLVMGetTargetMachineCPU(machine);
@@ -423,11 +426,10 @@ LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetM
     LLVMDisposeMessage(triple);
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
-    *has_scalar_loops = false;
     if (variant_count > 1)
-        emit_variants(&emitter, variants, options, has_scalar_loops);
+        emit_variants(&emitter, variants, options);
     else
-        emit_program(&emitter, variants[0], &options->target, options->level, has_scalar_loops);
+        emit_program(&emitter, variants[0], &options->target, options->level);
     if (!options->entries_only)
         emit_llvm_tellers(&emitter);
     LLVMDisposeBuilder(emitter.builder);

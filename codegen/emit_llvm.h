@@ -58,7 +58,6 @@ typedef struct Emitter {
     int width;             // iterations that are written at once
     LLVMValueRef mask;     // lanes that are written; NULL: all
     int vector_bytes;      // of a register; 0: no vector is written
-    bool has_scalar_loops; // of LOOP_VECTOR kind: work for LLVM's vectoriser
     LLVMValueRef *locals;  // by local id
     LLVMValueRef *buffers; // by buffer id: pointers
     LLVMValueRef *arguments;
@@ -117,6 +116,7 @@ LLVMValueRef kernel_function(const Emitter *emitter, const Kernel *kernel);
 void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_count,
                          Local *const *locals, int local_count);
 void add_function_attributes(Emitter *emitter, LLVMValueRef function);
+void mark_function(Emitter *emitter, LLVMValueRef function, const char *mark);
 LLVMBasicBlockRef new_block(Emitter *emitter, const char *name);
 // If `condition` holds, the function returns `status`; else it goes on.
 void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef status);
@@ -138,12 +138,15 @@ LLVMTargetMachineRef make_target_machine(Arena *arena, const CompileOptions *opt
 // A message of LLVM as text of the arena; the message is disposed of.
 const char *take_message(Arena *arena, char *message);
 
+// Marks of functions, string attributes, which object.c takes off again: it has loops that LLVM's
+// vectoriser should look at; it calls many kernels, and only once each.
+#define SCALAR_LOOPS_MARK "tdsl-scalar-loops"
+#define CALLS_ONLY_MARK "tdsl-calls-only"
+
 // The module of a program, or of its variants for the dispatched processors: triple and data layout
-// set, verified, not optimised. *has_scalar_loops: there are loops that LLVM's vectoriser should
-// look at. NULL and *error on failure. The caller disposes of it.
+// set, verified, marked, not optimised. NULL and *error on failure. The caller disposes of it.
 LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
                                const Program *const *variants, int variant_count,
-                               const CompileOptions *options, bool *has_scalar_loops,
-                               const char **error);
+                               const CompileOptions *options, const char **error);
 
 #endif

@@ -462,17 +462,19 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
     return compiled->loaded != NULL;
 }
 
-// Numbers as they stand in the program, few and only repeated: the evaluator has made them before
-// a compiler has looked at them, and no engine makes others.
-static bool is_plain_data(const Function *function) {
-    enum { FEW_ELEMENTS = 100000 };
-    double elements = 0;
+// Is a function that is called once soon evaluated? The evaluator has made few numbers before a
+// compiler has looked at them.
+static bool is_soon_evaluated(const Function *function) {
+    enum { FEW = 500000, WORK_OF_COMPUTING = 5 };
+    double work = 0;
     for (const Inst *inst = function->body->first; inst != NULL; inst = inst->next) {
-        if (inst->op != OP_constant && inst->op != OP_broadcast && inst->op != OP_reshape)
+        bool moves = inst->op == OP_constant || inst->op == OP_broadcast ||
+                     inst->op == OP_reshape || inst->op == OP_iota;
+        if (!moves && !op_info(inst->op)->elementwise)
             return false;
-        elements += (double)type_elements(inst->results[0]->type);
+        work += (double)type_elements(inst->results[0]->type) * (moves ? 1 : WORK_OF_COMPUTING);
     }
-    return elements < FEW_ELEMENTS;
+    return work < FEW;
 }
 
 static double slot_bytes(const TdslSlot *slots, int count) {
@@ -505,8 +507,9 @@ TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
     TdslFunction *compiled = arena_new(arena, TdslFunction);
     compiled->session = session;
     compiled->function = function;
-    compiled->engine = kind == TDSL_INITIALIZE && is_plain_data(function) ? TDSL_ENGINE_EVALUATE
-                                                                          : session->options.engine;
+    compiled->engine = kind == TDSL_INITIALIZE && is_soon_evaluated(function)
+                           ? TDSL_ENGINE_EVALUATE
+                           : session->options.engine;
     for (int i = 0; i < function->body->parameters.count; i++)
         vec_push(
             arena, &compiled->arguments,
