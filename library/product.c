@@ -43,13 +43,25 @@ TdslGradientRequest session_product_request(TdslSession *session,
     return product;
 }
 
+// The same C is compiled for AVX2 and for AVX-512: wide vectors, in the registers that both have.
+static LowerOptions c_lower_options(const TdslSession *session, const TargetMachine *target) {
+    LowerOptions lower = session_lower_options(session, target);
+    if (lower.vector_bytes >= 32) {
+        lower.vector_bytes = 64;
+        lower.vector_registers = 16;
+        lower.unmasked = true;
+    }
+    return lower;
+}
+
 // The whole product: forward, backward with zero_gradients, initialize. NULL after an error.
 static Program *make_program(TdslSession *session, const TdslGradientRequest *request,
-                             const TargetMachine *target) {
+                             const TargetMachine *target, bool is_c) {
     Function *forward = session_function(session, TDSL_FORWARD, NULL, NULL);
     if (forward == NULL)
         return NULL;
-    LowerOptions lower = session_lower_options(session, target);
+    LowerOptions lower =
+        is_c ? c_lower_options(session, target) : session_lower_options(session, target);
     Program *program = program_new(&session->arena, session->model->name, &session->sources);
     const Entry *entry = session_lower(session, program, forward, TDSL_FORWARD, &lower);
     if (!entry_fits_budget(session, program, entry))
@@ -157,7 +169,7 @@ TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradient
                               .target = {.triple = session->options.target, .cpu = "generic"}};
     if (session->options.target == NULL)
         options.target.cpu = "x86-64-v3";
-    Program *program = make_program(session, request, &options.target);
+    Program *program = make_program(session, request, &options.target, ends_in(path, ".c"));
     if (program == NULL)
         return TDSL_BAD_PROGRAM;
     if (ends_in(path, ".h"))
@@ -219,7 +231,7 @@ static bool emit_code(TdslSession *session, const char *stage, const TdslGradien
     CompileOptions options = {.level = session->options.level,
                               .position_independent = true,
                               .target = {.triple = session->options.target}};
-    Program *program = make_program(session, request, &options.target);
+    Program *program = make_program(session, request, &options.target, strcmp(stage, "c") == 0);
     if (program == NULL)
         return false;
     ProductOptions product = {arena_format(&session->arena, "%s.h", program->name), program->name};
@@ -240,7 +252,7 @@ static bool emit_code(TdslSession *session, const char *stage, const TdslGradien
 
 const char *tdsl_memory(TdslSession *session, const TdslGradientRequest *request, bool json) {
     const TargetMachine here = {.triple = session->options.target};
-    Program *program = make_program(session, request, &here);
+    Program *program = make_program(session, request, &here, false);
     if (program == NULL)
         return NULL;
     Text out = text_new(&session->arena);
