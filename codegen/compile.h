@@ -8,6 +8,7 @@ typedef struct TargetMachine {
     const char *triple; // NULL: this machine
     const char *cpu; // NULL: this machine's (JIT) or the triple's baseline ("x86-64-v3" for .so/.o)
     const char *features; // NULL: none beyond the cpu's
+    bool is_source;       // the code is printed as C, for compilers to choose the processor
 } TargetMachine;
 
 typedef struct CompileOptions {

@@ -84,8 +84,8 @@ void write_kernel(Writer *writer, const Kernel *kernel, const Range *arguments) 
                                                     kernel->comment, kernel->twins.count));
     const char **parameters = kernel_parameters(writer, kernel);
     int count = kernel->buffers.count + kernel->argument_count;
-    // Finding the function when it is called costs a few nanoseconds.
-    enum { MUCH_WORK = 4096 };
+    // Finding the function when it is called costs a few nanoseconds, and it cannot be inlined.
+    enum { MUCH_WORK = 256 };
     if (estimate_work(&writer->info, &kernel->body) >= MUCH_WORK) {
         write_line(writer, "TDSL_CLONES");
     }

@@ -4,21 +4,35 @@
 // read with any stride.
 #include "codegen/lower_contract.h"
 
-enum { MOST_TILE_ROWS = 14 };
+enum {
+    MOST_TILE_ROWS = 14,
+    FEW_TILE_ROWS = 4, // of wide vectors in C, which are pairs of registers on some processors
+};
 
 static int64_t round_up(int64_t size, int64_t unit) {
     return (size + unit - 1) / unit * unit;
 }
 
+// Lanes of the vectors that a row of the tile consists of. In C two of the widest vectors, or
+// narrower ones: a tile of one would need many rows, for which narrower registers do not suffice.
+static int64_t tile_lanes(const Tiles *t, int64_t width) {
+    int64_t lanes = vector_lanes(t->k->lowering, t->type);
+    bool is_narrow = t->k->lowering->options->unmasked && width % (2 * lanes) != 0 && lanes > 1;
+    return is_narrow ? lanes / 2 : lanes;
+}
+
 int64_t outer_width(const Tiles *t) {
     int64_t lanes = vector_lanes(t->k->lowering, t->type);
     int64_t columns = t->p.axes[t->p.column].size;
+    if (columns <= 3 * lanes) {
+        lanes = tile_lanes(t, columns);
+    }
     return columns <= 3 * lanes ? columns : 2 * lanes;
 }
 
 // Columns of a row of the tile, with room for whole vectors.
 static int64_t tile_stride(const Tiles *t, int64_t width) {
-    int64_t lanes = vector_lanes(t->k->lowering, t->type);
+    int64_t lanes = tile_lanes(t, width);
     return width < lanes ? width : round_up(width, lanes);
 }
 
@@ -74,10 +88,13 @@ static void emit_tile(Tiles *t, int64_t height) {
 // Rows of a tile, by the number of vector registers.
 static int64_t tile_height(const Tiles *t) {
     const LowerOptions *options = t->k->lowering->options;
-    int lanes = vector_lanes(t->k->lowering, t->type);
+    int64_t lanes = tile_lanes(t, t->width);
     int64_t vectors = (t->width + lanes - 1) / lanes;
     int registers = options->vector_registers > 0 ? options->vector_registers : 16;
     int64_t rows = (registers - vectors - 1) / vectors;
+    if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
+        rows = rows < FEW_TILE_ROWS ? rows : FEW_TILE_ROWS;
+    }
     return rows < 1 ? 1 : rows > MOST_TILE_ROWS ? MOST_TILE_ROWS : rows;
 }
 

@@ -429,6 +429,12 @@ static TdslSlot public_slot(Arena *arena, const Slot *slot, Type type) {
 LowerOptions session_lower_options(const TdslSession *session, const TargetMachine *target) {
     LowerOptions options = {.level = session->options.level};
     target_vector_shape(target, &options.vector_bytes, &options.vector_registers);
+    // The same C is compiled for AVX2 and for AVX-512: wide vectors, in the registers of both.
+    if (target->is_source && options.vector_bytes >= 32) {
+        options.vector_bytes = 64;
+        options.vector_registers = 16;
+        options.unmasked = true;
+    }
     return options;
 }
 

@@ -83,6 +83,14 @@ static bool choose_machines(TdslSession *session, bool dispatches) {
     return count > 0 || choose_machine(session, "x86-64-v3");
 }
 
+// C is compiled for whatever processor its user has: its text is laid out for the usual one of the
+// session's machines, x86-64-v3 of several. It comes last.
+static void add_source_machine(TdslSession *session) {
+    TargetMachine machine = session->machines.at[session->machines.count / 2];
+    machine.is_source = true;
+    vec_push(&session->arena, &session->machines, machine);
+}
+
 // ---- programs
 
 typedef struct ProductFunctions {
@@ -138,10 +146,12 @@ static Program **make_programs(TdslSession *session, const TdslGradientRequest *
 }
 
 // For this processor, or the one that the options name: what stages show.
-static Program *make_program(TdslSession *session, const TdslGradientRequest *request) {
+static Program *make_program(TdslSession *session, const TdslGradientRequest *request,
+                             bool is_source) {
     session->machines.count = 0;
     if (!choose_machine(session, NULL))
         return NULL;
+    session->machines.at[0].is_source = is_source;
     Program **programs = make_programs(session, request);
     return programs ? programs[0] : NULL;
 }
@@ -191,6 +201,7 @@ static TdslStatus write_c(TdslSession *session, const Program *program, const ch
 static TdslStatus write_code(TdslSession *session, const Program *const *programs, const char *path,
                              const CompileOptions *options) {
     const Program *program = programs[0];
+    int variants = session->machines.count - 1; // the last is for C
     const char *error = NULL;
     Text text = text_new(&session->arena);
     Bytes object;
@@ -199,7 +210,7 @@ static TdslStatus write_code(TdslSession *session, const Program *const *program
         good = compile_llvm_text(&session->arena, program, options, &text, &error);
     else if (ends_in(path, ".s"))
         good = compile_assembly(&session->arena, program, options, &text, &error);
-    else if (session->machines.count > 1)
+    else if (variants > 1)
         good = compile_variants(&session->arena, programs, options, &object, &error);
     else
         good = compile_object(&session->arena, program, options, &object, &error);
@@ -234,17 +245,18 @@ TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradient
     // Text for people is of one processor. What the header says holds for all that the others have.
     if (!choose_machines(session, !ends_in(path, ".ll") && !ends_in(path, ".s")))
         return TDSL_BAD_USAGE;
+    add_source_machine(session);
     Program **programs = make_programs(session, request);
     if (programs == NULL)
         return TDSL_BAD_PROGRAM;
-    int usual = session->machines.count / 2; // of several, x86-64-v3: what C is laid out for
+    const Program *source = programs[session->machines.count - 1];
     CompileOptions options = {.level = session->options.level,
                               .position_independent = true,
                               .target = session->machines.at[0]};
     if (ends_in(path, ".h"))
-        return write_header(session, programs[usual], path) ? TDSL_OK : TDSL_BAD_FILE;
+        return write_header(session, source, path) ? TDSL_OK : TDSL_BAD_FILE;
     if (ends_in(path, ".c"))
-        return write_c(session, programs[usual], path);
+        return write_c(session, source, path);
     return write_code(session, (const Program *const *)programs, path, &options);
 }
 
@@ -297,7 +309,7 @@ static bool emit_functions(TdslSession *session, const char *stage,
 
 static bool emit_code(TdslSession *session, const char *stage, const TdslGradientRequest *request,
                       Text *out) {
-    Program *program = make_program(session, request);
+    Program *program = make_program(session, request, strcmp(stage, "c") == 0);
     if (program == NULL)
         return false;
     CompileOptions options = {.level = session->options.level,
@@ -320,7 +332,7 @@ static bool emit_code(TdslSession *session, const char *stage, const TdslGradien
 }
 
 const char *tdsl_memory(TdslSession *session, const TdslGradientRequest *request, bool json) {
-    Program *program = make_program(session, request);
+    Program *program = make_program(session, request, false);
     if (program == NULL)
         return NULL;
     Text out = text_new(&session->arena);

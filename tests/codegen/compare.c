@@ -15,9 +15,12 @@ typedef struct Setting {
 } Setting;
 
 static const Setting settings[] = {
-    {"O0", {0, 32, 16, 0}},        {"O1 sse", {1, 16, 16, 0}},    {"O2 avx2", {2, 32, 16, 0}},
-    {"O3 avx512", {3, 64, 32, 0}}, {"O2 chunks", {2, 32, 16, 1}}, // whatever can be cut in chunks
-                                                                  // is
+    {"O0", {0, 32, 16, 0, false}},
+    {"O1 sse", {1, 16, 16, 0, false}},
+    {"O2 avx2", {2, 32, 16, 0, false}},
+    {"O3 avx512", {3, 64, 32, 0, false}},
+    {"O3 c", {3, 64, 16, 0, true}},
+    {"O2 chunks", {2, 32, 16, 1, false}}, // whatever can be cut in chunks is
 };
 
 typedef struct Test {
