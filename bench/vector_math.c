@@ -1,7 +1,7 @@
 // Largest errors of the functions that machine code has instead of libm's, in units of the last
 // place: f32 against the C library in double for every argument (or every Nth), f64 against long
-// double for many. Prints the worst argument of each function and nanoseconds per element, and
-// fails where an error is above the function's bound.
+// double for many. Prints the worst argument of each function and nanoseconds per element, also
+// those of the C library's in a loop, and fails where an error is above the function's bound.
 //
 //     bench_vector_math [STEP] [CPU [FUNCTION]]
 //
@@ -28,6 +28,10 @@ enum { COUNT = 4096 };
     static long double name##_exact(long double x, long double y) {                                \
         (void)y;                                                                                   \
         return name##l(x);                                                                         \
+    }                                                                                              \
+    static float name##_single(float x, float y) {                                                 \
+        (void)y;                                                                                   \
+        return name##f(x);                                                                         \
     }
 
 UNARY(exp)
@@ -52,6 +56,7 @@ UNARY(acos)
 UNARY(atan)
 UNARY(erf)
 UNARY(erfc)
+UNARY(lgamma)
 
 static double sigmoid_twice(double x, double y) {
     (void)y;
@@ -68,26 +73,40 @@ typedef struct Candidate {
     int arity;
     double (*twice)(double, double);
     long double (*exact)(long double, long double);
-    double single_bound, bound; // of errors in f32 and f64; 0: not written out
+    double single_bound, bound;    // of errors in f32 and f64; 0: not written out
+    float (*single)(float, float); // the C library's, to compare times; NULL: it has none
 } Candidate;
 
 #define UNARY_CANDIDATE(name, single_bound, bound)                                                 \
-    { #name, 1, name##_twice, name##_exact, single_bound, bound }
+    { #name, 1, name##_twice, name##_exact, single_bound, bound, name##_single }
 
 static const Candidate candidates[] = {
-    UNARY_CANDIDATE(exp, 1.5, 2),        UNARY_CANDIDATE(exp2, 1.5, 2),
-    UNARY_CANDIDATE(expm1, 1.5, 2),      UNARY_CANDIDATE(log, 1.5, 2),
-    UNARY_CANDIDATE(log2, 0.6, 2),       UNARY_CANDIDATE(log10, 0.6, 2),
-    UNARY_CANDIDATE(log1p, 1.5, 2),      UNARY_CANDIDATE(tanh, 1.5, 2),
-    UNARY_CANDIDATE(sinh, 0.6, 2.5),     UNARY_CANDIDATE(cosh, 0.6, 2),
-    UNARY_CANDIDATE(asinh, 0.6, 2.5),    UNARY_CANDIDATE(acosh, 0.6, 2.5),
-    UNARY_CANDIDATE(atanh, 0.6, 2.5),    UNARY_CANDIDATE(cbrt, 0.6, 2),
-    UNARY_CANDIDATE(sin, 0.6, 0),        UNARY_CANDIDATE(cos, 0.6, 0),
-    UNARY_CANDIDATE(tan, 0.6, 0),        UNARY_CANDIDATE(asin, 0.6, 2),
-    UNARY_CANDIDATE(acos, 0.6, 2),       UNARY_CANDIDATE(atan, 0.6, 2),
-    UNARY_CANDIDATE(erf, 1.5, 2),        UNARY_CANDIDATE(erfc, 0.6, 4),
-    UNARY_CANDIDATE(sigmoid, 1.5, 2),    {"pow", 2, pow, powl, 0.6, 0},
-    {"atan2", 2, atan2, atan2l, 0.6, 2}, {"hypot", 2, hypot, hypotl, 0.6, 2},
+    UNARY_CANDIDATE(exp, 1.5, 2),
+    UNARY_CANDIDATE(exp2, 1.5, 2),
+    UNARY_CANDIDATE(expm1, 1.5, 2),
+    UNARY_CANDIDATE(log, 1.5, 2),
+    UNARY_CANDIDATE(log2, 0.6, 2),
+    UNARY_CANDIDATE(log10, 0.6, 2),
+    UNARY_CANDIDATE(log1p, 1.5, 2),
+    UNARY_CANDIDATE(tanh, 1.5, 2),
+    UNARY_CANDIDATE(sinh, 0.6, 2.5),
+    UNARY_CANDIDATE(cosh, 0.6, 2),
+    UNARY_CANDIDATE(asinh, 0.6, 2.5),
+    UNARY_CANDIDATE(acosh, 0.6, 2.5),
+    UNARY_CANDIDATE(atanh, 0.6, 2.5),
+    UNARY_CANDIDATE(cbrt, 0.6, 2),
+    UNARY_CANDIDATE(sin, 0.6, 1.5),
+    UNARY_CANDIDATE(cos, 0.6, 1.5),
+    UNARY_CANDIDATE(tan, 0.6, 2),
+    UNARY_CANDIDATE(asin, 0.6, 2),
+    UNARY_CANDIDATE(acos, 0.6, 2),
+    UNARY_CANDIDATE(atan, 0.6, 2),
+    UNARY_CANDIDATE(erf, 1.5, 2),
+    UNARY_CANDIDATE(erfc, 0.6, 4),
+    {"sigmoid", 1, sigmoid_twice, sigmoid_exact, 1.5, 2, NULL},
+    {"pow", 2, pow, powl, 0.6, 0, powf},
+    {"atan2", 2, atan2, atan2l, 0.6, 2, atan2f},
+    {"hypot", 2, hypot, hypotl, 0.6, 2, hypotf},
 };
 
 // y = name(x) over COUNT elements.
@@ -140,12 +159,35 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static double nanoseconds(const Loaded *loaded, const Program *program, void *x, void *z, void *y) {
+// The C library's function in a loop.
+typedef struct Scalars {
+    const Candidate *function;
+    bool is_single;
+} Scalars;
+
+static void run_scalars(const Scalars *scalars, const void *x, const void *z, void *y) {
+    for (int i = 0; i < COUNT; i++) {
+        if (scalars->is_single)
+            ((float *)y)[i] =
+                scalars->function->single(((const float *)x)[i], ((const float *)z)[i]);
+        else
+            ((double *)y)[i] =
+                scalars->function->twice(((const double *)x)[i], ((const double *)z)[i]);
+    }
+}
+
+// Processor time for an element: the least of several runs.
+static double nanoseconds(const Loaded *loaded, const Program *program, const Scalars *scalars,
+                          void *x, void *z, void *y) {
     double best = 1;
     for (int i = 0; i < 50; i++) {
         double start = seconds();
-        for (int j = 0; j < 20; j++)
-            run(loaded, program, x, z, y);
+        for (int j = 0; j < 20; j++) {
+            if (scalars)
+                run_scalars(scalars, x, z, y);
+            else
+                run(loaded, program, x, z, y);
+        }
         double taken = (seconds() - start) / 20;
         best = taken < best ? taken : best;
     }
@@ -183,24 +225,65 @@ static uint64_t next_random(uint64_t *state) {
     return *state ^ *state >> 29;
 }
 
-// Arguments of all exponents, and as many that are not large.
+static const double specials[] = {0.0,
+                                  -0.0,
+                                  INFINITY,
+                                  -INFINITY,
+                                  NAN,
+                                  0x1p-1074,
+                                  -0x1p-1074,
+                                  0x1p-1022,
+                                  -0x1.fffffffffffffp-1023,
+                                  -1.0,
+                                  1.0,
+                                  0.5,
+                                  -3.0,
+                                  2.0,
+                                  709.782712893384,
+                                  -745.2,
+                                  -708.4,
+                                  0x1p53,
+                                  -0x1.fffffffffffffp52,
+                                  0x1.fffffffffffffp1023};
+enum { SPECIALS = sizeof specials / sizeof *specials };
+
+// The double `steps` steps from x on.
+static double beside(double x, int steps) {
+    for (int i = steps; i != 0; i += i < 0 ? 1 : -1)
+        x = nextafter(x, i < 0 ? -INFINITY : INFINITY);
+    return x;
+}
+
+// Arguments of all exponents, and more of them where functions are hard: close to special ones, to
+// multiples of pi / 2, to 1, and where nothing is large.
 static double some_double(uint64_t *state) {
-    static const double specials[] = {0.0,       -0.0, INFINITY,   -INFINITY,        NAN,
-                                      0x1p-1074, -1.0, -0x1p-1074, 709.782712893384, -745.2,
-                                      -708.4,    1.0};
     uint64_t bits = next_random(state);
     double x;
     memcpy(&x, &bits, sizeof x);
-    switch (next_random(state) >> 61) {
-    case 0: return specials[bits >> 40 & 7] * ((bits & 7) ? 1 : 1.0000000000000002);
-    case 1: return specials[(bits >> 40) % 12];
+    switch (next_random(state) >> 60) {
+    case 0: return specials[(bits >> 40) % SPECIALS];
+    case 1: return beside(specials[(bits >> 40) % SPECIALS], (int)(bits & 7) - 4);
     case 2:
-    case 3: return x;
-    case 4: return (double)(int64_t)bits * 0x1p-63;
-    case 5: return (double)(int64_t)bits * 0x1p-60;
-    case 6: return 1 + (double)(int64_t)bits * 0x1p-65;
+    case 3:
+    case 4: return x;
+    case 5: return beside((double)((int64_t)bits >> (bits & 63)) * 0x1.921fb54442d18p0, 0);
+    case 6: return beside((double)((int64_t)bits >> 54) * 0x1.921fb54442d18p0, (int)(bits & 3) - 1);
+    case 7: return (double)(int64_t)bits * 0x1p-63;
+    case 8:
+    case 9: return (double)(int64_t)bits * 0x1p-60;
+    case 10: return 1 + (double)(int64_t)bits * 0x1p-65;
+    case 11: return beside((double)((int64_t)bits >> 58) / 2, (int)(bits & 3) - 1);
+    case 12: return (double)(int64_t)bits * 0x1p-57;
     default: return (double)(int64_t)bits * 0x1p-53;
     }
+}
+
+// A second argument for x: often such that the power is within range.
+static double some_second(uint64_t *state, double x) {
+    uint64_t bits = next_random(state);
+    if ((bits & 3) == 0 || !(x > 0))
+        return (bits & 4) ? (double)((int64_t)bits >> 56) : some_double(state);
+    return (double)(int64_t)bits * 0x1p-63 * 1100 / log2(x);
 }
 
 static float some_single(uint64_t *state) {
@@ -241,7 +324,7 @@ static Worst measure_f64(const Candidate *f, const Loaded *loaded, const Program
     uint64_t state = 1;
     for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < COUNT; i++)
-            x[i] = some_double(&state), z[i] = some_double(&state);
+            x[i] = some_double(&state), z[i] = some_second(&state, x[i]);
         run(loaded, program, x, z, y);
         for (int i = 0; i < COUNT; i++)
             note(&worst, x[i], z[i], y[i], f->exact((long double)x[i], (long double)z[i]), 53,
@@ -250,15 +333,16 @@ static Worst measure_f64(const Candidate *f, const Loaded *loaded, const Program
     return worst;
 }
 
-static double time_of(const Loaded *loaded, const Program *program, bool is_single) {
+static double time_of(const Loaded *loaded, const Program *program, const Scalars *scalars,
+                      bool is_single) {
     static float x[COUNT], z[COUNT], y[COUNT];
     static double wide_x[COUNT], wide_z[COUNT], wide_y[COUNT];
     for (int i = 0; i < COUNT; i++) {
         wide_x[i] = x[i] = (float)(i + 1) * (4.0f / COUNT);
         wide_z[i] = z[i] = 1.7f;
     }
-    return is_single ? nanoseconds(loaded, program, x, z, y)
-                     : nanoseconds(loaded, program, wide_x, wide_z, wide_y);
+    return is_single ? nanoseconds(loaded, program, scalars, x, z, y)
+                     : nanoseconds(loaded, program, scalars, wide_x, wide_z, wide_y);
 }
 
 static bool measure(const Candidate *f, bool wide, uint32_t every, const char *cpu) {
@@ -268,9 +352,12 @@ static bool measure(const Candidate *f, bool wide, uint32_t every, const char *c
     double bound = wide ? f->bound : f->single_bound;
     Worst worst = wide ? measure_f64(f, loaded, program, 50 + 7000 / (int)every)
                        : measure_f32(f, loaded, program, every);
-    printf("%-7s %-5s %8.3f %24.15a %24.15a %24.15a %8.2f\n", f->name, wide ? "f64" : "f32",
+    Scalars scalars = {f, !wide};
+    bool in_library = f->single != NULL;
+    printf("%-8s %-4s %8.3f %24.15a %24.15a %24.15a %8.2f %8.2f\n", f->name, wide ? "f64" : "f32",
            worst.error, worst.argument, worst.second, worst.result,
-           time_of(loaded, program, !wide));
+           time_of(loaded, program, NULL, !wide),
+           in_library ? time_of(loaded, program, &scalars, !wide) : 0);
     loaded_free(loaded);
     arena_free(&arena);
     return worst.error <= bound;
@@ -280,7 +367,8 @@ int main(int count, char **arguments) {
     uint32_t every = count > 1 ? (uint32_t)atoi(arguments[1]) : 7;
     const char *cpu = count > 2 && strcmp(arguments[2], "-") != 0 ? arguments[2] : NULL;
     const char *only = count > 3 ? arguments[3] : NULL;
-    printf("%-13s %8s %24s %24s %24s %8s\n", "function", "ulp", "at", "and", "result", "ns");
+    printf("%-13s %8s %24s %24s %24s %8s %8s\n", "function", "ulp", "at", "and", "result", "ns",
+           "libm");
     bool good = true;
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
         const Candidate *f = &candidates[i];

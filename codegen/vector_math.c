@@ -34,8 +34,8 @@ static const KnownFunction known_functions[] = {
     {"cosh", 1, NULL, math_cosh, math_cosh},      {"asinh", 1, NULL, math_asinh, math_asinh},
     {"acosh", 1, NULL, math_acosh, math_acosh},   {"atanh", 1, NULL, math_atanh, math_atanh},
     {"cbrt", 1, NULL, math_cbrt, math_cbrt},      {"hypot", 2, NULL, math_hypot, math_hypot},
-    {"pow", 2, NULL, math_pow_f32, NULL},         {"sin", 1, NULL, math_sin_f32, NULL},
-    {"cos", 1, NULL, math_cos_f32, NULL},         {"tan", 1, NULL, math_tan_f32, NULL},
+    {"pow", 2, NULL, math_pow_f32, NULL},         {"sin", 1, NULL, math_sin, math_sin},
+    {"cos", 1, NULL, math_cos, math_cos},         {"tan", 1, NULL, math_tan, math_tan},
     {"asin", 1, NULL, math_asin, math_asin},      {"acos", 1, NULL, math_acos, math_acos},
     {"atan", 1, NULL, math_atan, math_atan},      {"atan2", 2, NULL, math_atan2, math_atan2},
     {"erf", 1, math_erf_f32, NULL, math_erf_f64}, {"erfc", 1, NULL, math_erfc, math_erfc},
@@ -47,6 +47,8 @@ enum { KNOWN_FUNCTIONS = sizeof known_functions / sizeof *known_functions };
 static void drop_unused(Arena *arena, MathFunction *function) {
     bool *used = arena_array(arena, bool, function->scalar_count);
     used[function->result->id] = true;
+    if (function->rare)
+        used[function->rare->id] = true;
     for (int i = function->steps.count - 1; i >= 0; i--) {
         const Scalar *scalar = function->steps.at[i];
         for (int k = 0; used[scalar->id] && k < scalar->arg_count; k++)
@@ -69,7 +71,8 @@ static const KnownFunction *find_function(const char *name, ElementType type) {
     return NULL;
 }
 
-const MathFunction *math_function(Arena *arena, const char *name, ElementType type) {
+const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
+                                  bool may_branch) {
     const KnownFunction *known = find_function(name, type);
     if (known == NULL)
         return NULL;
@@ -80,7 +83,7 @@ const MathFunction *math_function(Arena *arena, const char *name, ElementType ty
                  wide               ? &math_f64_short
                  : type == TYPE_F32 ? &math_f32
                                     : &math_f64,
-                 function};
+                 function, may_branch};
     Scalar *x[MOST_MATH_ARGUMENTS];
     for (int i = 0; i < known->arity; i++) {
         Scalar *argument = math_scalar(&math, SCALAR_ARGUMENT, type);

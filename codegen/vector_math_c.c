@@ -53,6 +53,7 @@ static const char *sign_of(ScalarOp op) {
     case SCALAR_MUL: return "*";
     case SCALAR_DIV: return "/";
     case SCALAR_AND: return "&";
+    case SCALAR_OR: return "|";
     case SCALAR_XOR: return "^";
     case SCALAR_SHIFT_LEFT: return "<<";
     case SCALAR_SHIFT_LOGICAL: return ">>";

@@ -148,6 +148,16 @@ Scalar *math_step(Math *m, ScalarOp op, ElementType type, Scalar *x, Scalar *y, 
     return scalar;
 }
 
+void math_begin_rare(Math *m, Scalar *condition) {
+    check(m->may_branch && m->function->rare == NULL, "rare steps of %s", m->function->name);
+    m->function->rare = condition;
+    m->function->rare_from = m->function->scalar_count;
+}
+
+void math_end_rare(Math *m) {
+    m->function->rare_to = m->function->scalar_count;
+}
+
 Scalar *math_real(Math *m, double value) {
     Scalar *scalar = math_scalar(m, SCALAR_CONSTANT, m->format->real);
     scalar->real = value;

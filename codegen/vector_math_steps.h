@@ -6,6 +6,8 @@
 
 enum { MOST_COEFFICIENTS = 21 };
 
+static const double half_pi = 0x1.921fb54442d18p0, half_pi_low = 0x1.1a62633145c07p-54;
+
 typedef struct Polynomial {
     int count;
     double at[MOST_COEFFICIENTS]; // lowest first
@@ -32,7 +34,13 @@ typedef struct Math {
     Arena *arena;
     const Format *format;
     MathFunction *function;
+    bool may_branch; // rare steps cost little
 } Math;
+
+// The steps between the two are needed only where the condition holds: MathFunction.rare. Once in a
+// function, and only if m->may_branch.
+void math_begin_rare(Math *m, Scalar *condition);
+void math_end_rare(Math *m);
 
 // A new scalar that is no step.
 Scalar *math_scalar(Math *m, ScalarOp op, ElementType type);
@@ -92,6 +100,15 @@ typedef struct LogParts {
 
 LogParts math_split_logarithm(Math *m, Scalar *x);
 
+// An angle x, or |x| for f64, less whole quarter turns: -pi / 4 <= rest + low <= pi / 4, and a little
+// more. The lowest two bits of `quarters`, a real, count the quarter turns. low: NULL where the
+// result is an f32.
+typedef struct Angle {
+    Scalar *quarters, *rest, *low;
+} Angle;
+
+Angle math_split_angle(Math *m, Scalar *x);
+
 // The functions. x: the arguments.
 #define MATH_FUNCTION(name) Scalar *math_##name(Math *m, Scalar *const *x);
 MATH_FUNCTION(exp)
@@ -111,9 +128,9 @@ MATH_FUNCTION(atanh)
 MATH_FUNCTION(cbrt)
 MATH_FUNCTION(hypot)
 MATH_FUNCTION(pow_f32)
-MATH_FUNCTION(sin_f32)
-MATH_FUNCTION(cos_f32)
-MATH_FUNCTION(tan_f32)
+MATH_FUNCTION(sin)
+MATH_FUNCTION(cos)
+MATH_FUNCTION(tan)
 MATH_FUNCTION(asin)
 MATH_FUNCTION(acos)
 MATH_FUNCTION(atan)
