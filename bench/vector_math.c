@@ -104,7 +104,7 @@ static const Candidate candidates[] = {
     UNARY_CANDIDATE(erf, 1.5, 2),
     UNARY_CANDIDATE(erfc, 0.6, 4),
     {"sigmoid", 1, sigmoid_twice, sigmoid_exact, 1.5, 2, NULL},
-    {"pow", 2, pow, powl, 0.6, 0, powf},
+    {"pow", 2, pow, powl, 0.6, 1, powf},
     {"atan2", 2, atan2, atan2l, 0.6, 2, atan2f},
     {"hypot", 2, hypot, hypotl, 0.6, 2, hypotf},
 };

@@ -34,7 +34,7 @@ static const KnownFunction known_functions[] = {
     {"cosh", 1, NULL, math_cosh, math_cosh},      {"asinh", 1, NULL, math_asinh, math_asinh},
     {"acosh", 1, NULL, math_acosh, math_acosh},   {"atanh", 1, NULL, math_atanh, math_atanh},
     {"cbrt", 1, NULL, math_cbrt, math_cbrt},      {"hypot", 2, NULL, math_hypot, math_hypot},
-    {"pow", 2, NULL, math_pow_f32, NULL},         {"sin", 1, NULL, math_sin, math_sin},
+    {"pow", 2, NULL, math_pow_f32, math_pow_f64}, {"sin", 1, NULL, math_sin, math_sin},
     {"cos", 1, NULL, math_cos, math_cos},         {"tan", 1, NULL, math_tan, math_tan},
     {"asin", 1, NULL, math_asin, math_asin},      {"acos", 1, NULL, math_acos, math_acos},
     {"atan", 1, NULL, math_atan, math_atan},      {"atan2", 2, NULL, math_atan2, math_atan2},

@@ -131,6 +131,11 @@ const Format math_f64_short = {
               -0x1.6697d46e6405ap-11}},
 };
 
+const Polynomial math_precise_log = {
+    8,
+    {0x1.3333333333333p-1, 0x1.b6db6db6db97p-2, 0x1.5555555507f51p-2, 0x1.1745d1b544441p-2,
+     0x1.d89d504726af2p-3, 0x1.99a80855a61c4p-3, 0x1.675cba7465e2bp-3, 0x1.6a6ed7c419e12p-3}};
+
 // ---- building
 
 Scalar *math_scalar(Math *m, ScalarOp op, ElementType type) {

@@ -29,6 +29,8 @@ typedef struct Format {
 } Format;
 
 extern const Format math_f32, math_f64, math_f64_short;
+// r of log(1 + f) = 2/3 s (3 + s^2 + s^4 r(s^2)), s = f / (2 + f), for f64.
+extern const Polynomial math_precise_log;
 
 typedef struct Math {
     Arena *arena;
@@ -128,6 +130,7 @@ MATH_FUNCTION(atanh)
 MATH_FUNCTION(cbrt)
 MATH_FUNCTION(hypot)
 MATH_FUNCTION(pow_f32)
+MATH_FUNCTION(pow_f64)
 MATH_FUNCTION(sin)
 MATH_FUNCTION(cos)
 MATH_FUNCTION(tan)
