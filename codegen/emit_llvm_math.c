@@ -25,6 +25,35 @@ static void add_pure_attributes(Emitter *emitter, LLVMValueRef function) {
     }
 }
 
+// A call of libm's function for each lane.
+static LLVMValueRef call_library(Emitter *emitter, const Scalar *scalar,
+                                 const LLVMValueRef *arguments) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMTypeRef type = llvm_type(emitter, scalar->type);
+    LLVMTypeRef types[3] = {type, type, type};
+    unsigned count = (unsigned)scalar->arg_count;
+    LLVMTypeRef signature = LLVMFunctionType(type, types, count, 0);
+    const char *name =
+        arena_format(emitter->arena, "%s%s", scalar->name, scalar->type == TYPE_F32 ? "f" : "");
+    LLVMValueRef function = LLVMGetNamedFunction(emitter->module, name);
+    if (function == NULL) {
+        function = LLVMAddFunction(emitter->module, name, signature);
+        add_pure_attributes(emitter, function); // nobody reads errno
+    }
+    LLVMValueRef lanes =
+        emitter->width > 1 ? LLVMGetPoison(lane_type(emitter, scalar->type)) : NULL;
+    for (int i = 0; i < emitter->width; i++) {
+        LLVMValueRef place = LLVMConstInt(emitter->i64, (unsigned)i, 0), of_lane[3];
+        for (unsigned j = 0; j < count; j++)
+            of_lane[j] = lanes ? LLVMBuildExtractElement(b, arguments[j], place, "") : arguments[j];
+        LLVMValueRef value = LLVMBuildCall2(b, signature, function, of_lane, count, "");
+        if (lanes == NULL)
+            return value;
+        lanes = LLVMBuildInsertElement(b, lanes, value, place, "");
+    }
+    return lanes;
+}
+
 static LLVMValueRef emit_step(Emitter *emitter, const Scalar *step, const LLVMValueRef *values) {
     LLVMValueRef args[3] = {NULL, NULL, NULL};
     for (int i = 0; i < step->arg_count; i++) {
@@ -32,7 +61,9 @@ static LLVMValueRef emit_step(Emitter *emitter, const Scalar *step, const LLVMVa
         args[i] = arg->op == SCALAR_CONSTANT ? splat_constant(emitter, constant_value(emitter, arg))
                                              : values[arg->id];
     }
-    return llvm_compute(emitter, step, args);
+    // A function that is called in steps is libm's.
+    return step->op == SCALAR_LIBM ? call_library(emitter, step, args)
+                                   : llvm_compute(emitter, step, args);
 }
 
 static bool is_rare(const MathFunction *function, const Scalar *step) {
@@ -158,16 +189,5 @@ LLVMValueRef emit_function_call(Emitter *emitter, const Scalar *scalar, LLVMValu
     if (own)
         return emit_math(emitter, own, arguments);
     check(emitter->width == 1, "a call of %s in a vector loop", scalar->name);
-    LLVMTypeRef type = llvm_type(emitter, scalar->type);
-    LLVMTypeRef types[3] = {type, type, type};
-    LLVMTypeRef signature = LLVMFunctionType(type, types, (unsigned)scalar->arg_count, 0);
-    const char *name =
-        arena_format(emitter->arena, "%s%s", scalar->name, scalar->type == TYPE_F32 ? "f" : "");
-    LLVMValueRef function = LLVMGetNamedFunction(emitter->module, name);
-    if (function == NULL) {
-        function = LLVMAddFunction(emitter->module, name, signature);
-        add_pure_attributes(emitter, function); // nobody reads errno
-    }
-    return LLVMBuildCall2(emitter->builder, signature, function, arguments,
-                          (unsigned)scalar->arg_count, "");
+    return call_library(emitter, scalar, arguments);
 }

@@ -178,8 +178,21 @@ static Scalar *to_real(Math *m, Scalar *integer) {
     return math_sub(m, sum, math_real(m, m->format->rounder));
 }
 
-// turns[0] 2^-27 + turns[1] 2^-54 + ... of a turn, the first of either sign, times 2 pi.
-static void scale_turns(Math *m, Scalar *const *limbs, Angle *angle) {
+Angle math_angle_of_turns(Math *m, Scalar *high, Scalar *low) {
+    Scalar *few = math_without_low_bits(m, high, 27), *rest = math_sub(m, high, few);
+    Scalar *product = math_mul(m, few, math_real(m, turn[0])); // exact
+    Scalar *small = math_mul(m, high, math_real(m, turn[2]));
+    small = low ? math_fma(m, low, math_real(m, turn[0]), small) : small;
+    small = math_fma(m, rest, math_real(m, turn[1]), small);
+    small = math_fma(m, few, math_real(m, turn[1]), small);
+    small = math_fma(m, rest, math_real(m, turn[0]), small);
+    Angle angle = {.rest = math_add(m, product, small)};
+    angle.low = math_add(m, math_sub(m, product, angle.rest), small);
+    return angle;
+}
+
+// limbs[0] 2^-27 + limbs[1] 2^-54 + ... of a turn, the first of either sign.
+static Angle angle_of_limbs(Math *m, Scalar *const *limbs) {
     Scalar *first =
         to_real(m, math_add(m, shift_left(m, limbs[0], 25), shift_right(m, limbs[1], 2)));
     Scalar *second =
@@ -192,15 +205,7 @@ static void scale_turns(Math *m, Scalar *const *limbs, Angle *angle) {
     first = math_mul(m, first, math_real(m, 0x1p-52));
     Scalar *high = math_add(m, first, low);
     low = math_add(m, math_sub(m, first, high), low);
-    Scalar *few = math_without_low_bits(m, high, 27), *rest = math_sub(m, high, few);
-    Scalar *product = math_mul(m, few, math_real(m, turn[0])); // exact
-    Scalar *small =
-        math_fma(m, high, math_real(m, turn[2]), math_mul(m, low, math_real(m, turn[0])));
-    small = math_fma(m, rest, math_real(m, turn[1]), small);
-    small = math_fma(m, few, math_real(m, turn[1]), small);
-    small = math_fma(m, rest, math_real(m, turn[0]), small);
-    angle->rest = math_add(m, product, small);
-    angle->low = math_add(m, math_sub(m, product, angle->rest), small);
+    return math_angle_of_turns(m, high, low);
 }
 
 // The mantissa, in two limbs, times 1 / (2 pi) from the bit on whose product is below a turn.
@@ -224,8 +229,7 @@ static Angle large_angle_f64(Math *m, Scalar *size) {
     // A quarter is 2^25 in the first limb.
     Scalar *quarters = shift_right(m, math_add(m, sums[0], math_integer(m, 1 << 24)), 25);
     sums[0] = math_sub(m, sums[0], shift_left(m, quarters, 25));
-    Angle angle;
-    scale_turns(m, sums, &angle);
+    Angle angle = angle_of_limbs(m, sums);
     // NaN where the angle is infinite.
     angle.rest = math_add(m, angle.rest, math_sub(m, size, size));
     int64_t rounder = math_bits(m, m->format->rounder);

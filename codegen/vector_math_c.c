@@ -58,6 +58,7 @@ static const char *sign_of(ScalarOp op) {
     case SCALAR_SHIFT_LEFT: return "<<";
     case SCALAR_SHIFT_LOGICAL: return ">>";
     case SCALAR_LT: return "<";
+    case SCALAR_LE: return "<=";
     case SCALAR_GT: return ">";
     case SCALAR_EQ: return "==";
     default: return NULL;

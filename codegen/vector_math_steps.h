@@ -26,6 +26,7 @@ typedef struct Format {
     double tanh_low;          // exp of it vanishes beside 1
     double tanh_switch;       // tanh is a polynomial below it
     Polynomial exp, log, tanh, sine, cosine, arc_tangent, arc_sine, erf, erfc;
+    Polynomial lgamma_small, lgamma_large, digamma, trigamma;
 } Format;
 
 extern const Format math_f32, math_f64, math_f64_short;
@@ -111,6 +112,16 @@ typedef struct Angle {
 
 Angle math_split_angle(Math *m, Scalar *x);
 
+// That of high + low turns, for f64; `low` may be NULL. `quarters` is not set.
+Angle math_angle_of_turns(Math *m, Scalar *high, Scalar *low);
+
+typedef struct SineCosine {
+    Scalar *sine, *cosine;
+} SineCosine;
+
+// Of rest + low.
+SineCosine math_sine_cosine(Math *m, const Angle *angle);
+
 // The functions. x: the arguments.
 #define MATH_FUNCTION(name) Scalar *math_##name(Math *m, Scalar *const *x);
 MATH_FUNCTION(exp)
@@ -141,6 +152,11 @@ MATH_FUNCTION(atan2)
 MATH_FUNCTION(erf_f32)
 MATH_FUNCTION(erf_f64)
 MATH_FUNCTION(erfc)
+MATH_FUNCTION(fmod_f32)
+MATH_FUNCTION(fmod_f64)
+MATH_FUNCTION(lgamma)
+MATH_FUNCTION(digamma)
+MATH_FUNCTION(trigamma)
 #undef MATH_FUNCTION
 
 #endif

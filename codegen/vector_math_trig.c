@@ -6,11 +6,7 @@
 
 // ---- sine, cosine, tangent
 
-typedef struct SineCosine {
-    Scalar *sine, *cosine;
-} SineCosine;
-
-static SineCosine sine_and_cosine(Math *m, const Angle *angle) {
+SineCosine math_sine_cosine(Math *m, const Angle *angle) {
     Scalar *x = angle->rest, *square = math_mul(m, x, x), *half = math_real(m, 0.5);
     Scalar *part = math_polynomial(m, &m->format->sine, square);
     Scalar *cube = math_mul(m, x, square);
@@ -54,7 +50,7 @@ static Scalar *odd_in(Math *m, Scalar *x, Scalar *y) {
 
 Scalar *math_sin(Math *m, Scalar *const *x) {
     Angle angle = math_split_angle(m, x[0]);
-    SineCosine both = sine_and_cosine(m, &angle);
+    SineCosine both = math_sine_cosine(m, &angle);
     Scalar *quadrant = math_to_bits(m, angle.quarters);
     Scalar *y = math_choose(m, is_odd(m, quadrant), both.cosine, both.sine);
     return odd_in(m, x[0], sign_by_half(m, y, quadrant));
@@ -63,7 +59,7 @@ Scalar *math_sin(Math *m, Scalar *const *x) {
 // The sine a quarter turn on.
 Scalar *math_cos(Math *m, Scalar *const *x) {
     Angle angle = math_split_angle(m, x[0]);
-    SineCosine both = sine_and_cosine(m, &angle);
+    SineCosine both = math_sine_cosine(m, &angle);
     Scalar *quadrant = math_to_bits(m, angle.quarters);
     Scalar *y = math_choose(m, is_odd(m, quadrant), both.sine, both.cosine);
     return sign_by_half(m, y, math_add(m, quadrant, math_integer(m, 1)));
@@ -71,7 +67,7 @@ Scalar *math_cos(Math *m, Scalar *const *x) {
 
 Scalar *math_tan(Math *m, Scalar *const *x) {
     Angle angle = math_split_angle(m, x[0]);
-    SineCosine both = sine_and_cosine(m, &angle);
+    SineCosine both = math_sine_cosine(m, &angle);
     Scalar *odd = is_odd(m, math_to_bits(m, angle.quarters));
     Scalar *negative = math_sub(m, math_real(m, 0), both.cosine);
     Scalar *y = math_div(m, math_choose(m, odd, negative, both.sine),
