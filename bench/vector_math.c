@@ -376,16 +376,27 @@ static float some_single(uint64_t *state) {
     }
 }
 
+// The special ones in all pairs: count is at least their square.
+static void set_specials(int i, double *x, double *z) {
+    *x = specials[i % SPECIALS];
+    *z = specials[i / SPECIALS % SPECIALS];
+}
+
 static Worst measure_f32(const Candidate *f, const Loaded *loaded, const Program *program,
                          uint32_t every) {
     static float x[COUNT], z[COUNT], y[COUNT];
     Worst worst = {0};
     uint64_t state = 1;
-    for (uint64_t start = 0; start < UINT64_C(1) << 32; start += (uint64_t)every * COUNT) {
+    uint64_t step = (uint64_t)every * COUNT, end = UINT64_C(1) << 32;
+    for (uint64_t start = 0; start < end + step; start += step) {
         for (uint32_t i = 0; i < COUNT; i++) {
             uint32_t bits = (uint32_t)(start + (uint64_t)i * every);
             memcpy(&x[i], &bits, sizeof bits);
             z[i] = f->arity > 1 ? some_single(&state) : 0;
+            double special_x, special_z;
+            set_specials((int)i, &special_x, &special_z);
+            if (start >= end)
+                x[i] = (float)special_x, z[i] = (float)special_z;
         }
         run(loaded, program, x, z, y);
         for (int i = 0; i < COUNT; i++)
@@ -403,6 +414,8 @@ static Worst measure_f64(const Candidate *f, const Loaded *loaded, const Program
     for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < COUNT; i++)
             x[i] = some_double(&state), z[i] = some_second(&state, x[i]);
+        for (int i = 0; round == 0 && i < COUNT; i++)
+            set_specials(i, &x[i], &z[i]);
         run(loaded, program, x, z, y);
         for (int i = 0; i < COUNT; i++)
             note(&worst, f, x[i], z[i], y[i], f->exact((long double)x[i], (long double)z[i]),

@@ -246,13 +246,13 @@ static Angle choose_angle(Math *m, Scalar *condition, Angle x, Angle y) {
 }
 
 // Of an f32, in f64.
-static Angle split_angle_f32(Math *m, Scalar *x) {
+static Angle split_angle_f32(Math *m, Scalar *size) {
     if (!m->may_branch)
-        return any_angle_f32(m, x);
-    Angle usual = usual_angle_f32(m, x);
-    Scalar *is_large = math_compare(m, SCALAR_GT, math_abs(m, x), math_real(m, large_angle));
+        return any_angle_f32(m, size);
+    Angle usual = usual_angle_f32(m, size);
+    Scalar *is_large = math_compare(m, SCALAR_GT, size, math_real(m, large_angle));
     math_begin_rare(m, is_large);
-    Angle large = any_angle_f32(m, x);
+    Angle large = any_angle_f32(m, size);
     math_end_rare(m);
     return choose_angle(m, is_large, large, usual);
 }
@@ -269,5 +269,6 @@ static Angle split_angle_f64(Math *m, Scalar *size) {
 }
 
 Angle math_split_angle(Math *m, Scalar *x) {
-    return m->format == &math_f64 ? split_angle_f64(m, math_abs(m, x)) : split_angle_f32(m, x);
+    Scalar *size = math_abs(m, x);
+    return m->format == &math_f64 ? split_angle_f64(m, size) : split_angle_f32(m, size);
 }

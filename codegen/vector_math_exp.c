@@ -252,7 +252,10 @@ Scalar *math_atanh(Math *m, Scalar *const *x) {
 // exp(log(x) / 3) with its mantissa cut to 17 bits, so that its cube is exact; then a series in
 // what the cube lacks.
 Scalar *math_cbrt(Math *m, Scalar *const *x) {
-    Scalar *size = math_abs(m, x[0]);
+    Scalar *given = math_abs(m, x[0]), *one = math_real(m, 1);
+    // Cubes must be normal numbers.
+    Scalar *tiny = math_compare(m, SCALAR_LT, given, math_real(m, 0x1p-900));
+    Scalar *size = math_mul(m, given, math_choose(m, tiny, math_real(m, 0x1p300), one));
     Scalar *third = math_mul(m, log_of_positive(m, size, NULL), math_real(m, 1.0 / 3));
     Scalar *root = math_without_low_bits(m, math_small_exp(m, third), 36);
     Scalar *cube = math_mul(m, math_mul(m, root, root), root);
@@ -260,6 +263,7 @@ Scalar *math_cbrt(Math *m, Scalar *const *x) {
     static const Polynomial series = {5, {1.0 / 3, -1.0 / 9, 5.0 / 81, -10.0 / 243, 22.0 / 729}};
     Scalar *change = math_mul(m, d, math_polynomial(m, &series, d));
     Scalar *y = math_fma(m, root, change, root);
+    y = math_mul(m, y, math_choose(m, tiny, math_real(m, 0x1p-100), one));
     Scalar *usual = math_both(m, math_compare(m, SCALAR_GT, size, math_real(m, 0)),
                               math_compare(m, SCALAR_LT, size, math_real(m, (double)INFINITY)));
     return math_binary(m, SCALAR_COPYSIGN, math_choose(m, usual, y, size), x[0]);

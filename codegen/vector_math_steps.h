@@ -103,9 +103,8 @@ typedef struct LogParts {
 
 LogParts math_split_logarithm(Math *m, Scalar *x);
 
-// An angle x, or |x| for f64, less whole quarter turns: -pi / 4 <= rest + low <= pi / 4, and a little
-// more. The lowest two bits of `quarters`, a real, count the quarter turns. low: NULL where the
-// result is an f32.
+// |x| less whole quarter turns: -pi / 4 <= rest + low <= pi / 4, and a little more. The lowest two
+// bits of `quarters`, a real, count the quarter turns. low: NULL where the result is an f32.
 typedef struct Angle {
     Scalar *quarters, *rest, *low;
 } Angle;

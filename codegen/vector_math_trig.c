@@ -43,17 +43,12 @@ static Scalar *sign_by_half(Math *m, Scalar *y, Scalar *quadrant) {
     return math_from_bits(m, math_binary(m, SCALAR_XOR, math_to_bits(m, y), sign));
 }
 
-// y, an odd function of the angle that was split, as one of x.
-static Scalar *odd_in(Math *m, Scalar *x, Scalar *y) {
-    return m->format == &math_f64 ? math_flip_sign(m, y, x) : y;
-}
-
 Scalar *math_sin(Math *m, Scalar *const *x) {
     Angle angle = math_split_angle(m, x[0]);
     SineCosine both = math_sine_cosine(m, &angle);
     Scalar *quadrant = math_to_bits(m, angle.quarters);
     Scalar *y = math_choose(m, is_odd(m, quadrant), both.cosine, both.sine);
-    return odd_in(m, x[0], sign_by_half(m, y, quadrant));
+    return math_flip_sign(m, sign_by_half(m, y, quadrant), x[0]);
 }
 
 // The sine a quarter turn on.
@@ -72,7 +67,7 @@ Scalar *math_tan(Math *m, Scalar *const *x) {
     Scalar *negative = math_sub(m, math_real(m, 0), both.cosine);
     Scalar *y = math_div(m, math_choose(m, odd, negative, both.sine),
                          math_choose(m, odd, both.sine, both.cosine));
-    return odd_in(m, x[0], y);
+    return math_flip_sign(m, y, x[0]);
 }
 
 // ---- inverses
