@@ -15,6 +15,9 @@ enum {
     FEWEST_COLUMNS = 4,
     FEWEST_TERMS = 4,
     FEWEST_PRODUCTS = 256,    // below: no work worth a tile
+    SHORTEST_BLOCK = 256,     // terms between two visits of the results
+    LONG_SUM = 8192,          // terms of f32 that are not added one by one any more
+    SUM_BLOCK = 2048,         // but so many
     LARGE_OPERANDS = 1 << 20, // bytes that had better stay in the cache between tiles
     LARGE_PANEL = 1 << 18,    // elements that are packed at once
     FAR = 1024,               // bytes between rows that are packed if they are read often
@@ -317,8 +320,18 @@ static bool wants_packing(const Product *p) {
     return far && reads >= FEWEST_FOR_PACKING && terms >= 32 && column->size > 1;
 }
 
+// The largest divisor of `size` that is not above `most`.
+static int64_t divisor_within(int64_t size, int64_t most) {
+    int64_t block = most < 1 ? 1 : most < size ? most : size;
+    while (size % block != 0) {
+        block--;
+    }
+    return block;
+}
+
 // The outermost contracted axis runs around the tiles in blocks if the operands are large and used
-// by many tiles: then a block of them stays in the cache.
+// by many tiles: then a block of them stays in the cache; or if sums of f32 are long: those of the
+// blocks are added in f64.
 static void choose_split(Product *p) {
     int outermost = -1;
     int64_t terms = 1, bytes = 0;
@@ -341,19 +354,24 @@ static void choose_split(Product *p) {
     int64_t result_bytes = type_elements(result) * (int64_t)element_bytes(result.element);
     bool many_tiles = p->axes[p->row].size > 64 || p->axes[p->column].size > 64 ||
                       product_of_others(p, p->row, p->column, -1) > 1.5 * (double)terms;
-    if (outermost < 0 || bytes < 2 * LARGE_OPERANDS || result_bytes * 4 > bytes || !many_tiles) {
+    if (outermost < 0) {
         return;
     }
     int64_t size = p->axes[outermost].size, blocks = bytes / LARGE_OPERANDS;
-    int64_t block = blocks >= size ? 1 : size / blocks;
-    while (size % block != 0) {
-        block--;
+    bool is_large = bytes >= 2 * LARGE_OPERANDS && result_bytes * 4 <= bytes && many_tiles;
+    bool is_long = result.element == TYPE_F32 && terms > LONG_SUM;
+    int64_t most = is_large ? (blocks >= size ? 1 : size / blocks) : size;
+    if (is_long && terms / size * most > SUM_BLOCK) {
+        most = terms / size > SUM_BLOCK ? 1 : SUM_BLOCK / (terms / size);
     }
-    if (block * 2 > size || terms / size * block < 256) {
-        return;
+    int64_t block = divisor_within(size, most);
+    if (is_long && block * 2 < most) {
+        block = most; // the last block is shorter
     }
-    p->split = outermost;
-    p->split_block = block;
+    if ((is_large || is_long) && block * 2 <= size && terms / size * block >= SHORTEST_BLOCK) {
+        p->split = outermost;
+        p->split_block = block;
+    }
 }
 
 void plan_product(Lowering *l, const Inst *inst, Product *p) {
@@ -460,8 +478,9 @@ void start_tile(Tiles *t, Local *tile, int64_t stride) {
     Scalar *row = begin_rows(t);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
     Scalar *start = scalar_number(b, tile->type, 0);
-    if (t->partial != NULL) {
+    if (t->finish) {
         start = scalar_load_now(b, t->partial, flat_position(t->k, t->node->shape, t->index));
+        start = scalar_cast(b, tile->type, start);
     }
     add_set(b, tile, tile_position(t, row, stride, column), start);
     close_loops(t->k, 2);
@@ -476,7 +495,9 @@ void store_tile(Tiles *t, Local *tile, int64_t stride) {
     Scalar *position = tile_position(t, row, stride, column);
     if (t->partial != NULL && !t->finish) {
         Scalar *at = flat_position(k, node->shape, t->index);
-        add_store(b, t->partial, at, scalar_local(b, tile, position));
+        Scalar *sum = scalar_cast(b, t->partial->element, scalar_local(b, tile, position));
+        sum = scalar_binary(b, SCALAR_ADD, scalar_load_now(b, t->partial, at), sum);
+        add_store(b, t->partial, at, sum);
         close_loops(k, 2);
         return;
     }
@@ -524,15 +545,22 @@ static Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const 
 static void emit_in_blocks(Tiles *t) {
     KernelBuilder *b = &t->k->build;
     int64_t count = type_elements(t->node->shape);
-    t->partial = plain_buffer(t->k->lowering, t->type, count, "partial");
+    ElementType wide = t->type == TYPE_F32 ? TYPE_F64 : t->type;
+    t->partial = plain_buffer(t->k->lowering, wide, count, "partial");
     Scalar *i = begin_loop(b, LOOP_VECTOR, count, "i");
-    add_store(b, t->partial, i, scalar_number(b, t->type, 0));
+    add_store(b, t->partial, i, scalar_number(b, wide, 0));
     end_scope(b);
     int64_t block = t->p.split_block;
     Scalar *number = begin_loop(b, LOOP_SERIAL, t->p.axes[t->p.split].size / block, "block");
     t->split_start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, block));
     emit_all(t);
     end_scope(b);
+    int64_t size = t->p.axes[t->p.split].size;
+    if (size % block > 0) {
+        t->split_start = scalar_position(b, size - size % block);
+        t->p.split_block = size % block;
+        emit_all(t);
+    }
     t->finish = true;
     emit_all(t);
 }

@@ -39,9 +39,10 @@ typedef struct Tiles {
     Scalar **index;              // of the result
     Scalar *inside[MOST_LABELS]; // of contracted axes: the index in its loop
     Scalar *split_start;         // where the block of the split axis starts
-    Buffer *panel;         // packed columns as [contracted axes, columns of the tile], or NULL
-    Buffer *partial;       // what earlier blocks of the split axis gave, or NULL
-    bool finish;           // all blocks are done: results are made of `partial`
+    Buffer *panel; // packed columns as [contracted axes, columns of the tile], or NULL
+    Buffer
+        *partial; // sums of the blocks of the split axis so far, in f64 if results are f32; or NULL
+    bool finish;  // all blocks are done: results are made of `partial`
     int64_t width, height; // of the tile
     Scalar *first_row, *first_column;
 } Tiles;
