@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ir/edit.h"
+#include "passes/match.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 #include "passes/row_groups.h"
@@ -66,7 +67,7 @@ static void count_inst(const RowGroup *group, const bool *inside, int number, in
     } else if (is_seed(group->of, value) && !group->stored[value->id]) {
         it->row += bytes / (double)group->rows;
         it->saved += is_again ? bytes : 2 * bytes;
-    } else if (is_large(group->of, value) && group->stored[value->id] && !is_again) {
+    } else if (group->of->derived[value->id] && group->stored[value->id] && !is_again) {
         it->saved -= is_seed(group->of, value) ? 0 : 2 * bytes; // would perhaps be in no memory else
     }
     if (is_again) {
@@ -100,7 +101,7 @@ static int64_t choose_block(int64_t rows, double row, bool has_whole, int64_t ro
 }
 
 static double traffic_weight(double whole) {
-    return whole <= NEAR ? 0 : whole <= FAR ? 0.25 : 1;
+    return whole <= NEAR ? 0 : whole <= FAR ? 0.5 : 1;
 }
 
 // False if the group is not worth a loop.

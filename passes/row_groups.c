@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-// A contraction over more than this is not computed again for a later phase: its result is kept.
+#include "passes/match.h"
+
+// A contraction over more than this is not computed again for a later phase: its result is kept. It
+// takes several times as long as to store it and to read it back.
 enum { CHEAP_CONTRACTION = 160 };
 
 // ---- the region
@@ -96,27 +99,56 @@ static bool is_costly(const Inst *inst) {
     return !(op_info(inst->op)->traits & (CHEAP | STRUCTURED));
 }
 
-static void find_derived(RowRegion *it) {
-    for (int k = 0; k < it->count; k++) {
-        const Inst *inst = it->insts[k];
-        for (int i = 0; i < inst->operand_count && inst->op == OP_contract; i++) {
-            const Value *value = behind_views(inst->operands[i]);
-            if (is_computed_large(it, value)) {
-                it->derived[value->id] = true;
-            }
+// A contraction that is cheap to compute again, and larger than what it is made of.
+static bool is_wide_contraction(const Inst *inst) {
+    double from = 0, to = (double)type_bytes(inst->results[0]->type);
+    for (int i = 0; i < inst->operand_count; i++) {
+        from += (double)type_bytes(inst->operands[i]->type);
+    }
+    return contraction_length(inst) <= CHEAP_CONTRACTION && to >= 1.5 * from;
+}
+
+static bool is_read_by_contraction(const RowRegion *it, const Value *value) {
+    for (int i = it->first_user[value->id]; i < it->first_user[value->id + 1]; i++) {
+        const Inst *user = it->insts[it->users[i]];
+        bool moves = is_view(user) && user->op != OP_broadcast;
+        if (user->op == OP_contract ||
+            (moves && is_read_by_contraction(it, user->results[0]))) {
+            return true;
         }
     }
+    return false;
+}
+
+// Large values are solid if reading them is the only cheap way to have them; derived if they were
+// computed from less, with work; else they are small values moved and repeated.
+static void find_derived(RowRegion *it) {
+    bool *solid = arena_array(it->scratch, bool, it->region->function->value_count);
     for (int k = 0; k < it->count; k++) {
         const Inst *inst = it->insts[k];
-        if (inst->result_count != 1 || inst->region_count > 0 || !is_large(it, inst->results[0])) {
+        const Value *value = inst->results[0];
+        if (inst->result_count != 1 || !is_large(it, value)) {
+            for (int i = 0; i < inst->result_count; i++) {
+                solid[inst->results[i]->id] = is_large(it, inst->results[i]);
+            }
             continue;
         }
-        bool derived = it->derived[inst->results[0]->id] || (is_costly(inst) && !only_moves(inst));
+        bool has_derived = false, has_solid = inst->region_count > 0;
         for (int i = 0; i < inst->operand_count; i++) {
-            derived = derived || it->derived[inst->operands[i]->id];
+            const Value *operand = inst->operands[i];
+            has_derived = has_derived || it->derived[operand->id];
+            has_solid = has_solid || solid[operand->id] ||
+                        (it->maker[operand->id] < 0 && is_large(it, operand));
         }
-        it->derived[inst->results[0]->id] = derived;
+        bool derived = has_derived || (!has_solid && is_costly(inst) && !only_moves(inst)) ||
+                       (!has_solid && !only_moves(inst) && is_read_by_contraction(it, value));
+        if (inst->op == OP_contract) {
+            derived = is_wide_contraction(inst);
+        }
+        it->derived[value->id] = derived;
+        solid[value->id] = !derived && (has_solid || inst->op == OP_contract);
     }
+    it->solid = solid;
 }
 
 RowRegion row_region_new(Arena *scratch, Region *region, int64_t large) {
@@ -147,21 +179,63 @@ RowRegion row_region_new(Arena *scratch, Region *region, int64_t large) {
     return it;
 }
 
+// The one user of a value behind views of it, or NULL.
+static const Inst *only_user(const RowRegion *it, const Value *value) {
+    const Inst *user = NULL;
+    do {
+        int first = it->first_user[value->id];
+        if (it->first_user[value->id + 1] - first != 1 || it->yielded[value->id]) {
+            return NULL;
+        }
+        user = it->insts[it->users[first]];
+        value = user->result_count == 1 ? user->results[0] : NULL;
+    } while (value != NULL && is_view(user) && user->op != OP_broadcast);
+    return user;
+}
+
+// A contraction's result, or what is computed from it alone on its way to memory.
+static bool ends_contraction(const RowRegion *it, const Value *value) {
+    const Inst *inst = behind_views(value)->definition;
+    if (inst == NULL || inst->op == OP_contract) {
+        return inst != NULL;
+    }
+    for (int i = 0; i < inst->operand_count && op_info(inst->op)->elementwise; i++) {
+        const Value *operand = inst->operands[i];
+        if (it->maker[operand->id] >= 0 && it->derived[operand->id] &&
+            only_user(it, operand) == inst && ends_contraction(it, operand)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool is_seed(const RowRegion *it, const Value *value) {
-    if (!is_computed_large(it, value) || !it->derived[value->id] || it->yielded[value->id]) {
+    if (!is_computed_large(it, value) || !it->derived[value->id] || it->yielded[value->id] ||
+        it->first_user[value->id] == it->first_user[value->id + 1]) {
         return false;
     }
-    const Inst *inst = value->definition;
-    if (inst->op == OP_contract || !op_info(inst->op)->elementwise) {
+    const Inst *inst = value->definition, *user = only_user(it, value);
+    if (user != NULL && user->op == OP_contract) {
+        return true;
+    }
+    bool is_elementwise = op_info(inst->op)->elementwise;
+    if (inst->op != OP_contract && !is_elementwise) {
         return inst->op != OP_iota && inst->op != OP_constant;
     }
+    bool goes_on = user != NULL && op_info(user->op)->elementwise;
+    if (!goes_on && ends_contraction(it, value)) {
+        return true;
+    }
     for (int i = it->first_user[value->id]; i < it->first_user[value->id + 1]; i++) {
-        const Inst *user = it->insts[it->users[i]];
-        while (is_view(user) && it->first_user[user->results[0]->id + 1] -
-                                        it->first_user[user->results[0]->id] == 1) {
-            user = it->insts[it->users[it->first_user[user->results[0]->id]]];
+        const Inst *reader = it->insts[it->users[i]];
+        while (is_view(reader) && reader->op != OP_broadcast) {
+            const Inst *next = only_user(it, reader->results[0]);
+            if (next == NULL) {
+                break;
+            }
+            reader = next;
         }
-        if (user->op == OP_contract) {
+        if (reader->op == OP_contract) {
             return true;
         }
     }
@@ -252,7 +326,8 @@ static void place_operands(RowGroup *group, const Inst *inst);
 // A large value that the group reads: computed in the group if it can be.
 static void place_large(RowGroup *group, const Value *value, Place place) {
     int maker = maker_of(group, value);
-    if (maker < 0 || is_placed(group, value) || !has_rows(place) || !is_large(group->of, value)) {
+    if (maker < 0 || is_placed(group, value) || !has_rows(place) || !is_large(group->of, value) ||
+        group->of->solid[value->id]) {
         return;
     }
     group->place[value->id] = place;
@@ -289,7 +364,7 @@ static void visit_users(RowGroup *group, const Value *value) {
         }
         group->core[user] = true;
         place_operands(group, inst);
-        if (group->kind[user] == ROW_MAP && is_large(of, inst->results[0])) {
+        if (group->kind[user] == ROW_MAP && of->derived[inst->results[0]->id]) {
             visit_later(group, inst->results[0]);
         }
     }
@@ -397,21 +472,6 @@ static void find_members(RowGroup *group) {
 
 static bool is_kept(const RowGroup *group, const Value *value) {
     return group->stored[value->id];
-}
-
-int64_t contraction_length(const Inst *inst) {
-    if (inst->op != OP_contract) {
-        return 0;
-    }
-    const Type x = inst->operands[0]->type;
-    int64_t length = 1;
-    for (int i = 0; i < x.rank; i++) {
-        const char *arrow = strchr(inst->attr.labels, '-');
-        if (strchr(arrow, inst->attr.labels[i]) == NULL) {
-            length *= dim_value(x.dims[i]);
-        }
-    }
-    return length;
 }
 
 // The contractions that computing a value again takes, in terms of each element.

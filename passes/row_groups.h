@@ -22,7 +22,8 @@ typedef struct RowRegion {
     int *first_user; // by value id, in `users`; those of id are before first_user[id + 1]
     int *users;      // instructions, also those in whose regions it is used
     bool *yielded;   // by value id
-    bool *derived;   // by value id: large, and more than a small value moved and repeated
+    bool *derived;   // by value id: large, and computed from less
+    bool *solid;     // by value id: large, and not to be computed anywhere but where it is
 } RowRegion;
 
 RowRegion row_region_new(Arena *scratch, Region *region, int64_t large);
@@ -59,8 +60,5 @@ bool *instructions_of_phase(const RowGroup *group, int phase);
 Place *places_of_operands(const RowGroup *group, const Inst *inst);
 // True if `value` is among what the loop with these instructions computes, its rows at `place`.
 bool is_computed_in(const RowGroup *group, const bool *inside, const Value *value, Place place);
-
-// The number of products that each element of a contraction adds up; 0 for other instructions.
-int64_t contraction_length(const Inst *inst);
 
 #endif
