@@ -1,8 +1,8 @@
-// Computes large values block by block, where they have rows that are read one by one: the scores of
-// attention, the distances of all points from all centroids. A group of instructions that share rows
-// (row_groups.h) becomes a loop over blocks of rows, so that what lies between the instructions is as
-// small as a block and stays in the cache. What others need of the group is stacked; sums over rows
-// are carried. Rows that do not fill a block are computed behind the loop.
+// Computes large values block by block, where they have rows that are read one by one: the scores
+// of attention, the distances of all points from all centroids. A group of instructions that share
+// rows (row_groups.h) becomes a loop over blocks of rows, so that what lies between the
+// instructions is as small as a block and stays in the cache. What others need of the group is
+// stacked; sums over rows are carried. Rows that do not fill a block are computed behind the loop.
 //
 // Bodies of the loops are looked at in their turn: the first loop may be over a batch, one in it
 // over rows.
@@ -68,7 +68,8 @@ static void count_inst(const RowGroup *group, const bool *inside, int number, in
         it->row += bytes / (double)group->rows;
         it->saved += is_again ? bytes : 2 * bytes;
     } else if (group->of->derived[value->id] && group->stored[value->id] && !is_again) {
-        it->saved -= is_seed(group->of, value) ? 0 : 2 * bytes; // would perhaps be in no memory else
+        it->saved -=
+            is_seed(group->of, value) ? 0 : 2 * bytes; // would perhaps be in no memory else
     }
     if (is_again) {
         it->again += (double)contraction_length(inst) * (double)type_elements(value->type) *
@@ -139,9 +140,8 @@ static bool find_plan(Plan *best, const RowRegion *of, const Value *seed) {
     bool found = false;
     for (int axis = 0; axis < seed->type.rank; axis++) {
         Plan plan = {.block = 0};
-        if (dim_value(seed->type.dims[axis]) > 1 &&
-            find_row_group(&plan.group, of, seed, axis) && choose_plan(&plan, of->large) &&
-            (!found || plan.gain > best->gain)) {
+        if (dim_value(seed->type.dims[axis]) > 1 && find_row_group(&plan.group, of, seed, axis) &&
+            choose_plan(&plan, of->large) && (!found || plan.gain > best->gain)) {
             *best = plan;
             found = true;
         }
@@ -170,7 +170,7 @@ typedef struct Block {
         const Value *from;
         Place place;
         Value *rows;
-    } *taken;
+    } * taken;
     int taken_count;
 } Block;
 
@@ -187,10 +187,9 @@ static Value *take_rows(Blocks *it, Builder *b, Block *block, const Value *value
         }
     }
     int64_t full = plan->blocks * plan->block;
-    Value *rows = block->number == NULL
-                      ? slice_rows(b, whole, place, full, plan->rest)
-                      : take_block(b, slice_rows(b, whole, place, 0, full), place, plan->blocks,
-                                   plan->block, block->number);
+    Value *rows = block->number == NULL ? slice_rows(b, whole, place, full, plan->rest)
+                                        : take_block(b, slice_rows(b, whole, place, 0, full), place,
+                                                     plan->blocks, plan->block, block->number);
     block->taken[block->taken_count++] = (struct Taken){value, place, rows};
     return rows;
 }
@@ -252,7 +251,7 @@ static Outputs list_outputs(const Blocks *it, int phase) {
                 continue;
             }
             double bytes = (double)type_bytes(inst->results[0]->type);
-            OutputKind kind = group->kind[k] == ROW_MAP                          ? OUTPUT_ROWS
+            OutputKind kind = group->kind[k] == ROW_MAP                       ? OUTPUT_ROWS
                               : bytes * (double)it->plan->blocks <= SMALL_SUM ? OUTPUT_PARTS
                                                                               : OUTPUT_CARRIED;
             if ((kind == OUTPUT_CARRIED) == (pass == 0)) {
@@ -375,8 +374,8 @@ static int last_member(const RowGroup *group, int phase) {
     return last;
 }
 
-// Instructions stay in their order, but for those that wait for the loop of their phase, which stands
-// where the last instruction of the phase has been. An earlier phase always comes first.
+// Instructions stay in their order, but for those that wait for the loop of their phase, which
+// stands where the last instruction of the phase has been. An earlier phase always comes first.
 static void rewrite_region(PassContext *context, const RowRegion *of, const Plan *plan) {
     Region *region = of->region;
     const RowGroup *group = &plan->group;

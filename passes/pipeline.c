@@ -31,8 +31,8 @@ const PassInfo *pass_list(int *count) {
     return passes;
 }
 
-// The next name in a pipeline, of `length` characters, and the number behind it, or 0, or -1 if that
-// is none; *rest moves behind them. False at the end.
+// The next name in a pipeline, of `length` characters, and the number behind it, or 0, or -1 if
+// that is none; *rest moves behind them. False at the end.
 static bool next_name(const char **rest, const char **name, int *length, int64_t *number) {
     const char *start = *rest + strspn(*rest, ", \t");
     if (*start == '\0') {

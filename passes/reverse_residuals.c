@@ -26,7 +26,7 @@ typedef struct Residuals {
     const Region *body;
     Value *index;
     unsigned char *state, *widening; // by id
-    ValueMap there;       // what stands for each value in the reversed iteration
+    ValueMap there;                  // what stands for each value in the reversed iteration
 } Residuals;
 
 static bool is_residual(const Residuals *it, const Value *value) {
@@ -191,9 +191,9 @@ static void find_derived(Residuals *it) {
             continue;
         }
         unsigned char *state = &it->state[inst->results[0]->id];
-        bool derived = only_moves(inst) || is_widened(it, inst) ||
-                       (is_cheap(inst) && op_info(inst->op)->elementwise &&
-                        operands_are_there(it, inst));
+        bool derived =
+            only_moves(inst) || is_widened(it, inst) ||
+            (is_cheap(inst) && op_info(inst->op)->elementwise && operands_are_there(it, inst));
         if (derived || (*state & FREE)) {
             *state |= DERIVED;
             for (int i = 0; i < inst->operand_count; i++) {

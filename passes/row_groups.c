@@ -90,8 +90,9 @@ static const Value *behind_views(const Value *value) {
 }
 
 static bool is_computed_large(const RowRegion *it, const Value *value) {
-    return is_large(it, value) && it->maker[value->id] >= 0 && value->definition->result_count == 1 &&
-           value->definition->region_count == 0 && !only_moves(value->definition);
+    return is_large(it, value) && it->maker[value->id] >= 0 &&
+           value->definition->result_count == 1 && value->definition->region_count == 0 &&
+           !only_moves(value->definition);
 }
 
 // Costs more than elementwise work that is cheap.
@@ -112,8 +113,7 @@ static bool is_read_by_contraction(const RowRegion *it, const Value *value) {
     for (int i = it->first_user[value->id]; i < it->first_user[value->id + 1]; i++) {
         const Inst *user = it->insts[it->users[i]];
         bool moves = is_view(user) && user->op != OP_broadcast;
-        if (user->op == OP_contract ||
-            (moves && is_read_by_contraction(it, user->results[0]))) {
+        if (user->op == OP_contract || (moves && is_read_by_contraction(it, user->results[0]))) {
             return true;
         }
     }
@@ -126,11 +126,14 @@ static void find_derived(RowRegion *it) {
     bool *solid = arena_array(it->scratch, bool, it->region->function->value_count);
     for (int k = 0; k < it->count; k++) {
         const Inst *inst = it->insts[k];
-        const Value *value = inst->results[0];
-        if (inst->result_count != 1 || !is_large(it, value)) {
+        if (inst->result_count != 1) {
             for (int i = 0; i < inst->result_count; i++) {
                 solid[inst->results[i]->id] = is_large(it, inst->results[i]);
             }
+            continue;
+        }
+        const Value *value = inst->results[0];
+        if (!is_large(it, value)) {
             continue;
         }
         bool has_derived = false, has_solid = inst->region_count > 0;
@@ -424,19 +427,31 @@ static bool reads_rows(const RowGroup *group, const Inst *inst, const Place *pla
            places_equal(places[i], group->place[value->id]);
 }
 
-static int phase_of(const RowGroup *group, int number) {
-    const Inst *inst = group->of->insts[number];
-    bool in_group = group->kind[number] != ROW_OUTSIDE;
-    int phase = in_group && group->core[number] ? 0 : -1;
-    Place *places = in_group ? places_of_operands(group, inst) : NULL;
+// The last phase that an instruction outside of the loops depends on.
+static int phase_before(const RowGroup *group, const Inst *inst) {
+    int phase = -1;
     for (int i = 0; i < inst->operand_count; i++) {
         int maker = maker_of(group, inst->operands[i]);
-        int needed = maker < 0 ? -1 : group->phase[maker];
-        bool waits = in_group && needed >= 0 && !reads_rows(group, inst, places, i);
-        phase = later(phase, waits ? needed + 1 : needed);
+        phase = later(phase, maker < 0 ? -1 : group->phase[maker]);
     }
     for (int i = 0; i < inst->region_count; i++) {
         visit_needs(group, inst->regions[i], &phase);
+    }
+    return phase;
+}
+
+static int phase_of(const RowGroup *group, int number) {
+    const Inst *inst = group->of->insts[number];
+    if (group->kind[number] == ROW_OUTSIDE) {
+        return phase_before(group, inst);
+    }
+    int phase = group->core[number] ? 0 : -1;
+    Place *places = places_of_operands(group, inst);
+    for (int i = 0; i < inst->operand_count; i++) {
+        int maker = maker_of(group, inst->operands[i]);
+        int needed = maker < 0 ? -1 : group->phase[maker];
+        bool waits = needed >= 0 && !reads_rows(group, inst, places, i);
+        phase = later(phase, waits ? needed + 1 : needed);
     }
     return phase;
 }
@@ -464,6 +479,11 @@ static void find_members(RowGroup *group) {
             int user = of->users[i];
             group->member[k] = group->member[k] || (group->phase[user] == group->phase[k] &&
                                                     (group->member[user] || group->free[user]));
+        }
+    }
+    for (int k = 0; k < of->count; k++) {
+        if (!group->member[k]) {
+            group->phase[k] = phase_before(group, of->insts[k]);
         }
     }
 }

@@ -1,10 +1,11 @@
-// Finding groups of instructions that can be computed row by row: inside of the pass block_rows only.
+// Finding groups of instructions that can be computed row by row: inside of the pass block_rows
+// only.
 //
 // A group grows from a large value and one of its axes, the rows. In it are the instructions that
 // make large values with the same rows, and those that read them: row by row, or in sums over the
 // rows. Where the way from one large value to another leads through something that needs all rows
-// at once, or through another contraction, the group has phases, one behind the other: each becomes a
-// loop. Large values of an earlier phase are computed again in a later one if that is cheap.
+// at once, or through another contraction, the group has phases, one behind the other: each becomes
+// a loop. Large values of an earlier phase are computed again in a later one if that is cheap.
 #ifndef TDSL_PASSES_ROW_GROUPS_H
 #define TDSL_PASSES_ROW_GROUPS_H
 
@@ -18,7 +19,7 @@ typedef struct RowRegion {
     int64_t large; // bytes
     Inst **insts;  // in their order
     int count;
-    int *maker;      // by value id: the instruction that defines it, or -1 if it is not of the region
+    int *maker; // by value id: the instruction that defines it, or -1 if it is not of the region
     int *first_user; // by value id, in `users`; those of id are before first_user[id + 1]
     int *users;      // instructions, also those in whose regions it is used
     bool *yielded;   // by value id

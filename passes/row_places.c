@@ -172,9 +172,7 @@ bool result_place(const Inst *inst, int operand, Place place, int64_t rows, Plac
     case OP_reduce_max:
     case OP_reduce_min:
     case OP_argmax:
-    case OP_argmin:
-        result->axis = left_axis(inst, place.axis);
-        return result->axis != NOWHERE;
+    case OP_argmin: result->axis = left_axis(inst, place.axis); return result->axis != NOWHERE;
     case OP_cumsum: return place.axis != attr->axis;
     case OP_contract: {
         Labels labels = split_labels(attr->labels);
@@ -230,11 +228,8 @@ bool operand_places(const Inst *inst, Place place, int64_t rows, Place *operands
         }
         return true;
     }
-    case OP_reshape:
-        return reshaped_place(to, inst->operands[0]->type, place, rows, &operands[0]);
-    case OP_transpose:
-        operands[0] = (Place){attr->axes.at[place.axis], place.minor};
-        return true;
+    case OP_reshape: return reshaped_place(to, inst->operands[0]->type, place, rows, &operands[0]);
+    case OP_transpose: operands[0] = (Place){attr->axes.at[place.axis], place.minor}; return true;
     case OP_slice:
     case OP_pad: operands[0] = place; return takes_whole_axis(inst, place.axis);
     case OP_concat: return place.axis != attr->axis;
@@ -313,8 +308,8 @@ static void keep_own_indices(Builder *b, const Inst *inst, Value **operands, Pla
     }
 }
 
-Value *build_rows_of(Builder *b, const Inst *inst, Value *const *operands, Place place, int64_t rows,
-                     Value *start) {
+Value *build_rows_of(Builder *b, const Inst *inst, Value *const *operands, Place place,
+                     int64_t rows, Value *start) {
     Type type = type_with_rows(b->module, inst->results[0]->type, place, rows);
     Attribute attr = inst->attr;
     attr.shape = attr.shape.count > 0 ? (Dims){type.dims, type.rank} : attr.shape;
