@@ -140,8 +140,9 @@ static void find_derived(RowRegion *it) {
         for (int i = 0; i < inst->operand_count; i++) {
             const Value *operand = inst->operands[i];
             has_derived = has_derived || it->derived[operand->id];
-            has_solid = has_solid || solid[operand->id] ||
-                        (it->maker[operand->id] < 0 && is_large(it, operand));
+            bool is_solid = solid[operand->id] || it->maker[operand->id] < 0;
+            has_solid = has_solid || (is_solid && is_large(it, operand) &&
+                                      2 * type_bytes(operand->type) > type_bytes(value->type));
         }
         bool derived = has_derived || (!has_solid && is_costly(inst) && !only_moves(inst)) ||
                        (!has_solid && !only_moves(inst) && is_read_by_contraction(it, value));
