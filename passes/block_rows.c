@@ -85,11 +85,13 @@ static int64_t largest_divisor(int64_t x, int64_t most) {
     return divisor;
 }
 
-// A block's rows: as many as fit, rather a number that divides that of all rows.
-static int64_t choose_block(int64_t rows, double row, bool has_whole, int64_t room) {
-    double most = (double)room / row;
-    int64_t fewest = has_whole ? FEWEST_ROWS : 1;
-    int64_t fitting = most >= (double)rows ? rows : (int64_t)most;
+// A block's rows: as many as fit, but so many that what each block reads from end to end is at most
+// twice as much as they are; rather a number that divides that of all rows.
+static int64_t choose_block(int64_t rows, double row, double whole, int64_t room) {
+    double most = (double)room / row, least = whole > NEAR ? whole / 2 / row : 1;
+    double wanted = most > least ? most : least;
+    int64_t fewest = whole > NEAR ? FEWEST_ROWS : 1;
+    int64_t fitting = wanted >= (double)rows ? rows : (int64_t)wanted;
     fitting = fitting < fewest ? fewest : fitting;
     if (fitting >= rows) {
         return rows;
@@ -102,14 +104,14 @@ static int64_t choose_block(int64_t rows, double row, bool has_whole, int64_t ro
 }
 
 static double traffic_weight(double whole) {
-    return whole <= NEAR ? 0 : whole <= FAR ? 0.5 : 1;
+    return whole <= NEAR ? 0 : whole <= FAR ? 0.25 : 0.5;
 }
 
 // False if the group is not worth a loop.
 static bool choose_plan(Plan *plan, int64_t large) {
     const RowGroup *group = &plan->group;
     const RowRegion *of = group->of;
-    double row = 0, whole = 0, saved = 0, again = 0;
+    double row = 0, whole = 0, widest = 0, saved = 0, again = 0;
     for (int phase = 0; phase < group->phases; phase++) {
         bool *inside = instructions_of_phase(group, phase);
         Traffic it = {.seen_whole =
@@ -121,13 +123,14 @@ static bool choose_plan(Plan *plan, int64_t large) {
         }
         row = it.row > row ? it.row : row;
         whole += it.whole;
+        widest = it.whole > widest ? it.whole : widest;
         saved += it.saved;
         again += it.again;
     }
     if (row <= 0) {
         return false;
     }
-    plan->block = choose_block(group->rows, row, whole > NEAR, large + large / 2);
+    plan->block = choose_block(group->rows, row, widest, large + large / 2);
     plan->blocks = group->rows / plan->block;
     plan->rest = group->rows % plan->block;
     double repeated = (double)(plan->blocks - 1) * whole * traffic_weight(whole);
