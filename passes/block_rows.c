@@ -138,18 +138,28 @@ static bool choose_plan(Plan *plan, int64_t large) {
     return plan->blocks > 1 && plan->gain > 0;
 }
 
+static bool plan_axis(Plan *plan, const RowRegion *of, const Value *seed, int axis) {
+    *plan = (Plan){.block = 0};
+    return dim_value(seed->type.dims[axis]) > 1 && find_row_group(&plan->group, of, seed, axis) &&
+           choose_plan(plan, of->large);
+}
+
 // The best loop around a seed, or none.
 static bool find_plan(Plan *best, const RowRegion *of, const Value *seed) {
-    bool found = false;
+    int found = NOWHERE;
+    double gain = 0;
     for (int axis = 0; axis < seed->type.rank; axis++) {
-        Plan plan = {.block = 0};
-        if (dim_value(seed->type.dims[axis]) > 1 && find_row_group(&plan.group, of, seed, axis) &&
-            choose_plan(&plan, of->large) && (!found || plan.gain > best->gain)) {
-            *best = plan;
-            found = true;
+        Arena trial = {0};
+        RowRegion region = *of;
+        Plan plan;
+        region.scratch = &trial;
+        if (plan_axis(&plan, &region, seed, axis) && plan.gain > gain) {
+            gain = plan.gain;
+            found = axis;
         }
+        arena_free(&trial);
     }
-    return found;
+    return found != NOWHERE && plan_axis(best, of, seed, found);
 }
 
 // ---- rewriting
@@ -410,15 +420,33 @@ static void rewrite_region(PassContext *context, const RowRegion *of, const Plan
 
 // ---- the pass
 
-static bool block_once(PassContext *context, Region *region, int64_t large) {
+// A region whose groups become loops, one after the other.
+typedef struct Search {
+    int64_t large;
+    int left;       // groups
+    bool *rejected; // by value id: seeds that are worth no loop
+    int count;      // of values when the pass began
+} Search;
+
+static bool is_open(const Search *search, const RowRegion *of, const Inst *inst) {
+    return inst->result_count == 1 && is_seed(of, inst->results[0]) &&
+           !(inst->results[0]->id < search->count && search->rejected[inst->results[0]->id]);
+}
+
+static bool block_once(PassContext *context, Region *region, Search *search) {
     Arena scratch = {0};
-    RowRegion of = row_region_new(&scratch, region, large);
+    RowRegion of = row_region_new(&scratch, region, search->large);
     Plan plan = {.block = 0};
     bool found = false;
     for (int k = 0; k < of.count && !found; k++) {
         const Inst *inst = of.insts[k];
-        found = inst->result_count == 1 && is_seed(&of, inst->results[0]) &&
-                find_plan(&plan, &of, inst->results[0]);
+        if (!is_open(search, &of, inst)) {
+            continue;
+        }
+        found = find_plan(&plan, &of, inst->results[0]);
+        if (!found && inst->results[0]->id < search->count) {
+            search->rejected[inst->results[0]->id] = true;
+        }
     }
     if (found) {
         rewrite_region(context, &of, &plan);
@@ -427,18 +455,21 @@ static bool block_once(PassContext *context, Region *region, int64_t large) {
     return found;
 }
 
-static void block_region(PassContext *context, Region *region, int64_t large, int *left) {
-    while (*left > 0 && block_once(context, region, large)) {
-        (*left)--;
+static void block_region(PassContext *context, Region *region, Search *search) {
+    while (search->left > 0 && block_once(context, region, search)) {
+        search->left--;
     }
     for_each_inst(inst, region) {
         for (int i = 0; i < inst->region_count; i++) {
-            block_region(context, inst->regions[i], large, left);
+            block_region(context, inst->regions[i], search);
         }
     }
 }
 
 void pass_block_rows(PassContext *context, Function *function) {
-    int left = MOST_GROUPS;
-    block_region(context, function->body, context->number > 0 ? context->number : LARGE, &left);
+    Search search = {.large = context->number > 0 ? context->number : LARGE,
+                     .left = MOST_GROUPS,
+                     .count = function->value_count};
+    search.rejected = arena_array(context->scratch, bool, search.count);
+    block_region(context, function->body, &search);
 }
