@@ -43,7 +43,7 @@ TdslGradientRequest session_product_request(TdslSession *session,
     return product;
 }
 
-// The whole product: forward, backward with zero_gradients, initialize. NULL after an error.
+// The whole product: forward, backward, gradient, zero_gradients, initialize. NULL after an error.
 static Program *make_program(TdslSession *session, const TdslGradientRequest *request,
                              const TargetMachine *target) {
     Function *forward = session_function(session, TDSL_FORWARD, NULL, NULL);
@@ -59,8 +59,11 @@ static Program *make_program(TdslSession *session, const TdslGradientRequest *re
         Function *backward = session_function(session, TDSL_GRADIENT, &product, NULL);
         if (backward == NULL)
             return NULL;
-        lower_zero_gradients(program,
-                             session_lower(session, program, backward, TDSL_GRADIENT, &lower));
+        const Entry *adding = session_lower(session, program, backward, TDSL_GRADIENT, &lower);
+        LowerOptions storing = lower;
+        storing.store_gradients = true;
+        session_lower(session, program, backward, TDSL_GRADIENT, &storing);
+        lower_zero_gradients(program, adding);
     }
     Function *initial = session_function(session, TDSL_INITIALIZE, NULL, NULL);
     if (initial == NULL)
