@@ -218,7 +218,7 @@ typedef struct Group {
 } Group;
 
 struct Entry {
-    const char *name; // "forward", "backward", "initialize", "zero_gradients"
+    const char *name; // "forward", "backward", "gradient", "initialize", "zero_gradients"
     const char *comment;
     Group groups[GROUP_COUNT];
     Block body;

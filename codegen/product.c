@@ -104,6 +104,9 @@ const char *entry_meaning(const Entry *entry) {
         {"backward",
          "Computes the outputs, and adds the gradients of those that have seeds to what "
          "is in the buffers of gradients."},
+        {"gradient",
+         "Computes the outputs, and stores the gradients of those that have seeds in the buffers "
+         "of gradients, whatever was there: zero_gradients and backward in one, and faster."},
         {"zero_gradients", "Stores zeros in every buffer of gradients that is not NULL."},
         {"initialize",
          "Stores the initial values of what has one. Random ones depend on *key alone."},

@@ -47,7 +47,9 @@ void session_finish(TdslSession *session, Function *function) {
 Entry *session_lower(TdslSession *session, Program *program, Function *function,
                      TdslFunctionKind kind, const LowerOptions *options) {
     run_pipeline(session, function, "open_checkpoints");
-    return lower_function(program, function, session_entry_name(kind), options);
+    bool stores = kind == TDSL_GRADIENT && options->store_gradients;
+    return lower_function(program, function, stores ? "gradient" : session_entry_name(kind),
+                          options);
 }
 
 // Does a region have a recomputation, which must stay apart from what it recomputes?
@@ -444,6 +446,7 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
                       TdslFunctionKind kind) {
     const TargetMachine here = {0};
     LowerOptions lower = session_lower_options(session, &here);
+    lower.store_gradients = compiled->stores_gradients;
     compiled->program = program_new(&session->arena, session->model->name, &session->sources);
     compiled->entry = session_lower(session, compiled->program, function, kind, &lower);
     if (kind == TDSL_FORWARD && !entry_fits_budget(session, compiled->program, compiled->entry))
@@ -513,6 +516,7 @@ TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
     TdslFunction *compiled = arena_new(arena, TdslFunction);
     compiled->session = session;
     compiled->function = function;
+    compiled->stores_gradients = request != NULL && request->stored;
     compiled->engine = kind == TDSL_INITIALIZE && is_soon_evaluated(function)
                            ? TDSL_ENGINE_EVALUATE
                            : session->options.engine;
@@ -590,7 +594,7 @@ static TdslStatus call_evaluator(TdslFunction *function, void *const *arguments,
     for (int i = 0; good && i < body->yields.count; i++)
         if (results[i] == NULL)
             continue;
-        else if (function->results.at[i].role == TDSL_GRADIENT_OF)
+        else if (function->results.at[i].role == TDSL_GRADIENT_OF && !function->stores_gradients)
             add_gradient(results[i], &computed[i]);
         else if (type_bytes(computed[i].type) > 0)
             memcpy(results[i], computed[i].bytes, type_bytes(computed[i].type));

@@ -107,16 +107,21 @@ static Program *lower_product(TdslSession *session, const ProductFunctions *func
     const Entry *entry = session_lower(session, program, functions->forward, TDSL_FORWARD, &lower);
     if (!entry_fits_budget(session, program, entry))
         return NULL;
-    if (functions->backward)
-        lower_zero_gradients(
-            program, session_lower(session, program, functions->backward, TDSL_GRADIENT, &lower));
+    if (functions->backward) {
+        LowerOptions storing = lower;
+        storing.store_gradients = true;
+        const Entry *adding =
+            session_lower(session, program, functions->backward, TDSL_GRADIENT, &lower);
+        session_lower(session, program, functions->backward, TDSL_GRADIENT, &storing);
+        lower_zero_gradients(program, adding);
+    }
     if (functions->initial)
         session_lower(session, program, functions->initial, TDSL_INITIALIZE, &lower);
     return program;
 }
 
-// The whole product: forward, backward with zero_gradients, initialize; for each of the session's
-// machines one. NULL after an error.
+// The whole product: forward, backward, gradient, zero_gradients, initialize; for each of the
+// session's machines one. NULL after an error.
 static Program **make_programs(TdslSession *session, const TdslGradientRequest *request) {
     ProductFunctions functions = {NULL, NULL, NULL};
     functions.forward = session_function(session, TDSL_FORWARD, NULL, NULL);
