@@ -78,6 +78,20 @@ static bool has_gradients(TdslSession *session) {
     return some;
 }
 
+// Without --seed the first output is differentiated. The numbers in a seed do not change how long
+// that takes, so an output that is not a single element gets ones, as call_prepare makes them.
+static void choose_seeds(TdslFunction *forward, Request *request) {
+    int count;
+    const TdslSlot *first = tdsl_results(forward, &count);
+    if (request->gradient.output_count > 0 || count == 0 || first->count == 1)
+        return;
+    request->outputs[0] = first->name;
+    request->seeded[0] = true;
+    request->gradient.outputs = request->outputs;
+    request->gradient.seeded = request->seeded;
+    request->gradient.output_count = 1;
+}
+
 int command_bench(const Options *options) {
     TdslSession *session;
     Bindings bindings = {0};
@@ -95,8 +109,10 @@ int command_bench(const Options *options) {
         forward = tdsl_compile(session, TDSL_FORWARD, NULL);
         middle = now();
         with_gradient = forward && has_gradients(session);
-        if (with_gradient)
+        if (with_gradient) {
+            choose_seeds(forward, &request);
             gradient = tdsl_compile(session, TDSL_GRADIENT, &request.gradient);
+        }
         end = now();
         status = forward && (gradient || !with_gradient) ? TDSL_OK : TDSL_BAD_PROGRAM;
     }

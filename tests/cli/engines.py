@@ -1,6 +1,6 @@
 """Engines, precision, levels: the same results. gradcheck: agreement and disagreement."""
 
-from workshop import LINE, example, tdsl, write
+from workshop import LINE, VECTORS, example, tdsl, write
 import harness
 from harness import expect
 
@@ -92,6 +92,10 @@ def test_bench():
     expect("forward" in result.out and "gradient" in result.out, result, "both")
     json = tdsl("bench", LINE, "--json").json()
     expect(json["forward"]["median_s"] > 0 and json["gradient"]["compile_s"] > 0, result, "times")
+    whole = tdsl("bench", VECTORS, "--set", "x=[1,2,3]")
+    expect("gradient" in whole.out, whole, "an output of three elements needs no seed here")
+    expect("[3]" in tdsl("bench", VECTORS, "--set", "x=[1,2,3]", "--seed", "y=[1]", code=1).err,
+           whole, "but one that is given must fit")
 
 
 harness.write_npy("x4.npy", "<f4", [19, 7], [((i * 37) % 101) / 50 - 1 for i in range(133)])
