@@ -219,6 +219,9 @@ static void copy_loop(Copy *c, const Loop *loop) {
         if (cuts.count == 0 && loop->room > 0) {
             set_room(k, loop->room);
         }
+        if (loop->blocked) {
+            set_blocked(k);
+        }
         c->scalars[loop->index->id] =
             scalar_binary(k, SCALAR_ADD, index, scalar_position(k, start));
         copy_block(c, &loop->body);

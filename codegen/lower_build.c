@@ -332,6 +332,13 @@ void set_room(KernelBuilder *k, int64_t room) {
     }
 }
 
+void set_blocked(KernelBuilder *k) {
+    Statement *statement = scope_at(k, current_depth(k))->statement;
+    if (statement != NULL) {
+        statement->loop->blocked = true;
+    }
+}
+
 void begin_present(KernelBuilder *k, Buffer *buffer) {
     buffer_number(k, buffer);
     Statement *statement =

@@ -16,9 +16,16 @@ enum {
     FEWEST_TERMS = 4,
     FEWEST_PRODUCTS = 256,    // below: no work worth a tile
     LARGE_OPERANDS = 1 << 20, // bytes that had better stay in the cache between tiles
-    LARGE_PANEL = 1 << 18,    // elements that are packed at once
     FAR = 1024,               // bytes between rows that are packed if they are read often
-    FEWEST_FOR_PACKING = 64   // rows
+    FEWEST_FOR_PACKING = 64,  // rows
+    FEWEST_FOR_LEFT = 64,     // columns
+    LARGE_LEFT = 1 << 19,     // bytes: more is taken in blocks of rows
+    LEFT_BLOCK = 3 << 17,     // bytes of such a block
+    USUAL_TERMS = 512,        // of a block
+    MOST_TERMS_OF_BLOCK = 1024,
+    FEWEST_TERMS_OF_BLOCK = 192,
+    LINE_BYTES = 64,
+    CACHE_SETS = 64 // of the first cache
 };
 
 typedef struct Label {
@@ -139,7 +146,8 @@ static bool runs_on(const Product *p, const Axis *axis, const Label *label, cons
         if (axis->in[party] != label->in[from]) {
             return false;
         }
-        if (!axis->in[party] || (party == RIGHT && contracted && p->packs)) {
+        bool packed = (party == RIGHT && p->packs) || (party == LEFT && p->left != LEFT_IN_PLACE);
+        if (!axis->in[party] || (contracted && packed)) {
             continue;
         }
         if ((party != RESULT && !p->direct[party]) ||
@@ -317,20 +325,113 @@ static bool wants_packing(const Product *p) {
     return far && reads >= FEWEST_FOR_PACKING && terms >= 32 && column->size > 1;
 }
 
+// ---- blocks
+
+int64_t count_terms(const Product *p) {
+    int64_t terms = 1;
+    for (int i = 0; i < p->count; i++) {
+        terms *= p->axes[i].in[RESULT] ? 1 : p->axes[i].size;
+    }
+    return terms;
+}
+
+static int outermost_term(const Product *p) {
+    for (int i = 0; i < p->count; i++) {
+        const Axis *axis = &p->axes[i];
+        if (!axis->in[RESULT] && i != p->lane && axis->in[LEFT] && axis->in[RIGHT]) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+// Rows at this distance share so few sets of the first cache that a tile's rows drive each other
+// out.
+static bool rows_collide(int64_t bytes) {
+    int64_t lines = bytes / LINE_BYTES, shared = CACHE_SETS;
+    if (bytes % LINE_BYTES != 0 || bytes == 0) {
+        return false;
+    }
+    while (lines % shared != 0) {
+        shared /= 2;
+    }
+    return shared > CACHE_SETS / 4;
+}
+
+// One panel of columns serves all of these.
+static bool has_inner_rows(const Product *p) {
+    for (int i = 0; i < p->count; i++) {
+        const Axis *axis = &p->axes[i];
+        if (axis->in[RESULT] && !axis->in[RIGHT] && i != p->row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The tiles of all columns read the left operand again: it had better lie so that a tile's
+// elements are neighbours.
+static LeftPacking choose_left(const Product *p) {
+    const Axis *row = &p->axes[p->row], *inner = &p->axes[p->count - 1];
+    int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
+    if (p->lane >= 0 || has_inner_rows(p) || !p->direct[LEFT] || inner->in[RESULT] ||
+        p->axes[p->column].size < FEWEST_FOR_LEFT || count_terms(p) < 32) {
+        return LEFT_IN_PLACE;
+    }
+    if (inner->stride[LEFT] == 1) {
+        return rows_collide(row->stride[LEFT] * bytes) ? LEFT_BY_ROWS : LEFT_IN_PLACE;
+    }
+    return inner->stride[LEFT] * bytes >= FAR ? LEFT_BY_TILES : LEFT_IN_PLACE;
+}
+
+// Blocks of the contracted axis that divide it: 0 if it is short or there are none.
+static int64_t choose_term_block(const Product *p, int outermost) {
+    int64_t terms = count_terms(p);
+    if (terms <= MOST_TERMS_OF_BLOCK || outermost < 0) {
+        return 0;
+    }
+    int64_t size = p->axes[outermost].size;
+    for (int64_t blocks = (terms + USUAL_TERMS - 1) / USUAL_TERMS;
+         blocks <= size && terms / blocks >= FEWEST_TERMS_OF_BLOCK; blocks++) {
+        if (size % blocks == 0) {
+            return size / blocks;
+        }
+    }
+    return 0;
+}
+
+// A left operand that does not stay in the second cache while all columns pass by is taken in
+// blocks of rows, and of terms.
+static void choose_row_blocks(Product *p, int lanes, int registers) {
+    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
+    int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
+    int64_t terms = count_terms(p);
+    p->row_block = row->size;
+    if (p->lane >= 0 || has_inner_rows(p) || column->size < 4 * lanes ||
+        row->size * terms * bytes <= LARGE_LEFT) {
+        return;
+    }
+    int outermost = outermost_term(p);
+    int64_t block = choose_term_block(p, outermost);
+    if (block > 0) {
+        p->split = outermost;
+        p->split_block = block;
+        terms = terms / p->axes[outermost].size * block;
+    }
+    p->blocked = true;
+    int64_t height = even_block(row->size, tallest_tile(2, registers));
+    int64_t most = LEFT_BLOCK / (terms * bytes), share = (row->size + 3) / 4;
+    most = most < share ? most : share;
+    int64_t rows = (most + height - 1) / height * height;
+    p->row_block = rows < row->size ? rows : row->size;
+    p->packs_all = p->packs && p->row_block < row->size;
+}
+
 // The outermost contracted axis runs around the tiles in blocks if the operands are large and used
 // by many tiles: then a block of them stays in the cache.
 static void choose_split(Product *p) {
-    int outermost = -1;
-    int64_t terms = 1, bytes = 0;
-    for (int i = 0; i < p->count; i++) {
-        const Axis *axis = &p->axes[i];
-        if (!axis->in[RESULT]) {
-            terms *= axis->size;
-            if (outermost < 0 && i != p->lane && axis->in[LEFT] && axis->in[RIGHT]) {
-                outermost = i;
-            }
-        }
-    }
+    int outermost = outermost_term(p);
+    int64_t terms = count_terms(p), bytes = 0;
     for (int i = 0; i < 2; i++) {
         Type type = p->inst->operands[i]->type;
         const Value *source = view_source(p->inst->operands[i]);
@@ -366,7 +467,15 @@ void plan_product(Lowering *l, const Inst *inst, Product *p) {
     if (p->packs) {
         make_axes(p, &labels); // the result's axes stay the same
     }
-    choose_split(p);
+    int registers = l->options->vector_registers > 0 ? l->options->vector_registers : 16;
+    choose_row_blocks(p, vector_lanes(l, inst->results[0]->type.element), registers);
+    if (!p->blocked) {
+        choose_split(p);
+    }
+    p->left = p->blocked || p->split < 0 ? choose_left(p) : LEFT_IN_PLACE;
+    if (p->left != LEFT_IN_PLACE && p->split < 0) {
+        make_axes(p, &labels);
+    }
 }
 
 // ---- loops
@@ -432,9 +541,9 @@ int open_contracted(Tiles *t, int except, LoopKind small) {
     return opened;
 }
 
-Scalar *begin_rows(Tiles *t) {
+Scalar *begin_rows(Tiles *t, LoopKind kind) {
     KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_loop(b, LOOP_UNROLL, t->height, "row");
+    Scalar *row = begin_loop(b, kind, t->height, "row");
     set_axis(t, &t->p.axes[t->p.row], scalar_binary(b, SCALAR_ADD, t->first_row, row));
     return row;
 }
@@ -457,7 +566,7 @@ static Scalar *tile_position(Tiles *t, Scalar *row, int64_t stride, Scalar *colu
 
 void start_tile(Tiles *t, Local *tile, int64_t stride) {
     KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_rows(t);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
     Scalar *start = scalar_number(b, tile->type, 0);
     if (t->partial != NULL) {
@@ -471,7 +580,7 @@ void store_tile(Tiles *t, Local *tile, int64_t stride) {
     KernelLowering *k = t->k;
     KernelBuilder *b = &k->build;
     const Node *node = t->node;
-    Scalar *row = begin_rows(t);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
     Scalar *position = tile_position(t, row, stride, column);
     if (t->partial != NULL && !t->finish) {
@@ -515,7 +624,7 @@ static void emit_all(Tiles *t) {
     close_loops(t->k, opened);
 }
 
-static Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name) {
+Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name) {
     Buffer *buffer = new_workspace_buffer(l, type_scalar(type), name);
     buffer->count = count;
     return buffer;
@@ -537,16 +646,6 @@ static void emit_in_blocks(Tiles *t) {
     emit_all(t);
 }
 
-static int64_t panel_elements(const Product *p, int64_t width) {
-    int64_t terms = 1;
-    for (int i = 0; i < p->count; i++) {
-        if (!p->axes[i].in[RESULT]) {
-            terms *= i == p->split ? p->split_block : p->axes[i].size;
-        }
-    }
-    return terms * width;
-}
-
 void lower_tiles(Lowering *l, Node *node) {
     KernelLowering k;
     begin_kernel(&k, l, node, NULL, "");
@@ -560,10 +659,17 @@ void lower_tiles(Lowering *l, Node *node) {
         t.index[i] = scalar_position(&k.build, 0);
     }
     if (t.p.packs) {
-        int64_t width = outer_width(&t);
-        t.panel = plain_buffer(l, t.type, panel_elements(&t.p, width), "panel");
+        int64_t width = t.p.packs_all ? t.p.axes[t.p.column].size : outer_width(&t);
+        t.panel = plain_buffer(l, t.type, right_panel_elements(&t.p, width), "panel");
     }
-    if (t.p.split >= 0) {
+    if (t.p.left != LEFT_IN_PLACE) {
+        int64_t rows = t.p.axes[t.p.row].size;
+        t.left_panel = plain_buffer(l, t.type, left_panel_elements(&t.p, rows), "rows");
+    }
+    if (t.p.split >= 0 && t.p.blocked) {
+        t.partial = plain_buffer(l, t.type, type_elements(node->shape), "partial");
+    }
+    if (t.p.split >= 0 && !t.p.blocked) {
         emit_in_blocks(&t);
     } else {
         emit_all(&t);

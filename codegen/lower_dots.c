@@ -16,7 +16,7 @@ static Scalar *sums_position(Tiles *t, Scalar *row, Scalar *column, Scalar *lane
 
 static void clear_sums(Tiles *t, Local *sums, int lanes) {
     KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_rows(t), *column = begin_tile_columns(t, LOOP_UNROLL, 0);
+    Scalar *row = begin_rows(t, LOOP_UNROLL), *column = begin_tile_columns(t, LOOP_UNROLL, 0);
     Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes, "lane");
     add_set(b, sums, sums_position(t, row, column, lane, lanes), scalar_number(b, sums->type, 0));
     close_loops(t->k, 3);
@@ -26,7 +26,7 @@ static void clear_sums(Tiles *t, Local *sums, int lanes) {
 static void step(Tiles *t, Local *sums, Scalar *start, int64_t count, int lanes) {
     KernelBuilder *b = &t->k->build;
     Scalar *column = begin_tile_columns(t, LOOP_UNROLL, 0);
-    Scalar *row = begin_rows(t);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
     if (count < lanes && count > 1) {
         set_room(b, lanes);
@@ -54,7 +54,7 @@ static void accumulate(Tiles *t, Local *sums, int lanes) {
 // Adds the lanes of each sum pairwise, halving their number, and the total to the tile.
 static void join_lanes(Tiles *t, Local *sums, Local *tile, int lanes) {
     KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_rows(t);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_UNROLL, 0);
     for (int half = lanes / 2; half >= 1; half /= 2) {
         Scalar *lane = begin_loop(b, LOOP_VECTOR, half, "lane");

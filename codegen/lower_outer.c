@@ -22,37 +22,15 @@ static int64_t tile_stride(const Tiles *t, int64_t width) {
     return width < lanes ? width : round_up(width, lanes);
 }
 
-static Scalar *panel_position(Tiles *t, Scalar *column) {
-    KernelBuilder *b = &t->k->build;
-    Scalar *term = scalar_position(b, 0);
-    for (int i = 0; i < t->p.count; i++) {
-        const Axis *axis = &t->p.axes[i];
-        if (axis->in[RESULT]) {
-            continue;
-        }
-        int64_t size = i == t->p.split ? t->p.split_block : axis->size;
-        term = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, size));
-        term = scalar_binary(b, SCALAR_ADD, term, t->inside[i]);
-    }
-    Scalar *start = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, t->width));
-    return scalar_binary(b, SCALAR_ADD, start, column);
-}
-
-static void pack_panel(Tiles *t) {
-    KernelLowering *k = t->k;
-    int opened = open_contracted(t, -1, LOOP_SERIAL);
-    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, 0);
-    add_store(&k->build, t->panel, panel_position(t, column), operand_element(t, RIGHT));
-    close_loops(k, opened + 1);
-}
-
 static void accumulate(Tiles *t, Local *tile, int64_t stride) {
     KernelBuilder *b = &t->k->build;
     int opened = open_contracted(t, -1, LOOP_UNROLL);
-    Scalar *row = begin_rows(t);
-    Scalar *left = operand_element(t, LEFT);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
+    Scalar *left = t->left_panel != NULL
+                       ? scalar_load(b, t->left_panel, left_panel_position(t, row))
+                       : operand_element(t, LEFT);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
-    Scalar *right = t->panel != NULL ? scalar_load(b, t->panel, panel_position(t, column))
+    Scalar *right = t->panel != NULL ? scalar_load(b, t->panel, right_panel_position(t, column))
                                      : operand_element(t, RIGHT);
     Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, stride));
     Scalar *position = scalar_binary(b, SCALAR_ADD, start, column);
@@ -71,49 +49,123 @@ static void emit_tile(Tiles *t, int64_t height) {
     store_tile(t, tile, stride);
 }
 
-// Rows of a tile, by the number of vector registers.
-static int64_t tile_height(const Tiles *t) {
-    const LowerOptions *options = t->k->lowering->options;
-    int lanes = vector_lanes(t->k->lowering, t->type);
-    int64_t vectors = (t->width + lanes - 1) / lanes;
-    int registers = options->vector_registers > 0 ? options->vector_registers : 16;
+int64_t tallest_tile(int64_t vectors, int registers) {
     int64_t rows = (registers - vectors - 1) / vectors;
     return rows < 1 ? 1 : rows > MOST_TILE_ROWS ? MOST_TILE_ROWS : rows;
 }
 
-// All rows of a strip of columns: equal tiles, then what is left.
-static void emit_strip(Tiles *t, const int *inside, int inside_count) {
-    KernelBuilder *b = &t->k->build;
-    if (t->panel != NULL && !t->finish) {
-        pack_panel(t);
-    }
-    for (int i = 0; i < inside_count; i++) {
-        const Axis *axis = &t->p.axes[inside[i]];
-        set_axis(t, axis, begin_loop(b, LOOP_SERIAL, axis->size, loop_name(t->k)));
-    }
-    int64_t rows = t->p.axes[t->p.row].size, height = even_block(rows, tile_height(t));
-    Scalar *number = begin_loop(b, LOOP_SERIAL, rows / height, "row_block");
-    t->first_row = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, height));
-    emit_tile(t, height);
-    end_scope(b);
-    if (rows % height > 0) {
-        t->first_row = scalar_position(b, rows - rows % height);
-        emit_tile(t, rows % height);
-    }
-    close_loops(t->k, inside_count);
+// Rows of a tile, where `count` of them follow each other. Packed tiles are the same for all
+// columns.
+static int64_t tile_height(const Tiles *t, int64_t count) {
+    int registers = t->k->lowering->options->vector_registers;
+    int64_t lanes = vector_lanes(t->k->lowering, t->type);
+    int64_t width = t->p.left != LEFT_IN_PLACE ? outer_width(t) : t->width;
+    return even_block(count,
+                      tallest_tile((width + lanes - 1) / lanes, registers > 0 ? registers : 16));
 }
 
-void emit_outer_products(Tiles *t, const int *inside, int inside_count) {
+// Rows of the result that tiles are made of.
+typedef struct Rows {
+    Scalar *first;
+    int64_t count;
+    const int *inside; // axes that loops run over around the tiles
+    int inside_count;
+} Rows;
+
+// The rows of a strip of columns: equal tiles, then what is left.
+static void emit_strip(Tiles *t, const Rows *rows) {
+    KernelBuilder *b = &t->k->build;
+    if (t->panel != NULL && !t->p.packs_all && !t->finish) {
+        pack_columns(t);
+    }
+    for (int i = 0; i < rows->inside_count; i++) {
+        const Axis *axis = &t->p.axes[rows->inside[i]];
+        set_axis(t, axis, begin_loop(b, LOOP_SERIAL, axis->size, loop_name(t->k)));
+    }
+    int64_t height = tile_height(t, rows->count), tiles = rows->count / height;
+    Scalar *number = begin_loop(b, LOOP_SERIAL, tiles, "row_block");
+    Scalar *start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, height));
+    t->first_row = scalar_binary(b, SCALAR_ADD, rows->first, start);
+    emit_tile(t, height);
+    end_scope(b);
+    if (rows->count % height > 0) {
+        start = scalar_position(b, tiles * height);
+        t->first_row = scalar_binary(b, SCALAR_ADD, rows->first, start);
+        emit_tile(t, rows->count % height);
+    }
+    close_loops(t->k, rows->inside_count);
+}
+
+static void pack_strip(Tiles *t, const Rows *rows) {
+    (void)rows;
+    pack_columns(t);
+}
+
+static void for_each_strip(Tiles *t, void (*emit)(Tiles *t, const Rows *rows), const Rows *rows) {
     KernelBuilder *b = &t->k->build;
     int64_t columns = t->p.axes[t->p.column].size, width = outer_width(t);
     t->width = width;
     Scalar *number = begin_loop(b, LOOP_SERIAL, columns / width, "column_block");
     t->first_column = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, width));
-    emit_strip(t, inside, inside_count);
+    emit(t, rows);
     end_scope(b);
     if (columns % width > 0) {
         t->width = columns % width;
         t->first_column = scalar_position(b, columns - columns % width);
-        emit_strip(t, inside, inside_count);
+        emit(t, rows);
+    }
+}
+
+static void clear_partial(Tiles *t, const Rows *rows) {
+    KernelBuilder *b = &t->k->build;
+    t->first_row = rows->first;
+    t->height = rows->count;
+    t->first_column = scalar_position(b, 0);
+    t->width = t->p.axes[t->p.column].size;
+    begin_rows(t, LOOP_SERIAL);
+    begin_tile_columns(t, LOOP_VECTOR, 0);
+    Scalar *at = flat_position(t->k, t->node->shape, t->index);
+    add_store(b, t->partial, at, scalar_number(b, t->type, 0));
+    close_loops(t->k, 2);
+}
+
+// A block of rows and all columns.
+static void emit_rows(Tiles *t, const Rows *rows) {
+    KernelBuilder *b = &t->k->build;
+    if (t->p.left != LEFT_IN_PLACE) {
+        t->height = tile_height(t, rows->count);
+        pack_rows(t, rows->first, rows->count);
+    }
+    if (t->p.split < 0 || !t->p.blocked) {
+        for_each_strip(t, emit_strip, rows);
+        return;
+    }
+    clear_partial(t, rows);
+    int64_t block = t->p.split_block, blocks = t->p.axes[t->p.split].size / block;
+    Scalar *number = begin_loop(b, LOOP_SERIAL, blocks, "block");
+    t->split_start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, block));
+    for_each_strip(t, emit_strip, rows);
+    end_scope(b);
+    t->finish = true;
+    for_each_strip(t, emit_strip, rows);
+    t->finish = false;
+}
+
+void emit_outer_products(Tiles *t, const int *inside, int inside_count) {
+    KernelBuilder *b = &t->k->build;
+    int64_t all = t->p.axes[t->p.row].size, count = t->p.row_block;
+    Rows rows = {scalar_position(b, 0), count, inside, inside_count};
+    if (t->p.packs_all) {
+        for_each_strip(t, pack_strip, &rows);
+    }
+    Scalar *number = begin_loop(b, LOOP_SERIAL, all / count, "rows");
+    set_blocked(b);
+    rows.first = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, count));
+    emit_rows(t, &rows);
+    end_scope(b);
+    if (all % count > 0) {
+        rows.first = scalar_position(b, all - all % count);
+        rows.count = all % count;
+        emit_rows(t, &rows);
     }
 }
