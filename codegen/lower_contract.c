@@ -21,9 +21,9 @@ enum {
     FEWEST_FOR_LEFT = 64,     // columns
     LARGE_LEFT = 1 << 19,     // bytes: more is taken in blocks of rows
     LEFT_BLOCK = 3 << 17,     // bytes of such a block
-    USUAL_TERMS = 512,        // of a block
-    MOST_TERMS_OF_BLOCK = 1024,
-    FEWEST_TERMS_OF_BLOCK = 192,
+    MOST_BYTES = 1 << 13,     // of the terms of a result: more are taken in blocks
+    USUAL_BYTES = 1 << 12,    // of such a block
+    FEWEST_BYTES = 1 << 10,
     LINE_BYTES = 64,
     CACHE_SETS = 64 // of the first cache
 };
@@ -384,15 +384,15 @@ static LeftPacking choose_left(const Product *p) {
     return inner->stride[LEFT] * bytes >= FAR ? LEFT_BY_TILES : LEFT_IN_PLACE;
 }
 
-// Blocks of the contracted axis that divide it: 0 if it is short or there are none.
-static int64_t choose_term_block(const Product *p, int outermost) {
-    int64_t terms = count_terms(p);
-    if (terms <= MOST_TERMS_OF_BLOCK || outermost < 0) {
+// Size of the blocks of a contracted axis, which divide it; 0: it stays whole.
+static int64_t choose_term_block(const Product *p, int outermost, int64_t bytes) {
+    bytes *= count_terms(p);
+    if (bytes <= MOST_BYTES || outermost < 0) {
         return 0;
     }
     int64_t size = p->axes[outermost].size;
-    for (int64_t blocks = (terms + USUAL_TERMS - 1) / USUAL_TERMS;
-         blocks <= size && terms / blocks >= FEWEST_TERMS_OF_BLOCK; blocks++) {
+    for (int64_t blocks = (bytes + USUAL_BYTES - 1) / USUAL_BYTES;
+         blocks <= size && bytes / blocks >= FEWEST_BYTES; blocks++) {
         if (size % blocks == 0) {
             return size / blocks;
         }
@@ -412,7 +412,7 @@ static void choose_row_blocks(Product *p, int lanes, int registers) {
         return;
     }
     int outermost = outermost_term(p);
-    int64_t block = choose_term_block(p, outermost);
+    int64_t block = choose_term_block(p, outermost, bytes);
     if (block > 0) {
         p->split = outermost;
         p->split_block = block;
@@ -564,31 +564,44 @@ static Scalar *tile_position(Tiles *t, Scalar *row, int64_t stride, Scalar *colu
     return scalar_binary(b, SCALAR_ADD, start, column);
 }
 
-void start_tile(Tiles *t, Local *tile, int64_t stride) {
+static void set_tile(Tiles *t, Local *tile, int64_t stride, bool is_zero) {
     KernelBuilder *b = &t->k->build;
     Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
     Scalar *start = scalar_number(b, tile->type, 0);
-    if (t->partial != NULL) {
+    if (!is_zero) {
         start = scalar_load_now(b, t->partial, flat_position(t->k, t->node->shape, t->index));
     }
     add_set(b, tile, tile_position(t, row, stride, column), start);
     close_loops(t->k, 2);
 }
 
-void store_tile(Tiles *t, Local *tile, int64_t stride) {
+void start_tile(Tiles *t, Local *tile, int64_t stride) {
+    KernelBuilder *b = &t->k->build;
+    set_tile(t, tile, stride, t->partial == NULL || t->block != NULL);
+    if (t->block != NULL) {
+        begin_if(b, scalar_binary(b, SCALAR_GT, t->block, scalar_position(b, 0)));
+        set_tile(t, tile, stride, false);
+        end_scope(b);
+    }
+}
+
+static void store_partial(Tiles *t, Local *tile, int64_t stride) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
+    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
+    Scalar *x = scalar_local(b, tile, tile_position(t, row, stride, column));
+    add_store(b, t->partial, flat_position(t->k, t->node->shape, t->index), x);
+    close_loops(t->k, 2);
+}
+
+static void store_results(Tiles *t, Local *tile, int64_t stride) {
     KernelLowering *k = t->k;
     KernelBuilder *b = &k->build;
     const Node *node = t->node;
     Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
     Scalar *position = tile_position(t, row, stride, column);
-    if (t->partial != NULL && !t->finish) {
-        Scalar *at = flat_position(k, node->shape, t->index);
-        add_store(b, t->partial, at, scalar_local(b, tile, position));
-        close_loops(k, 2);
-        return;
-    }
     k->accumulators.count = 0;
     vec_push(&b->scratch, &k->accumulators, ((Accumulator){t->p.inst->results[0], tile, position}));
     Scalar **results = arena_array(&b->scratch, Scalar *, node->members.count);
@@ -599,6 +612,22 @@ void store_tile(Tiles *t, Local *tile, int64_t stride) {
         store_member(k, node->members.at[i], t->index, results[i]);
     }
     close_loops(k, 2);
+}
+
+void store_tile(Tiles *t, Local *tile, int64_t stride) {
+    KernelBuilder *b = &t->k->build;
+    if (t->block != NULL) {
+        int64_t blocks = t->p.axes[t->p.split].size / t->p.split_block;
+        begin_if(b, scalar_binary(b, SCALAR_LT, t->block, scalar_position(b, blocks - 1)));
+        store_partial(t, tile, stride);
+        begin_else(b);
+        store_results(t, tile, stride);
+        end_scope(b);
+    } else if (t->partial != NULL && !t->finish) {
+        store_partial(t, tile, stride);
+    } else {
+        store_results(t, tile, stride);
+    }
 }
 
 static void emit_all(Tiles *t) {

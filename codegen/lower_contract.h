@@ -54,6 +54,7 @@ typedef struct Tiles {
                    // packed, such panels one after the other
     Buffer *left_panel;    // packed rows, or NULL
     Buffer *partial;       // what earlier blocks of the split axis gave, or NULL
+    Scalar *block;         // number of the block of the split axis, if each tile looks at it
     bool finish;           // all blocks are done: results are made of `partial`
     int64_t width, height; // of the tile
     Scalar *first_row, *first_column;
@@ -86,8 +87,9 @@ int64_t left_panel_elements(const Product *p, int64_t rows);
 int64_t right_panel_elements(const Product *p, int64_t width);
 Scalar *left_panel_position(Tiles *t, Scalar *row);
 Scalar *right_panel_position(Tiles *t, Scalar *column);
-// The columns of the tile, of the block of the split axis if they are not all packed.
+// The columns of the tile, in the block of the split axis.
 void pack_columns(Tiles *t);
+void pack_all_columns(Tiles *t);
 // `count` rows from `first` on, in tiles of t->height.
 void pack_rows(Tiles *t, Scalar *first, int64_t count);
 

@@ -96,37 +96,19 @@ static void emit_strip(Tiles *t, const Rows *rows) {
     close_loops(t->k, rows->inside_count);
 }
 
-static void pack_strip(Tiles *t, const Rows *rows) {
-    (void)rows;
-    pack_columns(t);
-}
-
-static void for_each_strip(Tiles *t, void (*emit)(Tiles *t, const Rows *rows), const Rows *rows) {
+static void emit_strips(Tiles *t, const Rows *rows) {
     KernelBuilder *b = &t->k->build;
     int64_t columns = t->p.axes[t->p.column].size, width = outer_width(t);
     t->width = width;
     Scalar *number = begin_loop(b, LOOP_SERIAL, columns / width, "column_block");
     t->first_column = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, width));
-    emit(t, rows);
+    emit_strip(t, rows);
     end_scope(b);
     if (columns % width > 0) {
         t->width = columns % width;
         t->first_column = scalar_position(b, columns - columns % width);
-        emit(t, rows);
+        emit_strip(t, rows);
     }
-}
-
-static void clear_partial(Tiles *t, const Rows *rows) {
-    KernelBuilder *b = &t->k->build;
-    t->first_row = rows->first;
-    t->height = rows->count;
-    t->first_column = scalar_position(b, 0);
-    t->width = t->p.axes[t->p.column].size;
-    begin_rows(t, LOOP_SERIAL);
-    begin_tile_columns(t, LOOP_VECTOR, 0);
-    Scalar *at = flat_position(t->k, t->node->shape, t->index);
-    add_store(b, t->partial, at, scalar_number(b, t->type, 0));
-    close_loops(t->k, 2);
 }
 
 // A block of rows and all columns.
@@ -137,18 +119,14 @@ static void emit_rows(Tiles *t, const Rows *rows) {
         pack_rows(t, rows->first, rows->count);
     }
     if (t->p.split < 0 || !t->p.blocked) {
-        for_each_strip(t, emit_strip, rows);
+        emit_strips(t, rows);
         return;
     }
-    clear_partial(t, rows);
-    int64_t block = t->p.split_block, blocks = t->p.axes[t->p.split].size / block;
-    Scalar *number = begin_loop(b, LOOP_SERIAL, blocks, "block");
-    t->split_start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, block));
-    for_each_strip(t, emit_strip, rows);
+    int64_t size = t->p.split_block, blocks = t->p.axes[t->p.split].size / size;
+    t->block = begin_loop(b, LOOP_SERIAL, blocks, "block");
+    t->split_start = scalar_binary(b, SCALAR_MUL, t->block, scalar_position(b, size));
+    emit_strips(t, rows);
     end_scope(b);
-    t->finish = true;
-    for_each_strip(t, emit_strip, rows);
-    t->finish = false;
 }
 
 void emit_outer_products(Tiles *t, const int *inside, int inside_count) {
@@ -156,7 +134,7 @@ void emit_outer_products(Tiles *t, const int *inside, int inside_count) {
     int64_t all = t->p.axes[t->p.row].size, count = t->p.row_block;
     Rows rows = {scalar_position(b, 0), count, inside, inside_count};
     if (t->p.packs_all) {
-        for_each_strip(t, pack_strip, &rows);
+        pack_all_columns(t);
     }
     Scalar *number = begin_loop(b, LOOP_SERIAL, all / count, "rows");
     set_blocked(b);

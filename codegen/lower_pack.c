@@ -92,13 +92,44 @@ static int open_all_terms(Tiles *t, LoopKind innermost) {
     return opened;
 }
 
-void pack_columns(Tiles *t) {
-    int opened =
-        t->p.packs_all ? open_all_terms(t, LOOP_SERIAL) : open_contracted(t, -1, LOOP_SERIAL);
+static void pack_element(Tiles *t) {
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, 0);
     Scalar *x = operand_element(t, RIGHT);
     add_store(&t->k->build, t->panel, right_panel_position(t, column), x);
-    close_loops(t->k, opened + 1);
+    close_loops(t->k, 1);
+}
+
+void pack_columns(Tiles *t) {
+    int opened = open_contracted(t, -1, LOOP_SERIAL);
+    pack_element(t);
+    close_loops(t->k, opened);
+}
+
+// The columns of the tile.
+static void pack_panel(Tiles *t, bool terms_outside) {
+    int opened = terms_outside ? 0 : open_all_terms(t, LOOP_SERIAL);
+    pack_element(t);
+    close_loops(t->k, opened);
+}
+
+// In the order in which the operand lies in memory.
+void pack_all_columns(Tiles *t) {
+    KernelBuilder *b = &t->k->build;
+    const Axis *axis = &t->p.axes[t->p.column];
+    bool terms_outside = t->p.direct[RIGHT] && axis->stride[RIGHT] == 1;
+    int opened = terms_outside ? open_all_terms(t, LOOP_SERIAL) : 0;
+    int64_t columns = axis->size, width = outer_width(t);
+    t->width = width;
+    Scalar *number = begin_loop(b, LOOP_SERIAL, columns / width, "column_block");
+    t->first_column = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, width));
+    pack_panel(t, terms_outside);
+    end_scope(b);
+    if (columns % width > 0) {
+        t->width = columns % width;
+        t->first_column = scalar_position(b, columns - columns % width);
+        pack_panel(t, terms_outside);
+    }
+    close_loops(t->k, opened);
 }
 
 static void pack_tile(Tiles *t) {
