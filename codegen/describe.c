@@ -143,6 +143,7 @@ static void add_statement(Describer *d, const Statement *s) {
         add_number(d, s->loop->kind);
         add_use(d, s->loop->extent);
         add_number(d, s->loop->room);
+        add_number(d, s->loop->free_room);
         d->numbers[s->loop->index->id] = ++d->next;
         add_block(d, &s->loop->body);
     } else if (s->kind == STATEMENT_CALL) {

@@ -387,7 +387,7 @@ static void store_local_lanes(Emitter *emitter, const Local *local, const Scalar
                               LLVMValueRef value) {
     LLVMValueRef mask = emitter->mask;
     emitter->mask = NULL;
-    if (mask) {
+    if (mask && !emitter->free_room) {
         LLVMValueRef before = load_lanes(emitter, local->type, emitter->locals[local->id], index);
         value = LLVMBuildSelect(emitter->builder, mask, value, before, "");
     }
@@ -463,6 +463,7 @@ static void emit_masked(Emitter *emitter, const Loop *loop, int64_t first, int64
     for (int i = 0; i < width; i++)
         lanes[i] = LLVMConstInt(emitter->i1, i < count, 0);
     emitter->mask = LLVMConstVector(lanes, (unsigned)width);
+    emitter->free_room = loop->free_room;
     emit_iterations(emitter, loop, constant_i64(emitter, first), width);
     emitter->mask = NULL;
 }

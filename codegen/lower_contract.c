@@ -25,6 +25,7 @@ enum {
     USUAL_BYTES = 1 << 12,    // of such a block
     FEWEST_BYTES = 1 << 10,
     LINE_BYTES = 64,
+    PAGE = 4096,
     CACHE_SETS = 64 // of the first cache
 };
 
@@ -187,18 +188,6 @@ static void make_axes(Product *p, const Labels *labels) {
     }
 }
 
-static int find_row(const Product *p) {
-    int row = -1;
-    for (int i = 0; i < p->count; i++) {
-        const Axis *axis = &p->axes[i];
-        if (axis->in[RESULT] && axis->in[LEFT] && !axis->in[RIGHT] &&
-            (row < 0 || axis->size > p->axes[row].size)) {
-            row = i;
-        }
-    }
-    return row;
-}
-
 int64_t even_block(int64_t size, int64_t most) {
     int64_t blocks = (size + most - 1) / most;
     return (size + blocks - 1) / blocks;
@@ -239,112 +228,6 @@ static bool is_of_right(const Axis *axis) {
     return axis->in[RIGHT];
 }
 
-static double outer_cost(const Product *p, int lanes, int registers) {
-    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
-    int64_t vectors = (column->size + lanes - 1) / lanes, wide = vectors < 3 ? vectors : 2;
-    int64_t height = even_block(row->size, (registers - wide - 1) / wide);
-    double tiles = (double)row->size / (double)height * (double)vectors / (double)wide;
-    double cost = product_of_others(p, p->row, p->column, -1) * tiles * step_cost(height, wide);
-    if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
-        cost += size_of(p, is_of_right) * (p->direct[RIGHT] ? 0.8 : 2);
-    }
-    double stores = size_of(p, is_of_result);
-    return cost + (column->stride[RESULT] == 1 ? stores / lanes : stores * 1.5);
-}
-
-static double dot_cost(const Product *p, int lane, int lanes, int registers) {
-    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column], *inner = &p->axes[lane];
-    int64_t height = dot_block(row->size, registers), width = dot_block(column->size, registers);
-    double tiles = (double)row->size / (double)height * (double)column->size / (double)width;
-    double steps = (double)((inner->size + lanes - 1) / lanes);
-    double cost =
-        product_of_others(p, p->row, p->column, lane) * tiles * steps * step_cost(height, width);
-    return cost + size_of(p, is_of_result) * 8;
-}
-
-static bool is_lane(const Product *p, const Axis *axis, int lanes) {
-    return !axis->in[RESULT] && axis->in[LEFT] && axis->in[RIGHT] && p->direct[LEFT] &&
-           p->direct[RIGHT] && axis->stride[LEFT] == 1 && axis->stride[RIGHT] == 1 &&
-           axis->size >= lanes;
-}
-
-static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
-    int registers = l->options->vector_registers > 0 ? l->options->vector_registers : 16;
-    int lanes = vector_lanes(l, best->inst->results[0]->type.element);
-    double least = -1;
-    for (int right = 0; right < 2; right++) {
-        Product p = {.inst = best->inst, .operand = {1 - right, right}, .lane = -1, .split = -1};
-        make_axes(&p, labels);
-        p.row = find_row(&p);
-        for (p.column = 0; p.row >= 0 && p.column < p.count; p.column++) {
-            const Axis *column = &p.axes[p.column];
-            if (!column->in[RESULT] || !column->in[RIGHT] || column->in[LEFT]) {
-                continue;
-            }
-            double cost = outer_cost(&p, lanes, registers);
-            p.lane = -1;
-            if (least < 0 || cost < least) {
-                least = cost;
-                *best = p;
-            }
-            for (int lane = 0; lane < p.count; lane++) {
-                cost = is_lane(&p, &p.axes[lane], lanes) ? dot_cost(&p, lane, lanes, registers)
-                                                         : least;
-                if (cost < least) {
-                    least = cost;
-                    *best = p;
-                    best->lane = lane;
-                }
-            }
-        }
-    }
-    check(least >= 0, "a contraction has no rows or no columns");
-}
-
-// Where rows of the right operand lie far from each other they are copied next to each other, if
-// they are read often enough.
-static bool wants_packing(const Product *p) {
-    const Axis *column = &p->axes[p->column];
-    if (p->lane >= 0) {
-        return false;
-    }
-    if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
-        return true;
-    }
-    double reads = p->axes[p->row].size, terms = 1;
-    bool far = false;
-    for (int i = 0; i < p->count; i++) {
-        const Axis *axis = &p->axes[i];
-        if (!axis->in[RESULT]) {
-            terms *= (double)axis->size;
-            int64_t bytes =
-                axis->stride[RIGHT] * (int64_t)element_bytes(p->inst->results[0]->type.element);
-            far = far || bytes >= FAR;
-        }
-    }
-    return far && reads >= FEWEST_FOR_PACKING && terms >= 32 && column->size > 1;
-}
-
-// ---- blocks
-
-int64_t count_terms(const Product *p) {
-    int64_t terms = 1;
-    for (int i = 0; i < p->count; i++) {
-        terms *= p->axes[i].in[RESULT] ? 1 : p->axes[i].size;
-    }
-    return terms;
-}
-
-static int outermost_term(const Product *p) {
-    for (int i = 0; i < p->count; i++) {
-        const Axis *axis = &p->axes[i];
-        if (!axis->in[RESULT] && i != p->lane && axis->in[LEFT] && axis->in[RIGHT]) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 // Rows at this distance share so few sets of the first cache that a tile's rows drive each other
 // out.
 static bool rows_collide(int64_t bytes) {
@@ -356,6 +239,14 @@ static bool rows_collide(int64_t bytes) {
         shared /= 2;
     }
     return shared > CACHE_SETS / 4;
+}
+
+int64_t count_terms(const Product *p) {
+    int64_t terms = 1;
+    for (int i = 0; i < p->count; i++) {
+        terms *= p->axes[i].in[RESULT] ? 1 : p->axes[i].size;
+    }
+    return terms;
 }
 
 // One panel of columns serves all of these.
@@ -382,6 +273,118 @@ static LeftPacking choose_left(const Product *p) {
         return rows_collide(row->stride[LEFT] * bytes) ? LEFT_BY_ROWS : LEFT_IN_PLACE;
     }
     return inner->stride[LEFT] * bytes >= FAR ? LEFT_BY_TILES : LEFT_IN_PLACE;
+}
+
+// Vectors that `size` neighbours are, the last ones masked or narrower.
+static int64_t count_vectors(int64_t size, int lanes, bool masks) {
+    int64_t vectors = size / lanes, rest = size % lanes;
+    for (int64_t narrow = lanes / 2; rest > 0 && !masks; narrow /= 2) {
+        vectors += rest >= narrow;
+        rest -= rest >= narrow ? narrow : 0;
+    }
+    return vectors + (rest > 0);
+}
+
+// How much longer a step takes because the rows of a tile lie far from each other.
+static double row_distance_cost(const Product *p) {
+    int64_t bytes =
+        p->axes[p->row].stride[LEFT] * (int64_t)element_bytes(p->inst->results[0]->type.element);
+    return rows_collide(bytes) ? 1.5 : bytes >= PAGE ? 1.1 : 1;
+}
+
+static double outer_cost(const Product *p, int lanes, int registers, bool masks) {
+    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
+    int64_t vectors = count_vectors(column->size, lanes, masks), wide = vectors < 3 ? vectors : 2;
+    int64_t height = even_block(row->size, tallest_tile(wide, registers));
+    double tiles = (double)row->size / (double)height * (double)vectors / (double)wide;
+    double cost = product_of_others(p, p->row, p->column, -1) * tiles * step_cost(height, wide);
+    cost *= choose_left(p) == LEFT_IN_PLACE ? row_distance_cost(p) : 1;
+    if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
+        cost += size_of(p, is_of_right) * (p->direct[RIGHT] ? 1.2 : 2);
+    }
+    double stores = size_of(p, is_of_result);
+    return cost + (column->stride[RESULT] == 1 ? stores / lanes : stores * 2.5);
+}
+
+static double dot_cost(const Product *p, int lane, int lanes, int registers) {
+    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column], *inner = &p->axes[lane];
+    int64_t height = dot_block(row->size, registers), width = dot_block(column->size, registers);
+    double tiles = (double)row->size / (double)height * (double)column->size / (double)width;
+    double steps = (double)((inner->size + lanes - 1) / lanes);
+    double cost =
+        product_of_others(p, p->row, p->column, lane) * tiles * steps * step_cost(height, width);
+    return cost + size_of(p, is_of_result) * 8;
+}
+
+static bool is_lane(const Product *p, const Axis *axis, int lanes) {
+    return !axis->in[RESULT] && axis->in[LEFT] && axis->in[RIGHT] && p->direct[LEFT] &&
+           p->direct[RIGHT] && axis->stride[LEFT] == 1 && axis->stride[RIGHT] == 1 &&
+           axis->size >= lanes;
+}
+
+static bool is_own(const Axis *axis, int party) {
+    return axis->in[RESULT] && axis->in[party] && !axis->in[1 - party];
+}
+
+static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
+    int registers = l->options->vector_registers > 0 ? l->options->vector_registers : 16;
+    int lanes = vector_lanes(l, best->inst->results[0]->type.element);
+    bool masks = l->options->vector_bytes >= 64;
+    double least = -1;
+    for (int right = 0; right < 2; right++) {
+        Product p = {.inst = best->inst, .operand = {1 - right, right}, .lane = -1, .split = -1};
+        make_axes(&p, labels);
+        for (int i = 0; i < p.count * p.count; i++) {
+            p.row = i / p.count;
+            p.column = i % p.count;
+            if (!is_own(&p.axes[p.row], LEFT) || !is_own(&p.axes[p.column], RIGHT)) {
+                continue;
+            }
+            p.lane = -1;
+            double cost = outer_cost(&p, lanes, registers, masks);
+            if (least < 0 || cost < least) {
+                least = cost;
+                *best = p;
+            }
+            for (int lane = 0; lane < p.count; lane++) {
+                cost = is_lane(&p, &p.axes[lane], lanes) ? dot_cost(&p, lane, lanes, registers)
+                                                         : least;
+                if (cost < least) {
+                    least = cost;
+                    *best = p;
+                    best->lane = lane;
+                }
+            }
+        }
+    }
+    check(least >= 0, "a contraction has no rows or no columns");
+}
+
+// Where rows of the right operand lie far from each other they are copied next to each other, if
+// they are read often enough. Steps along a window's axes stay near.
+static bool wants_packing(const Product *p) {
+    const Axis *column = &p->axes[p->column], *inner = &p->axes[p->count - 1];
+    if (p->lane >= 0) {
+        return false;
+    }
+    if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
+        return true;
+    }
+    int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
+    return !inner->in[RESULT] && inner->stride[RIGHT] * bytes >= FAR &&
+           p->axes[p->row].size >= FEWEST_FOR_PACKING && count_terms(p) >= 32 && column->size > 1;
+}
+
+// ---- blocks
+
+static int outermost_term(const Product *p) {
+    for (int i = 0; i < p->count; i++) {
+        const Axis *axis = &p->axes[i];
+        if (!axis->in[RESULT] && i != p->lane && axis->in[LEFT] && axis->in[RIGHT]) {
+            return i;
+        }
+    }
+    return -1;
 }
 
 // Size of the blocks of a contracted axis, which divide it; 0: it stays whole.
@@ -464,6 +467,11 @@ void plan_product(Lowering *l, const Inst *inst, Product *p) {
     find_strides(l, inst, &labels);
     choose_axes(l, p, &labels);
     p->packs = wants_packing(p);
+    for (int i = 0; i < p->count; i++) {
+        if (!p->axes[i].in[RESULT]) {
+            p->apart[p->apart_count++] = p->axes[i];
+        }
+    }
     if (p->packs) {
         make_axes(p, &labels); // the result's axes stay the same
     }
@@ -552,7 +560,7 @@ Scalar *begin_tile_columns(Tiles *t, LoopKind kind, int64_t room) {
     KernelBuilder *b = &t->k->build;
     Scalar *column = begin_loop(b, kind, t->width, "column");
     if (room > t->width) {
-        set_room(b, room);
+        set_room(b, room, true);
     }
     set_axis(t, &t->p.axes[t->p.column], scalar_binary(b, SCALAR_ADD, t->first_column, column));
     return column;

@@ -29,6 +29,9 @@ typedef struct Product {
     bool direct[2];           // every element is a load at a place linear in all indices
     Axis axes[MOST_LABELS];   // in the result's order, then the contracted ones
     int count;
+    Axis
+        apart[MOST_LABELS]; // the contracted axes as the operands have them, before they are copied
+    int apart_count;
     int row, column; // axes
     int lane;        // axis along which a dot product's vectors lie; -1: along the column
     bool packs;      // the right operand is copied, a panel of columns at a time
@@ -49,6 +52,7 @@ typedef struct Tiles {
     Scalar *at[128];             // index of each label
     Scalar **index;              // of the result
     Scalar *inside[MOST_LABELS]; // of contracted axes: the index in its loop
+    Scalar *term;                // number of the term that is copied, or NULL
     Scalar *split_start;         // where the block of the split axis starts
     Buffer *panel; // packed columns as [contracted axes, columns of the tile], or NULL; if all are
                    // packed, such panels one after the other

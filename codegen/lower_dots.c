@@ -29,7 +29,7 @@ static void step(Tiles *t, Local *sums, Scalar *start, int64_t count, int lanes)
     Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
     if (count < lanes && count > 1) {
-        set_room(b, lanes);
+        set_room(b, lanes, false);
     }
     set_axis(t, &t->p.axes[t->p.lane], scalar_binary(b, SCALAR_ADD, start, lane));
     Scalar *left = operand_element(t, LEFT), *right = operand_element(t, RIGHT);

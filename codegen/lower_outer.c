@@ -4,7 +4,7 @@
 // read with any stride.
 #include "codegen/lower_contract.h"
 
-enum { MOST_TILE_ROWS = 14 };
+enum { MOST_TILE_ROWS = 14, MOST_TERMS_OUT = 9 };
 
 static int64_t round_up(int64_t size, int64_t unit) {
     return (size + unit - 1) / unit * unit;
@@ -16,15 +16,26 @@ int64_t outer_width(const Tiles *t) {
     return columns <= 3 * lanes ? columns : 2 * lanes;
 }
 
-// Columns of a row of the tile, with room for whole vectors.
+// Columns of a row of the tile, with room for whole vectors, of which the last one may be masked
+// where the target can do that.
 static int64_t tile_stride(const Tiles *t, int64_t width) {
-    int64_t lanes = vector_lanes(t->k->lowering, t->type);
-    return width < lanes ? width : round_up(width, lanes);
+    int64_t lanes = vector_lanes(t->k->lowering, t->type), room = lanes;
+    if (width >= lanes) {
+        return round_up(width, lanes);
+    }
+    while (room / 2 >= width) {
+        room /= 2;
+    }
+    return t->k->lowering->options->vector_bytes >= 64 ? room : width;
 }
 
 static void accumulate(Tiles *t, Local *tile, int64_t stride) {
     KernelBuilder *b = &t->k->build;
-    int opened = open_contracted(t, -1, LOOP_UNROLL);
+    // Of several vectors of columns, each broadcast is used again: written out, there would be too
+    // many of them for the registers.
+    bool is_short =
+        stride <= vector_lanes(t->k->lowering, t->type) || count_terms(&t->p) <= MOST_TERMS_OUT;
+    int opened = open_contracted(t, -1, is_short ? LOOP_UNROLL : LOOP_SERIAL);
     Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *left = t->left_panel != NULL
                        ? scalar_load(b, t->left_panel, left_panel_position(t, row))

@@ -27,6 +27,9 @@ int64_t right_panel_elements(const Product *p, int64_t width) {
 static Scalar *term_position(Tiles *t, bool of_all) {
     KernelBuilder *b = &t->k->build;
     Scalar *term = scalar_position(b, 0);
+    if (t->term != NULL) {
+        return t->term;
+    }
     for (int i = 0; i < t->p.count; i++) {
         const Axis *axis = &t->p.axes[i];
         if (axis->in[RESULT]) {
@@ -71,35 +74,44 @@ Scalar *left_panel_position(Tiles *t, Scalar *row) {
     return scalar_binary(b, SCALAR_ADD, start, inside);
 }
 
-// Opens loops over all terms, the innermost of the given kind, and returns their number.
+// Opens loops over all terms as the operands have them, the innermost of the given kind, and
+// returns their number.
 static int open_all_terms(Tiles *t, LoopKind innermost) {
     KernelBuilder *b = &t->k->build;
-    int last = t->p.count - 1, opened = 0;
-    while (t->p.axes[last].in[RESULT]) {
-        last--;
+    int count = t->p.apart_count;
+    t->term = scalar_position(b, 0);
+    for (int i = 0; i < count; i++) {
+        const Axis *axis = &t->p.apart[i];
+        LoopKind kind = i == count - 1 ? innermost : LOOP_SERIAL;
+        Scalar *index = begin_loop(b, kind, axis->size, loop_name(t->k));
+        set_axis(t, axis, index);
+        t->term = scalar_binary(b, SCALAR_MUL, t->term, scalar_position(b, axis->size));
+        t->term = scalar_binary(b, SCALAR_ADD, t->term, index);
     }
-    for (int i = 0; i <= last; i++) {
-        const Axis *axis = &t->p.axes[i];
-        if (axis->in[RESULT]) {
-            continue;
-        }
-        LoopKind kind = i == last ? innermost : LOOP_SERIAL;
-        t->inside[i] = begin_loop(b, kind, axis->size, loop_name(t->k));
-        set_axis(t, axis, t->inside[i]);
-        opened++;
-    }
-    t->split_start = scalar_position(b, 0);
-    return opened;
+    return count;
 }
 
+static void close_all_terms(Tiles *t, int opened) {
+    close_loops(t->k, opened);
+    t->term = NULL;
+}
+
+// Elements that are not neighbours are faster loaded one by one than gathered.
 static void pack_element(Tiles *t) {
-    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, 0);
+    bool gathers = t->p.direct[RIGHT] && t->p.axes[t->p.column].stride[RIGHT] != 1;
+    Scalar *column = begin_tile_columns(t, gathers ? LOOP_UNROLL : LOOP_VECTOR, 0);
     Scalar *x = operand_element(t, RIGHT);
     add_store(&t->k->build, t->panel, right_panel_position(t, column), x);
     close_loops(t->k, 1);
 }
 
 void pack_columns(Tiles *t) {
+    if (t->p.split < 0) {
+        int opened = open_all_terms(t, LOOP_SERIAL);
+        pack_element(t);
+        close_all_terms(t, opened);
+        return;
+    }
     int opened = open_contracted(t, -1, LOOP_SERIAL);
     pack_element(t);
     close_loops(t->k, opened);
@@ -109,7 +121,9 @@ void pack_columns(Tiles *t) {
 static void pack_panel(Tiles *t, bool terms_outside) {
     int opened = terms_outside ? 0 : open_all_terms(t, LOOP_SERIAL);
     pack_element(t);
-    close_loops(t->k, opened);
+    if (!terms_outside) {
+        close_all_terms(t, opened);
+    }
 }
 
 // In the order in which the operand lies in memory.
@@ -129,7 +143,7 @@ void pack_all_columns(Tiles *t) {
         t->first_column = scalar_position(b, columns - columns % width);
         pack_panel(t, terms_outside);
     }
-    close_loops(t->k, opened);
+    close_all_terms(t, opened);
 }
 
 static void pack_tile(Tiles *t) {
@@ -145,7 +159,7 @@ static void pack_tile(Tiles *t) {
     }
     Scalar *x = operand_element(t, LEFT);
     add_store(&t->k->build, t->left_panel, left_panel_position(t, row), x);
-    close_loops(t->k, opened + 1);
+    close_all_terms(t, opened + 1);
 }
 
 void pack_rows(Tiles *t, Scalar *first, int64_t count) {
