@@ -55,6 +55,7 @@ typedef struct Emitter {
     int scalar_count;
     int width;             // iterations that are written at once
     LLVMValueRef mask;     // lanes that are written; NULL: all
+    int mask_count;        // lanes of `mask`: the lowest ones
     bool free_room;        // lanes of local arrays that `mask` excludes may be overwritten
     int vector_bytes;      // of a register; 0: no vector is written
     bool has_scalar_loops; // of LOOP_VECTOR kind: work for LLVM's vectoriser

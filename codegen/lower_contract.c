@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum {
-    FEWEST_ROWS = 4, // below: no reuse worth a tile
-    FEWEST_COLUMNS = 4,
+    FEWEST_ROWS = 3, // below: no reuse worth a tile
+    FEWEST_COLUMNS = 3,
     FEWEST_TERMS = 4,
     FEWEST_PRODUCTS = 256,    // below: no work worth a tile
     LARGE_OPERANDS = 1 << 20, // bytes that had better stay in the cache between tiles
