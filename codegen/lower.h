@@ -10,6 +10,7 @@ typedef struct LowerOptions {
     int vector_bytes;     // 64, 32 or 16: register width to tile for
     int vector_registers; // 32 or 16
     double parallel_work; // least cycles of a loop that is spread over threads; 0: the usual
+    int64_t cache_bytes;  // of the second cache, which blocks of operands stay in; 0: the usual
 } LowerOptions;
 
 Program *program_new(Arena *arena, const char *name, const Sources *sources);

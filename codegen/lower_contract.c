@@ -14,16 +14,14 @@ enum {
     FEWEST_ROWS = 3, // below: no reuse worth a tile
     FEWEST_COLUMNS = 3,
     FEWEST_TERMS = 4,
-    FEWEST_PRODUCTS = 256,    // below: no work worth a tile
-    LARGE_OPERANDS = 1 << 20, // bytes that had better stay in the cache between tiles
-    FAR = 1024,               // bytes between rows that are packed if they are read often
-    FEWEST_FOR_PACKING = 64,  // rows
-    FEWEST_FOR_LEFT = 64,     // columns
-    LARGE_LEFT = 1 << 19,     // bytes: more is taken in blocks of rows
-    LEFT_BLOCK = 3 << 17,     // bytes of such a block
-    MOST_BYTES = 1 << 13,     // of the terms of a result: more are taken in blocks
-    USUAL_BYTES = 1 << 12,    // of such a block
-    FEWEST_BYTES = 1 << 10,
+    FEWEST_PRODUCTS = 256,   // below: no work worth a tile
+    USUAL_CACHE = 1 << 20,   // bytes that had better stay in the cache between tiles
+    FAR = 1024,              // bytes between rows that are packed if they are read often
+    FEWEST_FOR_PACKING = 64, // rows
+    FEWEST_FOR_LEFT = 64,    // columns
+    LARGE_TERMS = 128,       // more of one row than this part of the cache are taken in blocks
+    USUAL_TERMS = 256,       // the part of the cache that such a block is
+    SMALL_TERMS = 1024,
     LINE_BYTES = 64,
     PAGE = 4096,
     CACHE_SETS = 64 // of the first cache
@@ -387,15 +385,19 @@ static int outermost_term(const Product *p) {
     return -1;
 }
 
+static int64_t cache_of(const Lowering *l) {
+    return l->options->cache_bytes > 0 ? l->options->cache_bytes : USUAL_CACHE;
+}
+
 // Size of the blocks of a contracted axis, which divide it; 0: it stays whole.
-static int64_t choose_term_block(const Product *p, int outermost, int64_t bytes) {
+static int64_t choose_term_block(const Product *p, int outermost, int64_t bytes, int64_t cache) {
     bytes *= count_terms(p);
-    if (bytes <= MOST_BYTES || outermost < 0) {
+    if (bytes <= cache / LARGE_TERMS || outermost < 0) {
         return 0;
     }
-    int64_t size = p->axes[outermost].size;
-    for (int64_t blocks = (bytes + USUAL_BYTES - 1) / USUAL_BYTES;
-         blocks <= size && bytes / blocks >= FEWEST_BYTES; blocks++) {
+    int64_t size = p->axes[outermost].size, usual = cache / USUAL_TERMS;
+    for (int64_t blocks = (bytes + usual - 1) / usual;
+         blocks <= size && bytes / blocks >= cache / SMALL_TERMS; blocks++) {
         if (size % blocks == 0) {
             return size / blocks;
         }
@@ -405,17 +407,17 @@ static int64_t choose_term_block(const Product *p, int outermost, int64_t bytes)
 
 // A left operand that does not stay in the second cache while all columns pass by is taken in
 // blocks of rows, and of terms.
-static void choose_row_blocks(Product *p, int lanes, int registers) {
+static void choose_row_blocks(Product *p, int lanes, int registers, int64_t cache) {
     const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
     int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
     int64_t terms = count_terms(p);
     p->row_block = row->size;
     if (p->lane >= 0 || has_inner_rows(p) || column->size < 4 * lanes ||
-        row->size * terms * bytes <= LARGE_LEFT) {
+        row->size * terms * bytes <= cache / 2) {
         return;
     }
     int outermost = outermost_term(p);
-    int64_t block = choose_term_block(p, outermost, bytes);
+    int64_t block = choose_term_block(p, outermost, bytes, cache);
     if (block > 0) {
         p->split = outermost;
         p->split_block = block;
@@ -423,7 +425,7 @@ static void choose_row_blocks(Product *p, int lanes, int registers) {
     }
     p->blocked = true;
     int64_t height = even_block(row->size, tallest_tile(2, registers));
-    int64_t most = LEFT_BLOCK / (terms * bytes), share = (row->size + 3) / 4;
+    int64_t most = cache / 8 * 3 / (terms * bytes), share = (row->size + 3) / 4;
     most = most < share ? most : share;
     int64_t rows = (most + height - 1) / height * height;
     p->row_block = rows < row->size ? rows : row->size;
@@ -432,7 +434,7 @@ static void choose_row_blocks(Product *p, int lanes, int registers) {
 
 // The outermost contracted axis runs around the tiles in blocks if the operands are large and used
 // by many tiles: then a block of them stays in the cache.
-static void choose_split(Product *p) {
+static void choose_split(Product *p, int64_t cache) {
     int outermost = outermost_term(p);
     int64_t terms = count_terms(p), bytes = 0;
     for (int i = 0; i < 2; i++) {
@@ -445,10 +447,10 @@ static void choose_split(Product *p) {
     int64_t result_bytes = type_elements(result) * (int64_t)element_bytes(result.element);
     bool many_tiles = p->axes[p->row].size > 64 || p->axes[p->column].size > 64 ||
                       product_of_others(p, p->row, p->column, -1) > 1.5 * (double)terms;
-    if (outermost < 0 || bytes < 2 * LARGE_OPERANDS || result_bytes * 4 > bytes || !many_tiles) {
+    if (outermost < 0 || bytes < 2 * cache || result_bytes * 4 > bytes || !many_tiles) {
         return;
     }
-    int64_t size = p->axes[outermost].size, blocks = bytes / LARGE_OPERANDS;
+    int64_t size = p->axes[outermost].size, blocks = bytes / cache;
     int64_t block = blocks >= size ? 1 : size / blocks;
     while (size % block != 0) {
         block--;
@@ -476,9 +478,9 @@ void plan_product(Lowering *l, const Inst *inst, Product *p) {
         make_axes(p, &labels); // the result's axes stay the same
     }
     int registers = l->options->vector_registers > 0 ? l->options->vector_registers : 16;
-    choose_row_blocks(p, vector_lanes(l, inst->results[0]->type.element), registers);
+    choose_row_blocks(p, vector_lanes(l, inst->results[0]->type.element), registers, cache_of(l));
     if (!p->blocked) {
-        choose_split(p);
+        choose_split(p, cache_of(l));
     }
     p->left = p->blocked || p->split < 0 ? choose_left(p) : LEFT_IN_PLACE;
     if (p->left != LEFT_IN_PLACE && p->split < 0) {

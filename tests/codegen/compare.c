@@ -15,9 +15,12 @@ typedef struct Setting {
 } Setting;
 
 static const Setting settings[] = {
-    {"O0", {0, 32, 16, 0}},        {"O1 sse", {1, 16, 16, 0}},    {"O2 avx2", {2, 32, 16, 0}},
-    {"O3 avx512", {3, 64, 32, 0}}, {"O2 chunks", {2, 32, 16, 1}}, // whatever can be cut in chunks
-                                                                  // is
+    {"O0", {0, 32, 16, 0, 0}},
+    {"O1 sse", {1, 16, 16, 0, 0}},
+    {"O2 avx2", {2, 32, 16, 0, 0}},
+    {"O3 avx512", {3, 64, 32, 0, 0}},
+    {"O2 chunks", {2, 32, 16, 1, 1 << 12}}, // whatever can be cut in chunks and blocks is
+    {"O3 blocks", {3, 64, 32, 0, 1 << 12}},
 };
 
 typedef struct Test {
