@@ -122,7 +122,7 @@ class Prepared:
         self.product = self.build("product.so")
         with open(os.path.join(folder, "product.json"), encoding="utf-8") as file:
             self.manifest = json.load(file)
-        self.entry = "forward" if row.forward else "backward"
+        self.entry = "forward" if row.forward else "gradient"
         self.make_leaves()
 
     def build(self, name):
@@ -197,7 +197,7 @@ class Prepared:
         if self.threads > 1:
             lines.append(f"threads {self.threads}")
         if not self.row.forward:
-            lines += ["results gradients", self.call(self.entry_of("zero_gradients"))]
+            lines.append("results gradients")
         lines.append(self.call(self.entry_of(self.entry)))
         if self.row.descend:
             lines.append(f"descend {self.row.descend} {self.row.real}")

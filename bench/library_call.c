@@ -2,8 +2,8 @@
 //
 //     bench_library_call PROGRAM f32|f64      obeys the commands of server.h
 //
-// The leaves have their initial values. Only what a user would do in the loop is in the loop: zero
-// the gradients, call.
+// The leaves have their initial values. Only what a user would do in the loop is in the loop: the
+// call, which stores the gradients.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +16,11 @@ enum { MOST = 64 };
 typedef struct Call {
     TdslFunction *function;
     void *arguments[MOST], *results[MOST];
-    size_t gradient_bytes[MOST];
     int result_count;
 } Call;
 
 static void run(void *state) {
     Call *call = state;
-    for (int i = 0; i < call->result_count; i++)
-        if (call->gradient_bytes[i])
-            memset(call->results[i], 0, call->gradient_bytes[i]);
     const char *failure = "";
     if (tdsl_call(call->function, call->arguments, call->results, &failure) != TDSL_OK)
         bench_fail("%s", failure);
@@ -68,7 +64,8 @@ int main(int count, char **arguments) {
     Call call = {0};
     TdslFunction *initialize = NULL;
     if (tdsl_load_file(session, arguments[1]) == TDSL_OK && tdsl_resolve(session) == TDSL_OK) {
-        call.function = tdsl_compile(session, TDSL_GRADIENT, NULL);
+        call.function =
+            tdsl_compile(session, TDSL_GRADIENT, &(TdslGradientRequest){.stored = true});
         initialize = tdsl_compile(session, TDSL_INITIALIZE, NULL);
     }
     if (call.function == NULL || initialize == NULL)
@@ -80,7 +77,6 @@ int main(int count, char **arguments) {
     for (int i = 0; i < call.result_count; i++) {
         bool gradient = results[i].role == TDSL_GRADIENT_OF;
         call.results[i] = bench_allocate(bytes_of(&results[i]));
-        call.gradient_bytes[i] = gradient ? bytes_of(&results[i]) : 0;
         snprintf(names[i], sizeof names[i], "%s%s", gradient ? "grad." : "", results[i].name);
         written[i] = (Result){names[i], call.results[i], bytes_of(&results[i])};
     }

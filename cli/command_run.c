@@ -17,11 +17,8 @@ int command_check(const Options *options) {
 
 static TdslStatus call_often(const Options *options, Call *call) {
     TdslStatus status = TDSL_OK;
-    for (int64_t i = 0; i < options->repeat && status == TDSL_OK; i++) {
-        if (options->zero_grad)
-            call_zero_gradients(call);
+    for (int64_t i = 0; i < options->repeat && status == TDSL_OK; i++)
         status = call_run(call);
-    }
     return status;
 }
 
@@ -37,6 +34,7 @@ static int evaluate(const Options *options, TdslFunctionKind kind) {
     if (status == TDSL_OK && kind == TDSL_GRADIENT)
         status = request_read(session, options, &request);
     if (status == TDSL_OK) {
+        request.gradient.stored = options->zero_grad || options->repeat == 1;
         function = tdsl_compile(session, kind, &request.gradient);
         status = function ? TDSL_OK : TDSL_BAD_PROGRAM;
     }

@@ -223,7 +223,6 @@ static TdslStatus run_epoch(Training *training, int64_t epoch) {
     for (int64_t step = 0; step < training->steps; step++) {
         show_progress(training, epoch, step);
         fill_batch(training, step);
-        call_zero_gradients(call);
         TdslStatus status = call_run(call);
         if (status)
             return status;
@@ -340,7 +339,8 @@ static TdslStatus prepare(Training *training) {
         status = check_batch(training);
     if (status == TDSL_OK)
         status = check_test(training);
-    TdslFunction *gradient = status ? NULL : tdsl_compile(session, TDSL_GRADIENT, NULL);
+    const TdslGradientRequest stored = {.stored = true};
+    TdslFunction *gradient = status ? NULL : tdsl_compile(session, TDSL_GRADIENT, &stored);
     if (gradient == NULL)
         return status ? status : TDSL_BAD_PROGRAM;
     for (int i = 0; i < training->column_count; i++) {

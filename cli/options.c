@@ -215,6 +215,7 @@ static bool set_text(Options *options, const char *name, const char *value) {
         {"data", &options->data},
         {"optimizer", &options->optimizer},
         {"target", &options->compiler.target},
+        {"cpu", &options->compiler.cpu},
         {"output", &options->output},
         {"stage", &options->stage},
         {"passes", &options->compiler.passes},

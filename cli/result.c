@@ -60,13 +60,6 @@ TdslStatus call_run(Call *call) {
     return status;
 }
 
-void call_zero_gradients(Call *call) {
-    for (int i = 0; i < call->slot_count; i++)
-        if (call->slots[i].role == TDSL_GRADIENT_OF)
-            memset(call->results[i].data, 0,
-                   (size_t)call->slots[i].count * tdsl_element_bytes(call->slots[i].element));
-}
-
 void call_free(Call *call) {
     for (int i = 0; i < call->slot_count && call->results; i++)
         tensor_free(&call->results[i]);

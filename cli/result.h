@@ -23,7 +23,6 @@ typedef struct Call {
 TdslStatus call_prepare(TdslSession *session, TdslFunction *function, Bindings *bindings,
                         Bindings *seeds, Call *call);
 TdslStatus call_run(Call *call); // reports a failure
-void call_zero_gradients(Call *call);
 void call_free(Call *call);
 
 // One JSON object {"model", "outputs", "grads"} and a newline.

@@ -8,6 +8,7 @@ typedef struct TargetMachine {
     const char *triple; // NULL: this machine
     const char *cpu; // NULL: this machine's (JIT) or the triple's baseline ("x86-64-v3" for .so/.o)
     const char *features; // NULL: none beyond the cpu's
+    bool is_source;       // the code is printed as C, for compilers to choose the processor
 } TargetMachine;
 
 typedef struct CompileOptions {
@@ -25,6 +26,13 @@ typedef struct Bytes {
 // An object file in memory; or LLVM IR text; or assembly text. On failure false and *error is set.
 bool compile_object(Arena *arena, const Program *program, const CompileOptions *options,
                     Bytes *object, const char **error);
+// Processors of which an object for this system chooses the best that it finds when it is loaded,
+// least first; 0: there is no way to choose.
+int dispatched_cpus(const char *const **cpus);
+// One object of a program that was lowered for each of the dispatched processors, in their order,
+// and has the same face in all (product.h).
+bool compile_variants(Arena *arena, const Program *const *variants, const CompileOptions *options,
+                      Bytes *object, const char **error);
 bool compile_llvm_text(Arena *arena, const Program *program, const CompileOptions *options,
                        Text *out, const char **error);
 bool compile_assembly(Arena *arena, const Program *program, const CompileOptions *options,
@@ -56,6 +64,9 @@ bool link_archive(Arena *arena, Bytes object, const char *path, const char **err
 
 // Of LLVM: "19.1.7".
 const char *llvm_version(void);
+
+// Does LLVM know the processor that `target` names? False and *error if not.
+bool processor_is_known(Arena *arena, const TargetMachine *target, const char **error);
 
 // Width and number of this machine's vector registers, for LowerOptions.
 void target_vector_shape(const TargetMachine *target, int *vector_bytes, int *vector_registers);

@@ -12,7 +12,7 @@ static_assert(sizeof(void *) != 8 ||
                   (sizeof(Scalar) == 96 && sizeof(Statement) == 136 && sizeof(Loop) == 64 &&
                    sizeof(Local) == 24 && sizeof(Buffer) == 120 && sizeof(Field) == 32 &&
                    sizeof(Group) == 24 && sizeof(Site) == 24 && sizeof(Kernel) == 136 &&
-                   sizeof(Entry) == 232),
+                   sizeof(Entry) == 240),
               "describe what was added to the loop form, then correct these sizes");
 
 typedef struct Describer {
@@ -229,6 +229,7 @@ static void add_entry(Describer *d, const Entry *entry) {
     d->next = 0;
     add_locals(d, entry->locals.at, entry->locals.count);
     add_number(d, (int64_t)entry->workspace_bytes);
+    add_number(d, entry->takes_threads);
     add_block(d, &entry->body);
 }
 

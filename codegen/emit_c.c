@@ -77,11 +77,25 @@ static void write_clones(Text *out) {
         "#define TDSL_CLONES\n"
         "#endif\n"
         "\n"
-        "/* -O2 of GCC leaves loops as they are. */\n"
-        "#if defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__) \\\n"
+        "/* -O2 of GCC leaves loops as they are. -O3 merges iterations of loops around a tile, "
+        "which\n"
+        " * then does not fit into registers. With -std=c99 it does not fuse x * y + z. */\n"
+        "#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8 && defined(__OPTIMIZE__) "
+        "\\\n"
         "    && !defined(__OPTIMIZE_SIZE__)\n"
-        "#pragma GCC optimize(\"O3\")\n"
+        "#pragma GCC optimize(\"O3\", \"no-loop-unroll-and-jam\", \"fp-contract=fast\")\n"
         "#endif\n\n");
+}
+
+static void write_unroll(Text *out) {
+    text_add(out, "/* A loop over the rows of a tile, which is to be kept in registers. */\n"
+                  "#if defined(__clang__)\n"
+                  "#define TDSL_UNROLL _Pragma(\"clang loop unroll(full)\")\n"
+                  "#elif defined(__GNUC__) && __GNUC__ >= 8\n"
+                  "#define TDSL_UNROLL _Pragma(\"GCC unroll 32\")\n"
+                  "#else\n"
+                  "#define TDSL_UNROLL\n"
+                  "#endif\n\n");
 }
 
 static void write_prologue(Text *out, const Program *program, const ProductOptions *options) {
@@ -316,6 +330,9 @@ void emit_c_source(Text *out, const Program *program, const ProductOptions *opti
     write_prologue(out, program, options);
     if (strstr(text_string(&body), "\nTDSL_CLONES\n")) {
         write_clones(out);
+    }
+    if (strstr(text_string(&body), " TDSL_UNROLL\n")) {
+        write_unroll(out);
     }
     Text functions = text_new(out->arena);
     write_math_functions(&writer, &functions);

@@ -297,8 +297,8 @@ static void write_loop_head(Writer *writer, const Loop *loop) {
     writer->depth++;
 }
 
-// Columns outside, rows inside: see find_tile_columns.
-static void write_tile(Writer *writer, const Loop *rows, const Loop *columns) {
+// Columns outside, rows inside: see tile_order.
+static void write_turned_tile(Writer *writer, const Loop *rows, const Loop *columns) {
     names_open_scope(&writer->names);
     write_loop_head(writer, columns);
     write_loop_head(writer, rows);
@@ -316,10 +316,14 @@ static void write_loop(Writer *writer, const Loop *loop) {
         write_parallel_loop(writer, loop);
         return;
     }
-    const Loop *columns = find_tile_columns(&writer->info, loop);
-    if (columns) {
-        write_tile(writer, loop, columns);
+    TileOrder order = tile_order(&writer->info, loop);
+    if (order == TILE_COLUMNS_OUTSIDE) {
+        write_turned_tile(writer, loop,
+                          loop->body.statements.at[loop->body.statements.count - 1]->loop);
         return;
+    }
+    if (order == TILE_ROWS_UNROLLED) {
+        write_line(writer, "TDSL_UNROLL");
     }
     names_open_scope(&writer->names);
     write_loop_head(writer, loop);

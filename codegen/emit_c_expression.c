@@ -137,7 +137,7 @@ static const MathFunction *find_math(Writer *writer, const Scalar *scalar) {
             return known;
         }
     }
-    const MathFunction *function = math_function(writer->arena, scalar->name, scalar->type);
+    const MathFunction *function = math_function(writer->arena, scalar->name, scalar->type, false);
     if (function) {
         vec_push(writer->arena, &writer->math, function);
     }

@@ -84,8 +84,8 @@ void write_kernel(Writer *writer, const Kernel *kernel, const Range *arguments) 
                                                     kernel->comment, kernel->twins.count));
     const char **parameters = kernel_parameters(writer, kernel);
     int count = kernel->buffers.count + kernel->argument_count;
-    // Finding the function when it is called costs a few nanoseconds.
-    enum { MUCH_WORK = 4096 };
+    // Finding the function when it is called costs a few nanoseconds, and it cannot be inlined.
+    enum { MUCH_WORK = 256 };
     if (estimate_work(&writer->info, &kernel->body) >= MUCH_WORK) {
         write_line(writer, "TDSL_CLONES");
     }
@@ -280,6 +280,9 @@ void write_entry(Writer *writer, const Entry *entry) {
     write_list(writer, arena_format(writer->arena, "int %s(", symbol), parameters, count, ") {");
     writer->depth = 1;
     write_pointer_checks(writer, entry);
+    if (parallel && !entry_uses_threads(entry)) {
+        mark_unused(writer, "parallel");
+    }
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
         const Group *group = &entry->groups[kind];
         for (int i = 0; group->used && i < group->fields.count; i++) {

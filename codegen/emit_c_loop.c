@@ -46,26 +46,30 @@ static const Statement *last_statement(const Block *block, StatementKind kind) {
     return last && last->kind == kind ? last : NULL;
 }
 
-const Loop *find_tile_columns(const FunctionInfo *info, const Loop *outer) {
-    enum { MOST_ROWS = 32 };
-    int64_t rows;
+TileOrder tile_order(const FunctionInfo *info, const Loop *outer) {
+    enum { MOST_ROWS = 32, FEW_COLUMNS = 16 }; // as TDSL_UNROLL; GCC's max-completely-peel-times
+    int64_t rows, columns;
     const Statement *nested = last_statement(&outer->body, STATEMENT_LOOP);
     if (!nested || !is_constant(info, outer->extent, &rows) || rows > MOST_ROWS) {
-        return NULL;
+        return TILE_NONE;
     }
     const Loop *inner = nested->loop;
     const Statement *set = last_statement(&inner->body, STATEMENT_SET);
     if (!set || set->local->count == 1 || !is_tile_place(info, set->index, outer, inner)) {
-        return NULL;
+        return TILE_NONE;
     }
     bool alone =
         only_computes(&outer->body, outer->body.statements.count - 1, set->local, set->index) &&
         only_computes(&inner->body, inner->body.statements.count - 1, set->local, set->index);
     bool updates = set->value->op != SCALAR_CONSTANT;
-    return alone && updates ? inner : NULL;
+    if (!alone || !updates || !is_constant(info, inner->extent, &columns)) {
+        return TILE_NONE;
+    }
+    return columns > FEW_COLUMNS ? TILE_ROWS_UNROLLED : TILE_COLUMNS_OUTSIDE;
 }
 
 double estimate_work(const FunctionInfo *info, const Block *block) {
+    enum { FUNCTION_WORK = 32 }; // of exp and the like
     double work = 0;
     for (int i = 0; i < block->statements.count; i++) {
         const Statement *statement = block->statements.at[i];
@@ -74,8 +78,11 @@ double estimate_work(const FunctionInfo *info, const Block *block) {
             double times = extent.low == extent.high ? (double)extent.low : 16;
             work += times * estimate_work(info, &statement->loop->body);
         } else {
-            work += 1 + estimate_work(info, &statement->body) +
-                    estimate_work(info, &statement->otherwise);
+            bool calls =
+                statement->kind == STATEMENT_SCALAR && statement->scalar->op == SCALAR_LIBM;
+            work += calls ? FUNCTION_WORK : 1;
+            work +=
+                estimate_work(info, &statement->body) + estimate_work(info, &statement->otherwise);
         }
     }
     return work;

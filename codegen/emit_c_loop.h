@@ -4,11 +4,20 @@
 
 #include "codegen/emit_c_analysis.h"
 
-// A loop over the rows of a tile in local memory, with a loop over its columns inside, is printed
-// the other way round: compilers then unroll the rows, vectorise the columns, and keep the tile in
-// registers, which is worth a factor of up to five. The inner loop if `outer` is such a loop, else
-// NULL. Nothing else is changed: each element is computed from the same values in the same order.
-const Loop *find_tile_columns(const FunctionInfo *info, const Loop *outer);
+// How two nested loops are printed that update a tile in local memory, rows outside, columns
+// inside. Compilers keep the tile in registers, which is worth a factor of up to five, only if the
+// rows are unrolled and the columns vectorised. The elements are independent, so the order of the
+// loops changes nothing else.
+typedef enum TileOrder {
+    TILE_NONE,            // they are no such loops
+    TILE_ROWS_UNROLLED,   // as they are, with a wish to unroll the rows: each element of a row's
+                          // operand is then needed in a register only for a moment
+    TILE_COLUMNS_OUTSIDE, // turned round: of few columns GCC would make scalar code before it
+                          // looks for vectors, but never of an outer loop
+} TileOrder;
+
+// Of the loop and the one that is its last statement.
+TileOrder tile_order(const FunctionInfo *info, const Loop *outer);
 
 // Scalar operations that the block executes, as far as extents are known; for choosing what is
 // worth compiling for several processors.

@@ -146,7 +146,7 @@ static void write_group(Text *out, const Program *program, GroupKind kind) {
     const char *name = group_name(kind);
     text_format(out, "/* %s", group_meaning[kind]);
     if (kind == GROUP_GRADIENTS) {
-        text_add(out, " They are added to what is there; see zero_gradients.");
+        text_add(out, " backward adds to what is there, gradient stores.");
     }
     Text renamed = text_new(out->arena);
     write_renamed(&renamed, group);

@@ -17,6 +17,10 @@ static void add_string_attribute(Emitter *emitter, LLVMValueRef function, const 
                                                       value, (unsigned)strlen(value)));
 }
 
+void mark_function(Emitter *emitter, LLVMValueRef function, const char *mark) {
+    add_string_attribute(emitter, function, mark, "");
+}
+
 static LLVMAttributeRef enum_attribute(Emitter *emitter, const char *name) {
     return LLVMCreateEnumAttribute(emitter->context,
                                    LLVMGetEnumAttributeKindForName(name, strlen(name)), 0);
@@ -25,7 +29,7 @@ static LLVMAttributeRef enum_attribute(Emitter *emitter, const char *name) {
 void add_function_attributes(Emitter *emitter, LLVMValueRef function) {
     add_string_attribute(emitter, function, "target-cpu", emitter->cpu);
     add_string_attribute(emitter, function, "target-features", emitter->features);
-    if (strstr(emitter->features, "+avx512f") || strstr(emitter->cpu, "x86-64-v4"))
+    if (emitter->is_wide)
         add_string_attribute(emitter, function, "prefer-vector-width", "512");
     LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
                             enum_attribute(emitter, "nounwind"));
@@ -101,7 +105,8 @@ static void emit_loop(Emitter *emitter, const Loop *loop) {
         return;
     if (loop->kind == LOOP_UNROLL && emitter->vector_bytes > 0 && emit_unrolled_loop(emitter, loop))
         return;
-    emitter->has_scalar_loops |= is_vector;
+    if (is_vector)
+        mark_function(emitter, emitter->function, SCALAR_LOOPS_MARK);
     CountedLoop counted = begin_counted_loop(emitter, loop->name, constant_i64(emitter, 0),
                                              llvm_scalar(emitter, loop->extent), 1);
     emitter->scalars[loop->index->id] = counted.index;
@@ -255,7 +260,8 @@ static LLVMValueRef declare_kernel(Emitter *emitter, const Kernel *kernel) {
         types[i] = i < kernel->buffers.count ? emitter->pointer : emitter->i64;
     LLVMTypeRef type = LLVMFunctionType(kernel->fails ? emitter->i32 : emitter->nothing, types,
                                         (unsigned)count, 0);
-    const char *name = arena_format(emitter->arena, "%s.%s", emitter->program->name, kernel->name);
+    const char *name = arena_format(emitter->arena, "%s.%s%s", emitter->program->name, kernel->name,
+                                    emitter->suffix);
     LLVMValueRef function = LLVMAddFunction(emitter->module, name, type);
     LLVMSetLinkage(function, LLVMInternalLinkage);
     add_function_attributes(emitter, function);
@@ -313,9 +319,22 @@ static void emit_kernel(Emitter *emitter, const Kernel *kernel, LLVMValueRef fun
 
 // ---- the module
 
+// The constant with these bytes, which another variant has too: LLVM knows equal data as one.
+static LLVMValueRef find_constant(const Emitter *emitter, LLVMValueRef data) {
+    LLVMValueRef global = LLVMGetFirstGlobal(emitter->module);
+    while (global && LLVMGetInitializer(global) != data)
+        global = LLVMGetNextGlobal(global);
+    return global;
+}
+
 static void emit_constant(Emitter *emitter, const Buffer *buffer) {
     size_t bytes = buffer_bytes(buffer);
     LLVMValueRef data = LLVMConstStringInContext2(emitter->context, buffer->data, bytes, 1);
+    LLVMValueRef known = emitter->suffix[0] ? find_constant(emitter, data) : NULL;
+    if (known) {
+        emitter->constants[buffer->id] = known;
+        return;
+    }
     const char *name = arena_format(emitter->arena, "%s.constant", emitter->program->name);
     LLVMValueRef global = LLVMAddGlobal(emitter->module, LLVMTypeOf(data), name);
     LLVMSetInitializer(global, data);
@@ -325,8 +344,26 @@ static void emit_constant(Emitter *emitter, const Buffer *buffer) {
     emitter->constants[buffer->id] = global;
 }
 
-static void emit_program(Emitter *emitter, bool entries_only) {
-    const Program *program = emitter->program;
+static int buffer_limit(const Program *program) {
+    int limit = 0;
+    for (int i = 0; i < program->buffers.count; i++)
+        if (program->buffers.at[i]->id >= limit)
+            limit = program->buffers.at[i]->id + 1;
+    return limit;
+}
+
+// Constants, kernels and entries, in the module of `base`; they are as yet without any program.
+static void emit_program(const Emitter *base, const Program *program, const TargetMachine *target,
+                         int level) {
+    Emitter variant = *base, *emitter = &variant;
+    int registers, vector_bytes;
+    emitter->program = program;
+    target_vector_shape(target, &vector_bytes, &registers);
+    emitter->is_wide = vector_bytes == 64;
+    emitter->vector_bytes = level > 0 ? vector_bytes : 0;
+    emitter->buffer_limit = buffer_limit(program);
+    emitter->constants = arena_array(emitter->arena, LLVMValueRef, emitter->buffer_limit + 1);
+    emitter->buffers = arena_array(emitter->arena, LLVMValueRef, emitter->buffer_limit + 1);
     for (int i = 0; i < program->buffers.count; i++)
         if (program->buffers.at[i]->kind == BUFFER_CONSTANT)
             emit_constant(emitter, program->buffers.at[i]);
@@ -338,20 +375,26 @@ static void emit_program(Emitter *emitter, bool entries_only) {
     for (int i = 0; i < program->kernels.count; i++)
         emit_kernel(emitter, program->kernels.at[i], emitter->kernel_functions.at[i]);
     emit_llvm_entries(emitter);
-    if (!entries_only)
-        emit_llvm_tellers(emitter);
 }
 
-static int buffer_limit(const Program *program) {
-    int limit = 0;
-    for (int i = 0; i < program->buffers.count; i++)
-        if (program->buffers.at[i]->id >= limit)
-            limit = program->buffers.at[i]->id + 1;
-    return limit;
+static void emit_variants(Emitter *emitter, const Program *const *variants,
+                          const CompileOptions *options) {
+    const char *const *cpus;
+    int count = dispatched_cpus(&cpus);
+    const char *least = emitter->cpu;
+    for (int i = 0; i < count; i++) {
+        TargetMachine target = {.triple = options->target.triple, .cpu = cpus[i]};
+        emitter->cpu = cpus[i];
+        emitter->suffix = variant_suffix(i);
+        emit_program(emitter, variants[i], &target, options->level);
+    }
+    emitter->cpu = least;
+    emitter->suffix = "";
+    emit_dispatch(emitter);
 }
 
 static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *program) {
-    Emitter emitter = {.arena = arena, .context = context, .program = program};
+    Emitter emitter = {.arena = arena, .context = context, .program = program, .suffix = ""};
     emitter.module = LLVMModuleCreateWithNameInContext(program->name, context);
     emitter.builder = LLVMCreateBuilderInContext(context);
     emitter.pointer = LLVMPointerTypeInContext(context, 0);
@@ -362,19 +405,14 @@ static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *
     emitter.f32 = LLVMFloatTypeInContext(context);
     emitter.f64 = LLVMDoubleTypeInContext(context);
     emitter.nothing = LLVMVoidTypeInContext(context);
-    emitter.buffer_limit = buffer_limit(program);
-    emitter.constants = arena_array(arena, LLVMValueRef, emitter.buffer_limit + 1);
-    emitter.buffers = arena_array(arena, LLVMValueRef, emitter.buffer_limit + 1);
+    emitter.buffers = emitter.constants = arena_array(arena, LLVMValueRef, 1);
     return emitter;
 }
 
 LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
-                               const Program *program, const CompileOptions *options,
-                               bool *has_scalar_loops, const char **error) {
-    Emitter emitter = new_emitter(arena, context, program);
-    int registers;
-    if (options->level > 0)
-        target_vector_shape(&options->target, &emitter.vector_bytes, &registers);
+                               const Program *const *variants, int variant_count,
+                               const CompileOptions *options, const char **error) {
+    Emitter emitter = new_emitter(arena, context, variants[0]);
     char *triple = LLVMGetTargetMachineTriple(machine);
     char *cpu = LLVMGetTargetMachineCPU(machine);
     char *features = LLVMGetTargetMachineFeatureString(machine);
@@ -388,8 +426,12 @@ LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetM
     LLVMDisposeMessage(triple);
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
-    emit_program(&emitter, options->entries_only);
-    *has_scalar_loops = emitter.has_scalar_loops;
+    if (variant_count > 1)
+        emit_variants(&emitter, variants, options);
+    else
+        emit_program(&emitter, variants[0], &options->target, options->level);
+    if (!options->entries_only)
+        emit_llvm_tellers(&emitter);
     LLVMDisposeBuilder(emitter.builder);
     char *message = NULL;
     if (!LLVMVerifyModule(emitter.module, LLVMReturnStatusAction, &message)) {

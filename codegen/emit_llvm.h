@@ -37,7 +37,9 @@ typedef struct Emitter {
     LLVMModuleRef module;
     LLVMBuilderRef builder;
     const Program *program;
+    const char *suffix; // of the names of this variant's functions; "" if there are no variants
     const char *cpu, *features; // attributes of every function
+    bool is_wide;               // with AVX-512: vectors of 512 bits are wanted
     LLVMTypeRef pointer, i1, i8, i32, i64, f32, f64, nothing;
     LLVMTypeRef size;               // size_t of the target
     int buffer_limit;               // ids of buffers are below this
@@ -58,7 +60,6 @@ typedef struct Emitter {
     int mask_count;        // lanes of `mask`: the lowest ones
     bool free_room;        // lanes of local arrays that `mask` excludes may be overwritten
     int vector_bytes;      // of a register; 0: no vector is written
-    bool has_scalar_loops; // of LOOP_VECTOR kind: work for LLVM's vectoriser
     LLVMValueRef *locals;  // by local id
     LLVMValueRef *buffers; // by buffer id: pointers
     LLVMValueRef *arguments;
@@ -117,13 +118,19 @@ LLVMValueRef kernel_function(const Emitter *emitter, const Kernel *kernel);
 void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_count,
                          Local *const *locals, int local_count);
 void add_function_attributes(Emitter *emitter, LLVMValueRef function);
+void mark_function(Emitter *emitter, LLVMValueRef function, const char *mark);
 LLVMBasicBlockRef new_block(Emitter *emitter, const char *name);
 // If `condition` holds, the function returns `status`; else it goes on.
 void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef status);
 LLVMValueRef constant_i64(const Emitter *emitter, int64_t value);
+LLVMValueRef constant_i32(const Emitter *emitter, uint32_t value);
 // Entries with their checks; and the small functions that every product exports.
 void emit_llvm_entries(Emitter *emitter);
 void emit_llvm_tellers(Emitter *emitter);
+// emit_llvm_dispatch.c: exports the entries, each as the variant that the processor can run.
+void emit_dispatch(Emitter *emitter);
+// ".v3": of the names of the variant for dispatched_cpus's `number`.
+const char *variant_suffix(int number);
 
 // Makes LLVM know the machine that this process runs on.
 void register_native_target(void);
@@ -133,11 +140,15 @@ LLVMTargetMachineRef make_target_machine(Arena *arena, const CompileOptions *opt
 // A message of LLVM as text of the arena; the message is disposed of.
 const char *take_message(Arena *arena, char *message);
 
-// The module of a program: triple and data layout set, verified, not optimised. *has_scalar_loops:
-// there are loops that LLVM's vectoriser should look at. NULL and *error on failure. The caller
-// disposes of it.
+// Marks of functions, string attributes, which object.c takes off again: it has loops that LLVM's
+// vectoriser should look at; it calls many kernels, and only once each.
+#define SCALAR_LOOPS_MARK "tdsl-scalar-loops"
+#define CALLS_ONLY_MARK "tdsl-calls-only"
+
+// The module of a program, or of its variants for the dispatched processors: triple and data layout
+// set, verified, marked, not optimised. NULL and *error on failure. The caller disposes of it.
 LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
-                               const Program *program, const CompileOptions *options,
-                               bool *has_scalar_loops, const char **error);
+                               const Program *const *variants, int variant_count,
+                               const CompileOptions *options, const char **error);
 
 #endif

@@ -6,8 +6,12 @@
 #include "codegen/emit_llvm.h"
 #include "codegen/product.h"
 
+// Variants are internal: emit_dispatch exports the one that is chosen.
 static LLVMValueRef add_exported_function(Emitter *emitter, const char *name, LLVMTypeRef type) {
-    LLVMValueRef function = LLVMAddFunction(emitter->module, name, type);
+    LLVMValueRef function = LLVMAddFunction(
+        emitter->module, arena_format(emitter->arena, "%s%s", name, emitter->suffix), type);
+    if (emitter->suffix[0])
+        LLVMSetLinkage(function, LLVMInternalLinkage);
     add_function_attributes(emitter, function);
     return function;
 }
@@ -160,6 +164,29 @@ static void place_temporaries(Emitter *emitter, LLVMValueRef workspace) {
     }
 }
 
+// The calls of kernels in a block; -1: some statement computes, or runs more than once.
+static int count_calls(const Block *block) {
+    int count = 0;
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        int inside =
+            s->kind == STATEMENT_CALL || s->kind == STATEMENT_COPY || s->kind == STATEMENT_ZERO
+                ? s->kind == STATEMENT_CALL
+            : s->kind == STATEMENT_PRESENT ? count_calls(&s->body)
+                                           : -1;
+        if (inside < 0)
+            return -1;
+        count += inside;
+    }
+    return count;
+}
+
+// Where an entry only calls kernels, and many, what happens between them hardly takes time.
+static bool is_only_calls(const Entry *entry) {
+    enum { MANY_CALLS = 8 };
+    return count_calls(&entry->body) >= MANY_CALLS;
+}
+
 static void emit_entry(Emitter *emitter, const Entry *entry) {
     EntryPointers pointers;
     LLVMValueRef function = declare_entry(emitter, entry, &pointers);
@@ -167,6 +194,8 @@ static void emit_entry(Emitter *emitter, const Entry *entry) {
     emitter->arguments = NULL;
     begin_llvm_function(emitter, function, entry->scalar_count, entry->locals.at,
                         entry->locals.count);
+    if (is_only_calls(entry))
+        mark_function(emitter, function, CALLS_ONLY_MARK);
     emitter->parallel = pointers.parallel;
     check_groups(emitter, entry, &pointers);
     load_fields(emitter, entry, &pointers);

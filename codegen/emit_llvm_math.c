@@ -10,7 +10,7 @@ const MathFunction *find_math(Emitter *emitter, const char *name, ElementType ty
     for (int i = 0; i < emitter->math.count; i++)
         if (emitter->math.at[i]->type == type && strcmp(emitter->math.at[i]->name, name) == 0)
             return emitter->math.at[i];
-    const MathFunction *function = math_function(emitter->arena, name, type);
+    const MathFunction *function = math_function(emitter->arena, name, type, true);
     if (function)
         vec_push(emitter->arena, &emitter->math, function);
     return function;
@@ -25,6 +25,94 @@ static void add_pure_attributes(Emitter *emitter, LLVMValueRef function) {
     }
 }
 
+// A call of libm's function for each lane.
+static LLVMValueRef call_library(Emitter *emitter, const Scalar *scalar,
+                                 const LLVMValueRef *arguments) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMTypeRef type = llvm_type(emitter, scalar->type);
+    LLVMTypeRef types[3] = {type, type, type};
+    unsigned count = (unsigned)scalar->arg_count;
+    LLVMTypeRef signature = LLVMFunctionType(type, types, count, 0);
+    const char *name =
+        arena_format(emitter->arena, "%s%s", scalar->name, scalar->type == TYPE_F32 ? "f" : "");
+    LLVMValueRef function = LLVMGetNamedFunction(emitter->module, name);
+    if (function == NULL) {
+        function = LLVMAddFunction(emitter->module, name, signature);
+        add_pure_attributes(emitter, function); // nobody reads errno
+    }
+    LLVMValueRef lanes =
+        emitter->width > 1 ? LLVMGetPoison(lane_type(emitter, scalar->type)) : NULL;
+    for (int i = 0; i < emitter->width; i++) {
+        LLVMValueRef place = LLVMConstInt(emitter->i64, (unsigned)i, 0), of_lane[3];
+        for (unsigned j = 0; j < count; j++)
+            of_lane[j] = lanes ? LLVMBuildExtractElement(b, arguments[j], place, "") : arguments[j];
+        LLVMValueRef value = LLVMBuildCall2(b, signature, function, of_lane, count, "");
+        if (lanes == NULL)
+            return value;
+        lanes = LLVMBuildInsertElement(b, lanes, value, place, "");
+    }
+    return lanes;
+}
+
+static LLVMValueRef emit_step(Emitter *emitter, const Scalar *step, const LLVMValueRef *values) {
+    LLVMValueRef args[3] = {NULL, NULL, NULL};
+    for (int i = 0; i < step->arg_count; i++) {
+        const Scalar *arg = step->args[i];
+        args[i] = arg->op == SCALAR_CONSTANT ? splat_constant(emitter, constant_value(emitter, arg))
+                                             : values[arg->id];
+    }
+    // A function that is called in steps is libm's.
+    return step->op == SCALAR_LIBM ? call_library(emitter, step, args)
+                                   : llvm_compute(emitter, step, args);
+}
+
+static bool is_rare(const MathFunction *function, const Scalar *step) {
+    return function->rare && step->id >= function->rare_from && step->id < function->rare_to;
+}
+
+// Steps that are no rare ones, but read what those compute, read it through a phi.
+static void join_rare(Emitter *emitter, const MathFunction *function, int first_after,
+                      LLVMValueRef *values, LLVMBasicBlockRef before, LLVMBasicBlockRef rare) {
+    bool *joined = arena_array(emitter->arena, bool, function->scalar_count);
+    for (int i = first_after; i < function->steps.count; i++) {
+        const Scalar *step = function->steps.at[i];
+        for (int j = 0; j < step->arg_count; j++) {
+            const Scalar *arg = step->args[j];
+            if (arg->op == SCALAR_CONSTANT || !is_rare(function, arg) || joined[arg->id])
+                continue;
+            joined[arg->id] = true;
+            LLVMTypeRef type = LLVMTypeOf(values[arg->id]);
+            LLVMValueRef phi = LLVMBuildPhi(emitter->builder, type, "");
+            LLVMValueRef incoming[] = {LLVMGetPoison(type), values[arg->id]};
+            LLVMBasicBlockRef from[] = {before, rare};
+            LLVMAddIncoming(phi, incoming, from, 2);
+            values[arg->id] = phi;
+        }
+    }
+}
+
+// The rare steps, of which `first` is the first, behind a branch that skips them if no lane needs
+// them. Returns the place of the first step after them.
+static int emit_rare(Emitter *emitter, const MathFunction *function, int first,
+                     LLVMValueRef *values) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMValueRef any = values[function->rare->id];
+    if (emitter->width > 1)
+        any = call_intrinsic(emitter, "llvm.vector.reduce.or", LLVMTypeOf(any), &any, 1);
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(b);
+    LLVMBasicBlockRef rare = new_block(emitter, "rare"), after = new_block(emitter, "usual");
+    LLVMBuildCondBr(b, any, rare, after);
+    LLVMPositionBuilderAtEnd(b, rare);
+    int i = first;
+    for (; i < function->steps.count && is_rare(function, function->steps.at[i]); i++)
+        values[function->steps.at[i]->id] = emit_step(emitter, function->steps.at[i], values);
+    rare = LLVMGetInsertBlock(b);
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, after);
+    join_rare(emitter, function, i, values, before, rare);
+    return i;
+}
+
 // The steps of a function in place of its call. They are rounded as they are written, so that the
 // result does not depend on what is around them.
 static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
@@ -33,16 +121,15 @@ static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
     for (int i = 0; i < function->arity; i++)
         values[function->arguments[i]->id] = arguments[i];
     emitter->exact = true;
-    for (int i = 0; i < function->steps.count; i++) {
+    int i = 0;
+    while (i < function->steps.count) {
         const Scalar *step = function->steps.at[i];
-        LLVMValueRef args[3] = {NULL, NULL, NULL};
-        for (int j = 0; j < step->arg_count; j++) {
-            const Scalar *arg = step->args[j];
-            args[j] = arg->op == SCALAR_CONSTANT
-                          ? splat_constant(emitter, constant_value(emitter, arg))
-                          : values[arg->id];
+        if (is_rare(function, step)) {
+            i = emit_rare(emitter, function, i, values);
+        } else {
+            values[step->id] = emit_step(emitter, step, values);
+            i++;
         }
-        values[step->id] = llvm_compute(emitter, step, args);
     }
     emitter->exact = false;
     return values[function->result->id];
@@ -51,8 +138,9 @@ static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
 // A function of the module that does it for the present width.
 static LLVMValueRef define_function(Emitter *emitter, const MathFunction *math) {
     LLVMTypeRef type = lane_type(emitter, math->type);
-    const char *name = arena_format(emitter->arena, "%s.%s.%s.%d", emitter->program->name,
-                                    math->name, element_name(math->type), emitter->width);
+    const char *name =
+        arena_format(emitter->arena, "%s.%s.%s.%d%s", emitter->program->name, math->name,
+                     element_name(math->type), emitter->width, emitter->suffix);
     LLVMTypeRef types[MOST_MATH_ARGUMENTS] = {type, type};
     LLVMValueRef function = LLVMAddFunction(
         emitter->module, name, LLVMFunctionType(type, types, (unsigned)math->arity, 0));
@@ -60,12 +148,15 @@ static LLVMValueRef define_function(Emitter *emitter, const MathFunction *math) 
     add_function_attributes(emitter, function);
     add_pure_attributes(emitter, function);
     LLVMBasicBlockRef here = LLVMGetInsertBlock(emitter->builder);
+    LLVMValueRef caller = emitter->function;
+    emitter->function = function;
     LLVMPositionBuilderAtEnd(emitter->builder,
                              LLVMAppendBasicBlockInContext(emitter->context, function, "entry"));
     LLVMValueRef arguments[MOST_MATH_ARGUMENTS];
     LLVMGetParams(function, arguments);
     LLVMBuildRet(emitter->builder, write_out(emitter, math, arguments));
     LLVMPositionBuilderAtEnd(emitter->builder, here);
+    emitter->function = caller;
     return function;
 }
 
@@ -99,16 +190,5 @@ LLVMValueRef emit_function_call(Emitter *emitter, const Scalar *scalar, LLVMValu
     if (own)
         return emit_math(emitter, own, arguments);
     check(emitter->width == 1, "a call of %s in a vector loop", scalar->name);
-    LLVMTypeRef type = llvm_type(emitter, scalar->type);
-    LLVMTypeRef types[3] = {type, type, type};
-    LLVMTypeRef signature = LLVMFunctionType(type, types, (unsigned)scalar->arg_count, 0);
-    const char *name =
-        arena_format(emitter->arena, "%s%s", scalar->name, scalar->type == TYPE_F32 ? "f" : "");
-    LLVMValueRef function = LLVMGetNamedFunction(emitter->module, name);
-    if (function == NULL) {
-        function = LLVMAddFunction(emitter->module, name, signature);
-        add_pure_attributes(emitter, function); // nobody reads errno
-    }
-    return LLVMBuildCall2(emitter->builder, signature, function, arguments,
-                          (unsigned)scalar->arg_count, "");
+    return call_library(emitter, scalar, arguments);
 }

@@ -27,7 +27,8 @@ static LLVMBasicBlockRef append_block(const Emitter *emitter, LLVMValueRef funct
 // run_chunks(parallel, body, task, count): parallel->run(parallel->context, body, task, count), or
 // a loop over body(task, i) if parallel is NULL.
 static LLVMValueRef run_function(Emitter *emitter) {
-    const char *name = arena_format(emitter->arena, "%s.%s", emitter->program->name, run_name);
+    const char *name =
+        arena_format(emitter->arena, "%s.%s%s", emitter->program->name, run_name, emitter->suffix);
     LLVMValueRef known = LLVMGetNamedFunction(emitter->module, name);
     if (known)
         return known;
@@ -88,8 +89,8 @@ static Task describe_task(const Emitter *emitter, const Kernel *kernel) {
 
 // body(task, chunk): the kernel with the task's arguments.
 static LLVMValueRef body_function(Emitter *emitter, const Task *task, LLVMValueRef kernel) {
-    const char *name =
-        arena_format(emitter->arena, "%s.%s.chunk", emitter->program->name, task->kernel->name);
+    const char *name = arena_format(emitter->arena, "%s.%s.chunk%s", emitter->program->name,
+                                    task->kernel->name, emitter->suffix);
     LLVMValueRef known = LLVMGetNamedFunction(emitter->module, name);
     if (known)
         return known;

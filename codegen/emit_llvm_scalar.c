@@ -28,6 +28,10 @@ LLVMValueRef constant_i64(const Emitter *emitter, int64_t value) {
     return LLVMConstInt(emitter->i64, (unsigned long long)value, 1);
 }
 
+LLVMValueRef constant_i32(const Emitter *emitter, uint32_t value) {
+    return LLVMConstInt(emitter->i32, value, 0);
+}
+
 LLVMValueRef call_intrinsic(Emitter *emitter, const char *name, LLVMTypeRef overload,
                             LLVMValueRef *arguments, int count) {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));

@@ -15,7 +15,7 @@ enum {
     LARGEST_BODY = 16,        // statements that are repeated to lengthen a loop's body
     LARGEST_STRAIGHT = 48,    // statements that are repeated to spare a loop
     MOST_UNROLLED = 64,       // iterations of a LOOP_UNROLL
-    MOST_APART = 4,           // elements between those that are picked out of neighbours
+    MOST_SPACED = 4,          // elements between those that are picked out of neighbours
 };
 
 // ---- classification
@@ -315,11 +315,6 @@ static LLVMValueRef call_masked(Emitter *emitter, const char *name, LLVMTypeRef 
     return LLVMBuildCall2(emitter->builder, type, function, arguments, count, "");
 }
 
-// The lanes that are written and, if they are not all, read.
-static LLVMValueRef lane_mask(Emitter *emitter) {
-    return emitter->mask ? emitter->mask : LLVMConstAllOnes(vector_of(emitter, emitter->i1));
-}
-
 static LLVMValueRef element_alignment(Emitter *emitter, ElementType element) {
     return LLVMConstInt(emitter->i32, element_bytes(element), 0);
 }
@@ -338,8 +333,8 @@ static LLVMValueRef load_contiguous(Emitter *emitter, ElementType element, LLVMT
 
 // Elements that lie a few elements apart are picked out of neighbours. Those between them are not
 // touched: behind the last one, the memory may end.
-static LLVMValueRef load_apart(Emitter *emitter, ElementType element, LLVMValueRef place,
-                               int stride) {
+static LLVMValueRef load_spaced(Emitter *emitter, ElementType element, LLVMValueRef place,
+                                int stride) {
     int lanes = emitter->width * stride;
     int taken = emitter->mask ? emitter->mask_count : emitter->width;
     LLVMValueRef *mask = arena_array(emitter->arena, LLVMValueRef, lanes);
@@ -357,25 +352,67 @@ static LLVMValueRef load_apart(Emitter *emitter, ElementType element, LLVMValueR
                                   LLVMConstVector(picked, (unsigned)emitter->width), "");
 }
 
+// Where elements are apart they are read and written one by one: processors' gathers and scatters
+// are no faster, often slower by far, and need all places in vectors, where places at a constant
+// distance are known from the first one.
+static LLVMValueRef lane_place(Emitter *emitter, ElementType element, LLVMValueRef base,
+                               const Scalar *index, int number) {
+    Lane lane = lane_of(emitter, index);
+    LLVMValueRef value = llvm_scalar(emitter, index);
+    if (lane.kind == LANE_VARYING) {
+        LLVMValueRef own =
+            LLVMBuildExtractElement(emitter->builder, value, constant_i64(emitter, number), "");
+        return pointer_to(emitter, element, base, own);
+    }
+    LLVMValueRef first = pointer_to(emitter, element, base, value);
+    return pointer_to(emitter, element, first, constant_i64(emitter, number * lane.stride));
+}
+
+static bool is_lane_on(const Emitter *emitter, int number) {
+    return emitter->mask == NULL ||
+           LLVMConstIntGetZExtValue(LLVMGetAggregateElement(emitter->mask, (unsigned)number)) != 0;
+}
+
+static LLVMValueRef load_apart(Emitter *emitter, ElementType element, LLVMTypeRef type,
+                               LLVMValueRef base, const Scalar *index) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMValueRef value = LLVMConstNull(type);
+    for (int lane = 0; lane < emitter->width; lane++) {
+        if (!is_lane_on(emitter, lane))
+            continue;
+        LLVMValueRef place = lane_place(emitter, element, base, index, lane);
+        LLVMValueRef one = LLVMBuildLoad2(b, llvm_storage_type(emitter, element), place, "");
+        value = LLVMBuildInsertElement(b, value, one, constant_i64(emitter, lane), "");
+    }
+    return value;
+}
+
+static void store_apart(Emitter *emitter, ElementType element, LLVMValueRef base,
+                        const Scalar *index, LLVMValueRef value) {
+    LLVMBuilderRef b = emitter->builder;
+    for (int lane = 0; lane < emitter->width; lane++) {
+        if (!is_lane_on(emitter, lane))
+            continue;
+        LLVMValueRef one = LLVMBuildExtractElement(b, value, constant_i64(emitter, lane), "");
+        LLVMBuildStore(b, one, lane_place(emitter, element, base, index, lane));
+    }
+}
+
 static LLVMValueRef load_lanes(Emitter *emitter, ElementType element, LLVMValueRef base,
                                const Scalar *index) {
     LLVMTypeRef type = vector_of(emitter, llvm_storage_type(emitter, element));
     LLVMValueRef value;
     Lane lane = lane_of(emitter, index);
-    if (is_contiguous(lane)) {
+    if (is_contiguous(lane))
         value = load_contiguous(emitter, element, type,
                                 pointer_to(emitter, element, base, llvm_scalar(emitter, index)));
-    } else if (lane.kind == LANE_AFFINE && lane.stride > 1 && lane.stride <= MOST_APART &&
-               element != TYPE_BOOL && emitter->vector_bytes >= 32) {
-        value = load_apart(emitter, element,
-                           pointer_to(emitter, element, base, llvm_scalar(emitter, index)),
-                           (int)lane.stride);
-    } else {
-        LLVMValueRef places = pointer_to(emitter, element, base, lanes_of(emitter, index));
-        LLVMValueRef arguments[] = {places, element_alignment(emitter, element), lane_mask(emitter),
-                                    LLVMConstNull(type)};
-        value = call_masked(emitter, "llvm.masked.gather", type, LLVMTypeOf(places), arguments, 4);
-    }
+    else if (lane.kind == LANE_AFFINE && lane.stride > 1 && lane.stride <= MOST_SPACED &&
+             element != TYPE_BOOL && emitter->vector_bytes >= 32)
+        value = load_spaced(emitter, element,
+                            pointer_to(emitter, element, base, llvm_scalar(emitter, index)),
+                            (int)lane.stride);
+    else
+        value = load_apart(emitter, element, type, base, index);
     if (element != TYPE_BOOL)
         return value;
     return LLVMBuildICmp(emitter->builder, LLVMIntNE, value, LLVMConstNull(type), "");
@@ -385,19 +422,18 @@ static void store_lanes(Emitter *emitter, ElementType element, LLVMValueRef base
                         const Scalar *index, LLVMValueRef value) {
     if (element == TYPE_BOOL)
         value = LLVMBuildZExt(emitter->builder, value, vector_of(emitter, emitter->i8), "");
-    bool contiguous = is_contiguous(lane_of(emitter, index));
-    LLVMValueRef place =
-        pointer_to(emitter, element, base,
-                   contiguous ? llvm_scalar(emitter, index) : lanes_of(emitter, index));
-    if (contiguous && emitter->mask == NULL) {
+    if (!is_contiguous(lane_of(emitter, index))) {
+        store_apart(emitter, element, base, index, value);
+        return;
+    }
+    LLVMValueRef place = pointer_to(emitter, element, base, llvm_scalar(emitter, index));
+    if (emitter->mask == NULL) {
         LLVMSetAlignment(LLVMBuildStore(emitter->builder, value, place),
                          (unsigned)element_bytes(element));
         return;
     }
-    LLVMValueRef arguments[] = {value, place, element_alignment(emitter, element),
-                                lane_mask(emitter)};
-    call_masked(emitter, contiguous ? "llvm.masked.store" : "llvm.masked.scatter",
-                LLVMTypeOf(value), LLVMTypeOf(place), arguments, 4);
+    LLVMValueRef arguments[] = {value, place, element_alignment(emitter, element), emitter->mask};
+    call_masked(emitter, "llvm.masked.store", LLVMTypeOf(value), LLVMTypeOf(place), arguments, 4);
 }
 
 // Local arrays are accessed whole, so that they can live in registers: Loop.room says that all of

@@ -2,8 +2,6 @@
 // that says how.
 #include "codegen/lower_element.h"
 
-#include <math.h>
-
 static Scalar *number_like(KernelBuilder *k, const Scalar *x, double value) {
     return scalar_number(k, x->type, value);
 }
@@ -204,87 +202,18 @@ static Scalar *expand_random(KernelBuilder *k, Scalar *key, Scalar *counter) {
     return mix_bits(k, scalar_binary(k, SCALAR_XOR, mix_bits(k, place), stream));
 }
 
-enum { SERIES_TERMS = 6, RECURRENCES = 8 };
-
-static const double bernoulli[SERIES_TERMS] = {
-    1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730,
-};
-
-static const double pi = 3.14159265358979323846;
-
-// For x > 0, in f64: steps up by 8 where x is below 8, then Stirling's series.
-static Scalar *positive_polygamma(KernelBuilder *k, bool is_trigamma, Scalar *x) {
-    Scalar *small = compare(k, SCALAR_LT, x, RECURRENCES);
-    Scalar *one = number_like(k, x, 1), *below = number_like(k, x, 0);
-    for (int i = 0; i < RECURRENCES; i++) {
-        Scalar *at = i == 0 ? x : add(k, x, number_like(k, x, i));
-        Scalar *inverse = divide(k, one, at);
-        below = add(k, below, is_trigamma ? mul(k, inverse, inverse) : inverse);
-    }
-    below = scalar_select(k, small, below, number_like(k, x, 0));
-    x = scalar_select(k, small, add(k, x, number_like(k, x, RECURRENCES)), x);
-    Scalar *inverse = divide(k, one, x), *square = mul(k, inverse, inverse);
-    Scalar *series = number_like(k, x, 0);
-    for (int i = SERIES_TERMS - 1; i >= 0; i--) {
-        double term = is_trigamma ? bernoulli[i] : bernoulli[i] / (2 * (i + 1));
-        series = mul(k, add(k, series, number_like(k, x, term)), square);
-    }
-    if (is_trigamma) {
-        Scalar *whole =
-            add(k, mul(k, add(k, one, series), inverse), mul(k, square, number_like(k, x, 0.5)));
-        return add(k, below, whole);
-    }
-    Scalar *log = scalar_libm(k, "log", 1, x, NULL);
-    Scalar *half = mul(k, inverse, number_like(k, x, 0.5));
-    return sub(k, sub(k, sub(k, log, half), series), below);
-}
-
-// Negative arguments are reflected at 1/2; the angle is taken from the nearest
-// integer, so that it is exact. At 0, -1, -2, ... digamma is NaN (infinite with
-// the sign of -x at 0), trigamma infinite.
-static Scalar *expand_polygamma(KernelBuilder *k, bool is_trigamma, Scalar *argument) {
-    Scalar *x = scalar_cast(k, TYPE_F64, argument);
-    Scalar *zero = number_like(k, x, 0), *one = number_like(k, x, 1);
-    Scalar *infinity = number_like(k, x, (double)INFINITY), *nan = number_like(k, x, (double)NAN);
-    Scalar *reflected = compare(k, SCALAR_LE, x, 0);
-    Scalar *positive = scalar_select(k, reflected, sub(k, one, x), x);
-    Scalar *value = positive_polygamma(k, is_trigamma, positive);
-    Scalar *offset = sub(k, x, scalar_unary(k, SCALAR_ROUND, x));
-    Scalar *angle = mul(k, number_like(k, x, pi), offset);
-    Scalar *mirrored, *pole;
-    if (is_trigamma) {
-        Scalar *ratio = divide(k, number_like(k, x, pi), scalar_libm(k, "sin", 1, angle, NULL));
-        mirrored = sub(k, mul(k, ratio, ratio), value);
-        pole = infinity;
-    } else {
-        Scalar *tangent = scalar_libm(k, "tan", 1, angle, NULL);
-        mirrored = sub(k, value, divide(k, number_like(k, x, pi), tangent));
-        Scalar *sign = scalar_binary(k, SCALAR_COPYSIGN, infinity, x);
-        pole =
-            scalar_select(k, compare(k, SCALAR_EQ, x, 0), scalar_unary(k, SCALAR_NEG, sign), nan);
-    }
-    Scalar *at_pole = scalar_binary(k, SCALAR_EQ, x, scalar_unary(k, SCALAR_FLOOR, x));
-    mirrored = scalar_select(k, at_pole, pole, mirrored);
-    Scalar *far_below = scalar_binary(k, SCALAR_EQ, x, scalar_unary(k, SCALAR_NEG, infinity));
-    mirrored = scalar_select(k, far_below, nan, mirrored);
-    value = scalar_select(k, reflected, mirrored, value);
-    Scalar *far_above = scalar_binary(k, SCALAR_EQ, x, infinity);
-    value = scalar_select(k, far_above, is_trigamma ? zero : infinity, value);
-    return scalar_cast(k, argument->type, value);
-}
-
 Scalar *expand_operator(KernelBuilder *k, Op op, Scalar *const *x) {
     switch (op) {
     case OP_sign: return expand_sign(k, x[0]);
     case OP_minimum: return expand_extreme(k, false, x[0], x[1]);
     case OP_maximum: return expand_extreme(k, true, x[0], x[1]);
-    case OP_sigmoid: return scalar_libm(k, "sigmoid", 1, x[0], NULL);
+    case OP_sigmoid:
+    case OP_digamma:
+    case OP_trigamma: return scalar_libm(k, op_info(op)->name, 1, x[0], NULL);
     case OP_floor_divide:
     case OP_remainder: return expand_division(k, op, x[0], x[1]);
     case OP_shift_left:
     case OP_shift_right: return expand_shift(k, op, x[0], x[1]);
-    case OP_digamma: return expand_polygamma(k, false, x[0]);
-    case OP_trigamma: return expand_polygamma(k, true, x[0]);
     case OP_random_bits: return expand_random(k, x[0], x[1]);
     default: unreachable("%s has no expansion", op_info(op)->name);
     }

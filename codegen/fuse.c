@@ -371,7 +371,7 @@ static bool reads_own_point(const Lowering *l, const Node *node, Type shape, con
     for (int i = 0; i < reads->count; i++) {
         if (state_of(l, reads->at[i].value)->node == node) {
             *reads_member = true;
-            if (reads->at[i].prefix < shape.rank) {
+            if (reads->at[i].prefix < shape.rank || is_row_sum(node, reads->at[i].value)) {
                 return false;
             }
         }
@@ -487,6 +487,20 @@ static void add_member(Lowering *l, Node *node, const Value *value, const Reads 
     }
 }
 
+// A node of rows gathers the sum, if it is one over its points.
+static bool add_row_sum(Lowering *l, Node *node, const Value *value) {
+    Reads reads = {0};
+    if (!can_sum_rows(l, node, value, &reads)) {
+        return false;
+    }
+    vec_push(l->scratch, &node->sums, ((RowSum){value, node->members.count}));
+    state_of(l, value)->node = node;
+    for (int i = 0; i < reads.count; i++) {
+        vec_push(l->scratch, &node->reads, reads.at[i]);
+    }
+    return true;
+}
+
 static void place_in_node(Lowering *l, Nodes *nodes, const Inst *inst) {
     const Value *value = inst->results[0];
     Reads reads = {0};
@@ -505,6 +519,9 @@ static void place_in_node(Lowering *l, Nodes *nodes, const Inst *inst) {
             if (takes_in || can_join(l, node, value, &reads) ||
                 can_join_as_row(l, node, value, &reads)) {
                 add_member(l, node, value, &reads);
+                return;
+            }
+            if (add_row_sum(l, node, value)) {
                 return;
             }
         }
@@ -664,13 +681,30 @@ static void place_member(Lowering *l, const Node *node, const Value *value) {
     }
 }
 
+// Sums of rows are stored after all points, wherever they have to go.
+static void place_sum(Lowering *l, const Value *value) {
+    ValueState *state = state_of(l, value);
+    for (int i = 0; i < state->destinations.count; i++) {
+        const Destination *to = &state->destinations.at[i];
+        if (!to->buffer->optional && !to->accumulate) {
+            state->buffer = to->buffer;
+            state->row = to->row;
+            state->row_elements = to->row_elements;
+        }
+    }
+    if (state->stored && state->buffer == NULL) {
+        state->buffer = new_workspace_buffer(l, value->type, value->name);
+        state->buffer->reverse = state->reverse;
+    }
+}
+
 // A node that computes values for one optional buffer alone is guarded by it.
 static void find_guard(Lowering *l, Node *node) {
     if (is_scalar_shape(node->shape) && !node->has_reduction) {
         return; // the stores alone are
     }
     Buffer *guard = NULL;
-    bool agreed = true;
+    bool agreed = node->sums.count == 0;
     for (int i = 0; i < node->members.count; i++) {
         const ValueState *state = state_of(l, node->members.at[i]);
         Buffer *purpose = state->destinations.count == 1 && !state->stored
@@ -709,6 +743,9 @@ void place_values(Lowering *l, Nodes *nodes) {
         }
         for (int j = 0; j < node->members.count; j++) {
             place_member(l, node, node->members.at[j]);
+        }
+        for (int j = 0; j < node->sums.count; j++) {
+            place_sum(l, node->sums.at[j].value);
         }
         find_guard(l, node);
         if (node->kind == NODE_POINTS) {

@@ -120,6 +120,11 @@ void collect_reads(Lowering *l, const Value *value, Reads *reads) {
     }
 }
 
+void collect_element_reads(Lowering *l, const Value *value, Reads *reads) {
+    l->walk++;
+    visit_read(l, value, value->type.rank, reads);
+}
+
 static bool is_inside_control(const Inst *control, const Region *region) {
     for (int i = 0; i < control->region_count; i++) {
         if (region_is_inside(region, control->regions[i])) {

@@ -3,6 +3,12 @@
 // the node's loops, between its reductions.
 #include "codegen/lower_plan.h"
 
+enum {
+    FEWEST_SUMMED = 16, // columns that are summed while rows are computed
+    MOST_SUMMED = 4096, // their sums stay in the cache beside the rows
+    MOST_SUMS = 8       // of a node
+};
+
 bool is_row_member(const Node *node, const Value *value) {
     return value->type.rank != node->shape.rank;
 }
@@ -35,6 +41,53 @@ static bool is_in_step(const RowStep *step, const Value *value) {
     return false;
 }
 
+bool is_row_sum(const Node *node, const Value *value) {
+    for (int i = 0; i < node->sums.count; i++) {
+        if (node->sums.at[i].value == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Is it the sum over all axes of the shape of rows of one more?
+static bool sums_over_shape(const Value *value, Type shape) {
+    const Inst *inst = value->definition;
+    if (inst->op != OP_reduce_sum || !element_is_real(value->type.element) || shape.rank == 0 ||
+        inst->operands[0]->type.rank != shape.rank + 1 || inst->attr.axes.count != shape.rank ||
+        !continues_shape(inst->operands[0]->type, shape)) {
+        return false;
+    }
+    for (int axis = 0; axis < shape.rank; axis++) {
+        if (inst->attr.axes.at[axis] != axis) {
+            return false;
+        }
+    }
+    int64_t columns = type_elements(value->type);
+    return columns >= FEWEST_SUMMED && columns <= MOST_SUMMED;
+}
+
+bool can_sum_rows(Lowering *l, const Node *node, const Value *value, Reads *reads) {
+    if (node->kind != NODE_POINTS || !node->has_long_reduction || node->by_columns ||
+        node->sums.count >= MOST_SUMS || !sums_over_shape(value, node->shape) ||
+        state_of(l, value->definition->operands[0])->fallible) {
+        return false;
+    }
+    bool reads_row = false;
+    collect_element_reads(l, value->definition->operands[0], reads);
+    for (int i = 0; i < reads->count; i++) {
+        const Read *read = &reads->at[i];
+        if (state_of(l, read->value)->node != node) {
+            continue;
+        }
+        if (read->prefix < node->shape.rank || is_row_sum(node, read->value)) {
+            return false;
+        }
+        reads_row = reads_row || is_row_member(node, read->value);
+    }
+    return reads_row;
+}
+
 static bool is_control(const Inst *inst) {
     return inst->op == OP_loop || inst->op == OP_branch;
 }
@@ -64,10 +117,55 @@ static bool reads_step(Lowering *l, const RowStep *step, const Value *value, boo
     return false;
 }
 
+static bool step_is_empty(const RowStep *step) {
+    return step->rows.count == 0 && step->sums.count == 0;
+}
+
+static const Value *summed(const Node *node, int sum) {
+    return node->sums.at[sum].value->definition->operands[0];
+}
+
+Type step_shape(const Node *node, const RowStep *step) {
+    return step->rows.count > 0 ? step->rows.at[0]->type : summed(node, step->sums.at[0])->type;
+}
+
+// Whether the sum reads a row of the step at another place than its own.
+static bool sum_reads_elsewhere(Lowering *l, const RowStep *step, const Value *operand) {
+    Reads reads = {0};
+    collect_element_reads(l, operand, &reads);
+    for (int i = 0; i < reads.count; i++) {
+        if (is_in_step(step, reads.at[i].value) &&
+            reads.at[i].prefix < reads.at[i].value->type.rank) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Adds the sums that come after `count` members to the step that is open.
+static void schedule_sums(Lowering *l, const Node *node, int count, RowSteps *steps,
+                          RowStep *open) {
+    for (int i = 0; i < node->sums.count; i++) {
+        if (node->sums.at[i].after != count) {
+            continue;
+        }
+        const Value *operand = summed(node, i);
+        bool fits = step_is_empty(open) ||
+                    (shape_equal(step_shape(node, open), operand->type) && open->purpose == NULL &&
+                     !sum_reads_elsewhere(l, open, operand));
+        if (!fits) {
+            vec_push(l->scratch, steps, *open);
+            *open = (RowStep){0};
+        }
+        vec_push(l->scratch, &open->sums, i);
+    }
+}
+
 RowSteps schedule_rows(Lowering *l, const Node *node) {
     RowSteps steps = {0};
     RowStep open = {0}; // rows to be computed in one loop, once something needs them
     for (int i = 0; i < node->members.count; i++) {
+        schedule_sums(l, node, i, &steps, &open);
         const Value *member = node->members.at[i];
         const Inst *inst = member->definition;
         bool again = is_control(inst) && i > 0 && node->members.at[i - 1]->definition == inst;
@@ -77,7 +175,7 @@ RowSteps schedule_rows(Lowering *l, const Node *node) {
         bool is_row = is_row_member(node, member) && !is_control(inst);
         bool fits =
             !is_row ? !reads_step(l, &open, member, false)
-                    : open.rows.count == 0 || (shape_equal(open.rows.at[0]->type, member->type) &&
+                    : step_is_empty(&open) || (shape_equal(step_shape(node, &open), member->type) &&
                                                open.purpose == only_purpose(l, member) &&
                                                !reads_step(l, &open, member, true));
         if (!fits) {
@@ -93,10 +191,41 @@ RowSteps schedule_rows(Lowering *l, const Node *node) {
             vec_push(l->scratch, &steps, ((RowStep){.point = member}));
         }
     }
-    if (open.rows.count > 0) {
+    schedule_sums(l, node, node->members.count, &steps, &open);
+    if (!step_is_empty(&open)) {
         vec_push(l->scratch, &steps, open);
     }
     return steps;
+}
+
+static bool step_has_sum(const RowStep *step, int sum) {
+    for (int i = 0; i < step->sums.count; i++) {
+        if (step->sums.at[i] == sum) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whether a member of another step, or a sum that is gathered in one, reads the row.
+static bool is_read_in_other_step(Lowering *l, const Node *node, const RowStep *step,
+                                  const Value *row) {
+    for (int i = 0; i < node->members.count; i++) {
+        const Value *reader = node->members.at[i];
+        Reads reads = {0};
+        collect_member_reads(l, reader, &reads);
+        if (!is_in_step(step, reader) && reads_value(&reads, row, false)) {
+            return true;
+        }
+    }
+    for (int i = 0; i < node->sums.count; i++) {
+        Reads reads = {0};
+        collect_element_reads(l, summed(node, i), &reads);
+        if (!step_has_sum(step, i) && reads_value(&reads, row, false)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // Rows that are read in another step than theirs are kept: in their own buffer
@@ -108,16 +237,7 @@ void place_rows(Lowering *l, const Node *node) {
         for (int j = 0; j < step->rows.count; j++) {
             const Value *row = step->rows.at[j];
             ValueState *state = state_of(l, row);
-            bool is_read = false;
-            for (int m = 0; m < node->members.count && !is_read && !state->stored; m++) {
-                const Value *reader = node->members.at[m];
-                Reads reads = {0};
-                collect_member_reads(l, reader, &reads);
-                for (int r = 0; r < reads.count; r++) {
-                    is_read = is_read || (reads.at[r].value == row && !is_in_step(step, reader));
-                }
-            }
-            if (is_read) {
+            if (!state->stored && is_read_in_other_step(l, node, step, row)) {
                 Type type = row->type;
                 type.dims += node->shape.rank;
                 type.rank -= node->shape.rank;

@@ -32,7 +32,8 @@ static bool compile_sources(Arena *arena, const char *folder, int level, const c
     words[count++] = "-DTDSL_ONE_TARGET";
 #ifdef __x86_64__
     if (level >= 2) {
-        words[count++] = "-march=native"; // the code is for this process
+        words[count++] = "-march=native";             // the code is for this process
+        words[count++] = "-mprefer-vector-width=512"; // and laid out for its widest vectors
     }
 #endif
     words[count++] = arena_format(arena, "%s/model.c", folder);

@@ -221,13 +221,14 @@ typedef struct Group {
 } Group;
 
 struct Entry {
-    const char *name; // "forward", "backward", "initialize", "zero_gradients"
+    const char *name; // "forward", "backward", "gradient", "initialize", "zero_gradients"
     const char *comment;
     Group groups[GROUP_COUNT];
     Block body;
     VEC(Local *) locals;
     int scalar_count;
     size_t workspace_bytes; // 0: the workspace may be NULL
+    bool takes_threads;     // it has the form for threads even if none of its loops is parallel
 };
 
 // A place that can fail at run time.

@@ -125,8 +125,9 @@ static void request_results(Lowering *l) {
         if (slot->role == ROLE_NEXT) {
             state->stored = true; // the parameters' memory is replaced at the end, by copies
         } else {
+            bool adds = kind == GROUP_GRADIENTS && !l->options->store_gradients;
             vec_push(l->scratch, &state->destinations,
-                     ((Destination){.buffer = buffer, .accumulate = kind == GROUP_GRADIENTS}));
+                     ((Destination){.buffer = buffer, .accumulate = adds}));
         }
     }
 }
@@ -300,7 +301,8 @@ static void lower_written_out(Lowering *l) {
     SmallResult *results = arena_array(l->scratch, SmallResult, count);
     for (int i = 0; i < count; i++) {
         results[i].buffer = result_buffer(l, i);
-        results[i].accumulate = l->function->results[i].role == ROLE_GRADIENT;
+        results[i].accumulate =
+            l->function->results[i].role == ROLE_GRADIENT && !l->options->store_gradients;
     }
     lower_small_function(l, results);
 }

@@ -10,12 +10,15 @@ typedef struct LowerOptions {
     int vector_bytes;     // 64, 32 or 16: register width to tile for
     int vector_registers; // 32 or 16
     double parallel_work; // least cycles of a loop that is spread over threads; 0: the usual
+    bool unmasked; // for C: no masked vectors; what a wide one does not fill is narrower ones
+    bool store_gradients; // in the caller's buffers, not added to what is there
     int64_t cache_bytes;  // of the second cache, which blocks of operands stay in; 0: the usual
 } LowerOptions;
 
 Program *program_new(Arena *arena, const char *name, const Sources *sources);
 // Adds an entry made from `function`; groups follow the roles of its parameters and results.
-// ROLE_GRADIENT results are added to the caller's buffers and may be NULL; outputs may be NULL.
+// ROLE_GRADIENT results are added to the caller's buffers, unless the options say that they are
+// stored, and may be NULL; outputs may be NULL.
 Entry *lower_function(Program *program, const Function *function, const char *entry_name,
                       const LowerOptions *options);
 // Adds the entry that stores zeros in every gradient buffer that is not NULL, for the gradients

@@ -15,6 +15,9 @@ enum {
     FEWEST_COLUMNS = 3,
     FEWEST_TERMS = 4,
     FEWEST_PRODUCTS = 256,   // below: no work worth a tile
+    SHORTEST_BLOCK = 256,    // terms between two visits of the results
+    LONG_SUM = 8192,         // terms of f32 that are not added one by one any more
+    SUM_BLOCK = 2048,        // but so many
     USUAL_CACHE = 1 << 20,   // bytes that had better stay in the cache between tiles
     FAR = 1024,              // bytes between rows that are packed if they are read often
     FEWEST_FOR_PACKING = 64, // rows
@@ -385,6 +388,11 @@ static int outermost_term(const Product *p) {
     return -1;
 }
 
+// Sums of f32 that are gathered in f64, block by block.
+static bool has_long_sums(const Product *p) {
+    return p->inst->results[0]->type.element == TYPE_F32 && count_terms(p) > LONG_SUM;
+}
+
 static int64_t cache_of(const Lowering *l) {
     return l->options->cache_bytes > 0 ? l->options->cache_bytes : USUAL_CACHE;
 }
@@ -418,6 +426,9 @@ static void choose_row_blocks(Product *p, int lanes, int registers, int64_t cach
     }
     int outermost = outermost_term(p);
     int64_t block = choose_term_block(p, outermost, bytes, cache);
+    if (block == 0 && has_long_sums(p)) {
+        return;
+    }
     if (block > 0) {
         p->split = outermost;
         p->split_block = block;
@@ -432,8 +443,18 @@ static void choose_row_blocks(Product *p, int lanes, int registers, int64_t cach
     p->packs_all = p->packs && p->row_block < row->size;
 }
 
+// The largest divisor of `size` that is not above `most`.
+static int64_t divisor_within(int64_t size, int64_t most) {
+    int64_t block = most < 1 ? 1 : most < size ? most : size;
+    while (size % block != 0) {
+        block--;
+    }
+    return block;
+}
+
 // The outermost contracted axis runs around the tiles in blocks if the operands are large and used
-// by many tiles: then a block of them stays in the cache.
+// by many tiles: then a block of them stays in the cache; or if sums of f32 are long: those of the
+// blocks are added in f64.
 static void choose_split(Product *p, int64_t cache) {
     int outermost = outermost_term(p);
     int64_t terms = count_terms(p), bytes = 0;
@@ -447,19 +468,24 @@ static void choose_split(Product *p, int64_t cache) {
     int64_t result_bytes = type_elements(result) * (int64_t)element_bytes(result.element);
     bool many_tiles = p->axes[p->row].size > 64 || p->axes[p->column].size > 64 ||
                       product_of_others(p, p->row, p->column, -1) > 1.5 * (double)terms;
-    if (outermost < 0 || bytes < 2 * cache || result_bytes * 4 > bytes || !many_tiles) {
+    if (outermost < 0) {
         return;
     }
     int64_t size = p->axes[outermost].size, blocks = bytes / cache;
-    int64_t block = blocks >= size ? 1 : size / blocks;
-    while (size % block != 0) {
-        block--;
+    bool is_large = bytes >= 2 * cache && result_bytes * 4 <= bytes && many_tiles;
+    bool is_long = has_long_sums(p);
+    int64_t most = is_large ? (blocks >= size ? 1 : size / blocks) : size;
+    if (is_long && terms / size * most > SUM_BLOCK) {
+        most = terms / size > SUM_BLOCK ? 1 : SUM_BLOCK / (terms / size);
     }
-    if (block * 2 > size || terms / size * block < 256) {
-        return;
+    int64_t block = divisor_within(size, most);
+    if (is_long && block * 2 < most) {
+        block = most; // the last block is shorter
     }
-    p->split = outermost;
-    p->split_block = block;
+    if ((is_large || is_long) && block * 2 <= size && terms / size * block >= SHORTEST_BLOCK) {
+        p->split = outermost;
+        p->split_block = block;
+    }
 }
 
 void plan_product(Lowering *l, const Inst *inst, Product *p) {
@@ -574,34 +600,46 @@ static Scalar *tile_position(Tiles *t, Scalar *row, int64_t stride, Scalar *colu
     return scalar_binary(b, SCALAR_ADD, start, column);
 }
 
-static void set_tile(Tiles *t, Local *tile, int64_t stride, bool is_zero) {
+// With nothing, or with the sums of all blocks.
+void start_tile(Tiles *t, Local *tile, int64_t stride) {
     KernelBuilder *b = &t->k->build;
     Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
     Scalar *start = scalar_number(b, tile->type, 0);
-    if (!is_zero) {
+    if (t->finish) {
         start = scalar_load_now(b, t->partial, flat_position(t->k, t->node->shape, t->index));
+        start = scalar_cast(b, tile->type, start);
     }
     add_set(b, tile, tile_position(t, row, stride, column), start);
     close_loops(t->k, 2);
 }
 
-void start_tile(Tiles *t, Local *tile, int64_t stride) {
+// The tile and, if so, what is there, added.
+static Scalar *add_partial(Tiles *t, Scalar *sum, Scalar *at, bool adds) {
     KernelBuilder *b = &t->k->build;
-    set_tile(t, tile, stride, t->partial == NULL || t->block != NULL);
-    if (t->block != NULL) {
-        begin_if(b, scalar_binary(b, SCALAR_GT, t->block, scalar_position(b, 0)));
-        set_tile(t, tile, stride, false);
-        end_scope(b);
-    }
+    sum = scalar_cast(b, t->partial->element, sum);
+    return adds ? scalar_binary(b, SCALAR_ADD, scalar_load_now(b, t->partial, at), sum) : sum;
 }
 
-static void store_partial(Tiles *t, Local *tile, int64_t stride) {
+static void store_partial(Tiles *t, Local *tile, int64_t stride, bool adds) {
     KernelBuilder *b = &t->k->build;
     Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
-    Scalar *x = scalar_local(b, tile, tile_position(t, row, stride, column));
-    add_store(b, t->partial, flat_position(t->k, t->node->shape, t->index), x);
+    Scalar *sum = scalar_local(b, tile, tile_position(t, row, stride, column));
+    Scalar *at = flat_position(t->k, t->node->shape, t->index);
+    add_store(b, t->partial, at, add_partial(t, sum, at, adds));
+    close_loops(t->k, 2);
+}
+
+// Adds what earlier blocks gave to the tile of the last one.
+static void complete_tile(Tiles *t, Local *tile, int64_t stride) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
+    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
+    Scalar *position = tile_position(t, row, stride, column);
+    Scalar *at = flat_position(t->k, t->node->shape, t->index);
+    Scalar *sum = add_partial(t, scalar_local(b, tile, position), at, true);
+    add_set(b, tile, position, scalar_cast(b, tile->type, sum));
     close_loops(t->k, 2);
 }
 
@@ -628,13 +666,18 @@ void store_tile(Tiles *t, Local *tile, int64_t stride) {
     KernelBuilder *b = &t->k->build;
     if (t->block != NULL) {
         int64_t blocks = t->p.axes[t->p.split].size / t->p.split_block;
-        begin_if(b, scalar_binary(b, SCALAR_LT, t->block, scalar_position(b, blocks - 1)));
-        store_partial(t, tile, stride);
+        begin_if(b, scalar_binary(b, SCALAR_EQ, t->block, scalar_position(b, 0)));
+        store_partial(t, tile, stride, false);
         begin_else(b);
+        begin_if(b, scalar_binary(b, SCALAR_LT, t->block, scalar_position(b, blocks - 1)));
+        store_partial(t, tile, stride, true);
+        begin_else(b);
+        complete_tile(t, tile, stride);
         store_results(t, tile, stride);
         end_scope(b);
+        end_scope(b);
     } else if (t->partial != NULL && !t->finish) {
-        store_partial(t, tile, stride);
+        store_partial(t, tile, stride, true);
     } else {
         store_results(t, tile, stride);
     }
@@ -672,15 +715,22 @@ Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *n
 static void emit_in_blocks(Tiles *t) {
     KernelBuilder *b = &t->k->build;
     int64_t count = type_elements(t->node->shape);
-    t->partial = plain_buffer(t->k->lowering, t->type, count, "partial");
+    ElementType wide = t->type == TYPE_F32 ? TYPE_F64 : t->type;
+    t->partial = plain_buffer(t->k->lowering, wide, count, "partial");
     Scalar *i = begin_loop(b, LOOP_VECTOR, count, "i");
-    add_store(b, t->partial, i, scalar_number(b, t->type, 0));
+    add_store(b, t->partial, i, scalar_number(b, wide, 0));
     end_scope(b);
     int64_t block = t->p.split_block;
     Scalar *number = begin_loop(b, LOOP_SERIAL, t->p.axes[t->p.split].size / block, "block");
     t->split_start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, block));
     emit_all(t);
     end_scope(b);
+    int64_t size = t->p.axes[t->p.split].size;
+    if (size % block > 0) {
+        t->split_start = scalar_position(b, size - size % block);
+        t->p.split_block = size % block;
+        emit_all(t);
+    }
     t->finish = true;
     emit_all(t);
 }
@@ -706,7 +756,8 @@ void lower_tiles(Lowering *l, Node *node) {
         t.left_panel = plain_buffer(l, t.type, left_panel_elements(&t.p, rows), "rows");
     }
     if (t.p.split >= 0 && t.p.blocked) {
-        t.partial = plain_buffer(l, t.type, type_elements(node->shape), "partial");
+        ElementType wide = has_long_sums(&t.p) ? TYPE_F64 : t.type;
+        t.partial = plain_buffer(l, wide, type_elements(node->shape), "partial");
     }
     if (t.p.split >= 0 && !t.p.blocked) {
         emit_in_blocks(&t);

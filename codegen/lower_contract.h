@@ -57,7 +57,7 @@ typedef struct Tiles {
     Buffer *panel; // packed columns as [contracted axes, columns of the tile], or NULL; if all are
                    // packed, such panels one after the other
     Buffer *left_panel;    // packed rows, or NULL
-    Buffer *partial;       // what earlier blocks of the split axis gave, or NULL
+    Buffer *partial;       // sums of the blocks of the split axis so far, or NULL; long ones in f64
     Scalar *block;         // number of the block of the split axis, if each tile looks at it
     bool finish;           // all blocks are done: results are made of `partial`
     int64_t width, height; // of the tile

@@ -2,6 +2,11 @@
 // has a vector of partial sums, which are added up at the end.
 #include "codegen/lower_contract.h"
 
+enum {
+    LONG_STEPS = 512, // vectors along the lane axis from which on sums of f32 are taken in chunks
+    CHUNK_STEPS = 256
+};
+
 int64_t dot_block(int64_t size, int registers) {
     return even_block(size, registers >= 32 ? 5 : 3);
 }
@@ -38,21 +43,18 @@ static void step(Tiles *t, Local *sums, Scalar *start, int64_t count, int lanes)
     close_loops(t->k, 3);
 }
 
-static void accumulate(Tiles *t, Local *sums, int lanes) {
+// Adds the products of all of the lane axis from vector `first` on.
+static void add_steps(Tiles *t, Local *sums, Scalar *first, int64_t steps, int lanes) {
     KernelBuilder *b = &t->k->build;
-    int opened = open_contracted(t, t->p.lane, LOOP_SERIAL);
-    int64_t extent = t->p.axes[t->p.lane].size, steps = extent / lanes;
     Scalar *number = begin_loop(b, LOOP_SERIAL, steps, loop_name(t->k));
+    number = scalar_binary(b, SCALAR_ADD, first, number);
     step(t, sums, scalar_binary(b, SCALAR_MUL, number, scalar_position(b, lanes)), lanes, lanes);
     end_scope(b);
-    if (extent % lanes > 0) {
-        step(t, sums, scalar_position(b, steps * lanes), extent % lanes, lanes);
-    }
-    close_loops(t->k, opened);
 }
 
-// Adds the lanes of each sum pairwise, halving their number, and the total to the tile.
-static void join_lanes(Tiles *t, Local *sums, Local *tile, int lanes) {
+// Adds the lanes of each sum pairwise, halving their number, and the total to that of the tile,
+// which may be wider.
+static void join_lanes(Tiles *t, Local *sums, Local *totals, int lanes) {
     KernelBuilder *b = &t->k->build;
     Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_UNROLL, 0);
@@ -69,22 +71,75 @@ static void join_lanes(Tiles *t, Local *sums, Local *tile, int lanes) {
     Scalar *at = scalar_binary(b, SCALAR_ADD, start, column);
     Scalar *zero = scalar_position(b, 0);
     Scalar *total = scalar_local(b, sums, sums_position(t, row, column, zero, lanes));
-    add_set(b, tile, at, scalar_binary(b, SCALAR_ADD, scalar_local(b, tile, at), total));
+    total = scalar_cast(b, totals->type, total);
+    add_set(b, totals, at, scalar_binary(b, SCALAR_ADD, scalar_local(b, totals, at), total));
     close_loops(t->k, 2);
+}
+
+// The sums of all products, in lanes.
+static void accumulate(Tiles *t, Local *sums, int lanes) {
+    KernelBuilder *b = &t->k->build;
+    clear_sums(t, sums, lanes);
+    int opened = open_contracted(t, t->p.lane, LOOP_SERIAL);
+    int64_t extent = t->p.axes[t->p.lane].size, steps = extent / lanes;
+    add_steps(t, sums, scalar_position(b, 0), steps, lanes);
+    if (extent % lanes > 0) {
+        step(t, sums, scalar_position(b, steps * lanes), extent % lanes, lanes);
+    }
+    close_loops(t->k, opened);
+}
+
+// The same in chunks of a long axis, whose sums of f32 are gathered in f64.
+static void accumulate_chunks(Tiles *t, Local *sums, Local *totals, int lanes) {
+    KernelBuilder *b = &t->k->build;
+    int opened = open_contracted(t, t->p.lane, LOOP_SERIAL);
+    int64_t extent = t->p.axes[t->p.lane].size, steps = extent / lanes;
+    Scalar *chunk = begin_loop(b, LOOP_SERIAL, steps / CHUNK_STEPS, "chunk");
+    clear_sums(t, sums, lanes);
+    add_steps(t, sums, scalar_binary(b, SCALAR_MUL, chunk, scalar_position(b, CHUNK_STEPS)),
+              CHUNK_STEPS, lanes);
+    join_lanes(t, sums, totals, lanes);
+    end_scope(b);
+    int64_t left = steps % CHUNK_STEPS;
+    if (extent % (lanes * CHUNK_STEPS) > 0) {
+        clear_sums(t, sums, lanes);
+        add_steps(t, sums, scalar_position(b, steps - left), left, lanes);
+        if (extent % lanes > 0) {
+            step(t, sums, scalar_position(b, steps * lanes), extent % lanes, lanes);
+        }
+        join_lanes(t, sums, totals, lanes);
+    }
+    close_loops(t->k, opened);
+}
+
+static void set_totals(Tiles *t, Local *to, const Local *from) {
+    KernelBuilder *b = &t->k->build;
+    for (int64_t i = 0; i < t->height * t->width; i++) {
+        Scalar *at = scalar_position(b, i);
+        Scalar *value = from ? scalar_local(b, (Local *)from, at) : scalar_number(b, to->type, 0);
+        add_set(b, to, at, scalar_cast(b, to->type, value));
+    }
 }
 
 static void emit_tile(Tiles *t, int64_t height, int64_t width) {
     KernelBuilder *b = &t->k->build;
     int lanes = vector_lanes(t->k->lowering, t->type);
+    bool is_long = t->type == TYPE_F32 && t->p.axes[t->p.lane].size / lanes > LONG_STEPS;
     t->height = height;
     t->width = width;
     Local *tile = add_local(b, t->type, height * width, "tile");
     start_tile(t, tile, width);
     if (!t->finish) {
         Local *sums = add_local(b, t->type, height * width * lanes, "sums");
-        clear_sums(t, sums, lanes);
-        accumulate(t, sums, lanes);
-        join_lanes(t, sums, tile, lanes);
+        if (is_long) {
+            Local *totals = add_local(b, TYPE_F64, height * width, "totals");
+            set_totals(t, totals, NULL);
+            accumulate_chunks(t, sums, totals, lanes);
+            set_totals(t, tile, totals);
+        } else {
+            accumulate(t, sums, lanes);
+            join_lanes(t, sums, tile, lanes);
+        }
     }
     store_tile(t, tile, width);
 }

@@ -34,7 +34,8 @@ typedef struct KernelLowering {
     VEC(Accumulator) accumulators;
     VEC(Cells) cells;
     VEC(BadIndex) bad;
-    bool probe; // nothing is kept: only how memory is accessed is of interest
+    Local **sums, **wide; // of the node's sums of rows, by number (lower_sums.c)
+    bool probe;           // nothing is kept: only how memory is accessed is of interest
 } KernelLowering;
 
 void begin_kernel(KernelLowering *k, Lowering *l, const Node *node, const Value *named_for,

@@ -4,29 +4,45 @@
 // read with any stride.
 #include "codegen/lower_contract.h"
 
-enum { MOST_TILE_ROWS = 14, MOST_TERMS_OUT = 9 };
+enum {
+    MOST_TILE_ROWS = 14,
+    FEW_TILE_ROWS = 4, // of wide vectors in C, which are pairs of registers on some processors
+    MOST_TERMS_OUT = 9
+};
 
 static int64_t round_up(int64_t size, int64_t unit) {
     return (size + unit - 1) / unit * unit;
 }
 
+// Lanes of the vectors that a row of the tile consists of. In C two of the widest vectors, or
+// narrower ones: a tile of one would need many rows, for which narrower registers do not suffice.
+static int64_t tile_lanes(const Tiles *t, int64_t width) {
+    int64_t lanes = vector_lanes(t->k->lowering, t->type);
+    bool is_narrow = t->k->lowering->options->unmasked && width % (2 * lanes) != 0 && lanes > 1;
+    return is_narrow ? lanes / 2 : lanes;
+}
+
 int64_t outer_width(const Tiles *t) {
     int64_t lanes = vector_lanes(t->k->lowering, t->type);
     int64_t columns = t->p.axes[t->p.column].size;
+    if (columns <= 3 * lanes) {
+        lanes = tile_lanes(t, columns);
+    }
     return columns <= 3 * lanes ? columns : 2 * lanes;
 }
 
 // Columns of a row of the tile, with room for whole vectors, of which the last one may be masked
 // where the target can do that.
 static int64_t tile_stride(const Tiles *t, int64_t width) {
-    int64_t lanes = vector_lanes(t->k->lowering, t->type), room = lanes;
+    int64_t lanes = tile_lanes(t, width), room = lanes;
     if (width >= lanes) {
         return round_up(width, lanes);
     }
     while (room / 2 >= width) {
         room /= 2;
     }
-    return t->k->lowering->options->vector_bytes >= 64 ? room : width;
+    const LowerOptions *options = t->k->lowering->options;
+    return options->vector_bytes >= 64 && !options->unmasked ? room : width;
 }
 
 static void accumulate(Tiles *t, Local *tile, int64_t stride) {
@@ -68,11 +84,15 @@ int64_t tallest_tile(int64_t vectors, int registers) {
 // Rows of a tile, where `count` of them follow each other. Packed tiles are the same for all
 // columns.
 static int64_t tile_height(const Tiles *t, int64_t count) {
-    int registers = t->k->lowering->options->vector_registers;
-    int64_t lanes = vector_lanes(t->k->lowering, t->type);
+    const LowerOptions *options = t->k->lowering->options;
+    int registers = options->vector_registers > 0 ? options->vector_registers : 16;
     int64_t width = t->p.left != LEFT_IN_PLACE ? outer_width(t) : t->width;
-    return even_block(count,
-                      tallest_tile((width + lanes - 1) / lanes, registers > 0 ? registers : 16));
+    int64_t lanes = tile_lanes(t, width);
+    int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
+    if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
+        rows = rows < FEW_TILE_ROWS ? rows : FEW_TILE_ROWS;
+    }
+    return even_block(count, rows);
 }
 
 // Rows of the result that tiles are made of.

@@ -56,12 +56,20 @@ typedef enum NodeKind {
     NODE_CONTROL, // loop, branch
 } NodeKind;
 
+// A sum of a node's rows over all of its points, as the gradient of a bias: gathered while the rows
+// are computed, and stored when all are.
+typedef struct RowSum {
+    const Value *value;
+    int after; // members that come before it
+} RowSum;
+
 struct Node {
     NodeKind kind;
     int position; // in its region's list
     Type shape;
     const Inst *inst;           // of TILES, MOVE and CONTROL
     VEC(const Value *) members; // in program order
+    VEC(RowSum) sums;           // of a node with rows
     Reads reads;
     bool by_columns; // reductions accumulate rows of results
     bool has_reduction;
@@ -74,11 +82,12 @@ typedef VEC(Node *) Nodes;
 
 // What happens at a point of a node with rows, in order: a member at the point,
 // or rows computed in one loop (under a test of `purpose`, if they are for that
-// optional buffer alone).
+// optional buffer alone), with the sums that gather them.
 typedef struct RowStep {
     const Value *point;  // or NULL
     const Inst *control; // a small loop or branch, or NULL
     VEC(const Value *) rows;
+    VEC(int) sums; // by number
     Buffer *purpose;
 } RowStep;
 typedef VEC(RowStep) RowSteps;
@@ -120,6 +129,8 @@ void place_values(Lowering *l, Nodes *nodes);
 void collect_reads(Lowering *l, const Value *value, Reads *reads);
 // The same for one operand of an instruction; l->walk was increased before.
 void collect_operand_reads(Lowering *l, const Value *operand, Reads *reads);
+// What computing an element of the value itself reads.
+void collect_element_reads(Lowering *l, const Value *value, Reads *reads);
 // Everything that a loop or branch reads from the outside.
 void collect_control_reads(Lowering *l, const Inst *inst, Reads *reads);
 // Whether the reads have `value`; with `elsewhere`, only those not at the point that is computed.
@@ -134,6 +145,11 @@ bool is_row_member(const Node *node, const Value *value);
 bool continues_shape(Type whole, Type prefix);
 RowSteps schedule_rows(Lowering *l, const Node *node);
 void place_rows(Lowering *l, const Node *node);
+// The shape of what a step computes in a loop.
+Type step_shape(const Node *node, const RowStep *step);
+// Whether the node can gather the sum; what an element of its operand reads.
+bool can_sum_rows(Lowering *l, const Node *node, const Value *value, Reads *reads);
+bool is_row_sum(const Node *node, const Value *value);
 // The optional buffer that is all a value is computed for, or NULL.
 Buffer *only_purpose(const Lowering *l, const Value *value);
 // Whether stores in optional buffers are tested one by one, in the kernel.

@@ -245,6 +245,7 @@ static void emit_row_elements(KernelLowering *k, const RowStep *step, Scalar *co
     for (int i = 0; i < step->rows.count; i++) {
         results[i] = member_element(k, step->rows.at[i], index);
     }
+    gather_sums(k, step, index);
     for (int i = 0; i < step->rows.count; i++) {
         store_or_probe(k, step->rows.at[i], index, results[i]);
     }
@@ -254,7 +255,7 @@ static void emit_row_elements(KernelLowering *k, const RowStep *step, Scalar *co
 static void probe_row_joins(Lowering *l, const Node *node, const RowStep *step, Access *access) {
     KernelLowering k;
     begin_probe(&k, l, node);
-    Type shape = step->rows.at[0]->type;
+    Type shape = step_shape(node, step);
     int64_t *sizes = type_sizes(l->scratch, shape);
     bool none[MOST_LOOPS] = {false};
     LoopNest nest = make_nest(sizes, shape.rank, none);
@@ -269,7 +270,7 @@ static void probe_row_joins(Lowering *l, const Node *node, const RowStep *step, 
 
 static void emit_rows(KernelLowering *k, const Node *node, const RowStep *step,
                       Scalar *const *point) {
-    Type shape = step->rows.at[0]->type;
+    Type shape = step_shape(node, step);
     int outside = node->shape.rank;
     Access access;
     probe_row_joins(k->lowering, node, step, &access);
@@ -354,9 +355,10 @@ void lower_points(Lowering *l, Node *node) {
     begin_kernel(&k, l, node, NULL, "");
     Scalar **index = new_index(&k, node->shape.rank);
     LoopKind innermost = node->has_long_reduction ? LOOP_SERIAL : LOOP_VECTOR;
-    open_nest(&k, &nest, 0, nest.loop_count, innermost, index);
+    open_points(&k, &nest, innermost, index);
     emit_members(&k, node, index);
-    close_loops(&k, nest.loop_count);
+    close_points(&k, &nest);
+    store_sums(&k);
     end_kernel(&k);
 }
 

@@ -63,6 +63,13 @@ Scalar *reduce_at_point(KernelLowering *k, const Value *value, Scalar *const *in
 // Small loops and branches inside of a kernel (lower_small.c).
 void emit_small_control(KernelLowering *k, const Inst *inst);
 void store_small_results(KernelLowering *k, const Inst *inst);
+// Sums of rows (lower_sums.c): opens and closes the loops over a node's points, with what gathers
+// its sums around them.
+void open_points(KernelLowering *k, const LoopNest *nest, LoopKind innermost, Scalar **index);
+void close_points(KernelLowering *k, const LoopNest *nest);
+// Adds elements of rows to the sums of a step.
+void gather_sums(KernelLowering *k, const RowStep *step, Scalar *const *index);
+void store_sums(KernelLowering *k);
 int vector_lanes(const Lowering *l, ElementType type);
 void lower_columns(KernelLowering *k, Node *node);
 

@@ -113,7 +113,7 @@ static bool is_affine_index(const Value *value, int depth) {
     const Inst *inst = value->definition;
     int64_t low, high;
     if (inst == NULL || depth > 12) {
-        return false;
+        return is_loop_index(value);
     }
     switch (inst->op) {
     case OP_iota: return true;

@@ -61,8 +61,34 @@ static bool block_is_parallel(const Block *block) {
     return false;
 }
 
-bool entry_is_parallel(const Entry *entry) {
+bool entry_uses_threads(const Entry *entry) {
     return block_is_parallel(&entry->body);
+}
+
+bool entry_is_parallel(const Entry *entry) {
+    return entry->takes_threads || entry_uses_threads(entry);
+}
+
+void share_face(Program *const *variants, int count) {
+    const Program *last = variants[count - 1]; // it knows the sites of all before it
+    for (int i = 0; i < last->entries.count; i++) {
+        size_t bytes = 0;
+        bool parallel = false;
+        for (int k = 0; k < count; k++) {
+            const Entry *entry = variants[k]->entries.at[i];
+            bytes = entry->workspace_bytes > bytes ? entry->workspace_bytes : bytes;
+            parallel |= entry_is_parallel(entry);
+        }
+        for (int k = 0; k < count; k++) {
+            variants[k]->entries.at[i]->workspace_bytes = bytes;
+            variants[k]->entries.at[i]->takes_threads = parallel;
+        }
+    }
+    for (int k = 0; k + 1 < count; k++) {
+        for (int i = variants[k]->sites.count; i < last->sites.count; i++) {
+            vec_push(variants[k]->arena, &variants[k]->sites, last->sites.at[i]);
+        }
+    }
 }
 
 const char *loaded_symbol(Arena *arena, const Program *program, const Entry *entry) {
@@ -78,6 +104,9 @@ const char *entry_meaning(const Entry *entry) {
         {"backward",
          "Computes the outputs, and adds the gradients of those that have seeds to what "
          "is in the buffers of gradients."},
+        {"gradient",
+         "Computes the outputs, and stores the gradients of those that have seeds in the buffers "
+         "of gradients, whatever was there: zero_gradients and backward in one, and faster."},
         {"zero_gradients", "Stores zeros in every buffer of gradients that is not NULL."},
         {"initialize",
          "Stores the initial values of what has one. Random ones depend on *key alone."},

@@ -22,9 +22,15 @@ bool entry_needs_field(const Entry *entry, GroupKind kind, int field);
 size_t product_workspace_bytes(const Program *program);
 // `classifier_forward`
 const char *entry_symbol(Arena *arena, const Program *program, const Entry *entry);
-// Has the entry work for threads? Then there is a second form of it, `classifier_forward_parallel`,
-// with one more parameter after the workspace.
+// Has the entry, or a variant of it, work for threads? Then there is a second form of it,
+// `classifier_forward_parallel`, with one more parameter after the workspace.
 bool entry_is_parallel(const Entry *entry);
+// Are there parallel loops in its body?
+bool entry_uses_threads(const Entry *entry);
+// Makes variants of a program, lowered for several processors, look the same to callers: each gets
+// the largest workspace of an entry, the form for threads if one needs it, and the sites of all. A
+// variant was begun with the sites of those before it.
+void share_face(Program *const *variants, int count);
 // The symbol of that form, or of the only one.
 const char *loaded_symbol(Arena *arena, const Program *program, const Entry *entry);
 // One or two sentences on what the entry does.

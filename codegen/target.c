@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "codegen/emit_llvm.h"
+#include "codegen/llvm_processors.h"
+#include "ir/base/diag.h"
 
 const char *take_message(Arena *arena, char *message) {
     const char *copy = arena_copy_string(arena, message ? message : "");
@@ -25,6 +27,7 @@ static pthread_once_t all_once = PTHREAD_ONCE_INIT;
 static void fill_native(void) {
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
+    LLVMInitializeNativeAsmParser(); // for emit_llvm_dispatch.c
 }
 
 static void fill_all(void) {
@@ -91,23 +94,51 @@ static LLVMCodeGenOptLevel code_level(int level) {
     }
 }
 
-LLVMTargetMachineRef make_target_machine(Arena *arena, const CompileOptions *options,
-                                         const char **error) {
-    if (options->target.triple)
+// NULL and *error if there is none.
+static LLVMTargetRef find_target(Arena *arena, const TargetMachine *wish, const char *triple,
+                                 const char **error) {
+    if (wish->triple)
         (void)pthread_once(&all_once, fill_all);
     else
         register_native_target();
-    Resolved resolved = resolve(arena, &options->target);
     LLVMTargetRef target = NULL;
     char *message = NULL;
-    if (LLVMGetTargetFromTriple(resolved.triple, &target, &message)) {
-        LLVMDisposeMessage(message);
-        *error = arena_format(arena,
-                              "unknown target '%s'\n  hint: give a triple such as "
-                              "x86_64-linux-gnu, aarch64-linux-gnu or riscv64-linux-gnu",
-                              options->target.triple ? options->target.triple : resolved.triple);
+    if (!LLVMGetTargetFromTriple(triple, &target, &message))
+        return target;
+    LLVMDisposeMessage(message);
+    *error = arena_format(arena,
+                          "unknown target '%s'\n  hint: give a triple such as "
+                          "x86_64-linux-gnu, aarch64-linux-gnu or riscv64-linux-gnu",
+                          wish->triple ? wish->triple : triple);
+    return NULL;
+}
+
+bool processor_is_known(Arena *arena, const TargetMachine *target, const char **error) {
+    Resolved resolved = resolve(arena, target);
+    LLVMTargetRef found = find_target(arena, target, resolved.triple, error);
+    if (found == NULL)
+        return false;
+    ProcessorNames names = processor_names(arena, found, resolved.triple);
+    for (int i = 0; i < names.count; i++)
+        if (strcmp(names.at[i], target->cpu) == 0)
+            return true;
+    const char *closest = closest_name(target->cpu, names.at, names.count);
+    const char *hint =
+        closest ? arena_format(arena, "did you mean %s?", closest)
+        : is_x86(resolved.triple)
+            ? "give native, x86-64-v2, x86-64-v3, x86-64-v4, or a name such as znver4"
+            : "the names are those of `llc -mcpu=help`";
+    *error = arena_format(arena, "unknown processor '%s' for %s\n  hint: %s", target->cpu,
+                          resolved.triple, hint);
+    return false;
+}
+
+LLVMTargetMachineRef make_target_machine(Arena *arena, const CompileOptions *options,
+                                         const char **error) {
+    Resolved resolved = resolve(arena, &options->target);
+    LLVMTargetRef target = find_target(arena, &options->target, resolved.triple, error);
+    if (target == NULL)
         return NULL;
-    }
     LLVMTargetMachineRef machine = NULL;
     if (LLVMTargetHasTargetMachine(target) && LLVMTargetHasAsmBackend(target))
         machine = LLVMCreateTargetMachine(
@@ -123,16 +154,37 @@ const char *describe_target(Arena *arena, const TargetMachine *target) {
     return arena_format(arena, "%s %s %s", machine.triple, machine.cpu, machine.features);
 }
 
+// Of x86: known for what we compile for by default, or is told by the features; else it is tried.
+static int x86_vector_bytes(Arena *scratch, const TargetMachine *wish, const Resolved *machine) {
+    static const struct {
+        const char *cpu;
+        int bytes;
+    } known[] = {{"generic", 16},   {"x86-64", 16},    {"x86-64-v2", 16},
+                 {"x86-64-v3", 32}, {"x86-64-v4", 64}, {"", 16}};
+    if (strstr(machine->features, "+avx512f"))
+        return 64;
+    if (strstr(machine->features, "+avx"))
+        return 32;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(machine->cpu, known[i].cpu) == 0)
+            return known[i].bytes;
+    const char *error = NULL;
+    LLVMTargetMachineRef probe =
+        make_target_machine(scratch, &(CompileOptions){.target = *wish}, &error);
+    int bytes = probe ? probe_vector_bytes(probe, machine->cpu, machine->features) : 16;
+    if (probe)
+        LLVMDisposeTargetMachine(probe);
+    return bytes;
+}
+
 void target_vector_shape(const TargetMachine *target, int *vector_bytes, int *vector_registers) {
     Arena scratch = {0};
     Resolved machine = resolve(&scratch, target);
     *vector_bytes = 16;
     *vector_registers = 32;
     if (is_x86(machine.triple)) {
-        bool wide = strstr(machine.features, "+avx512f") || strcmp(machine.cpu, "x86-64-v4") == 0;
-        bool medium = strstr(machine.features, "+avx") || strcmp(machine.cpu, "x86-64-v3") == 0;
-        *vector_bytes = wide ? 64 : medium ? 32 : 16;
-        *vector_registers = wide ? 32 : 16;
+        *vector_bytes = x86_vector_bytes(&scratch, target, &machine);
+        *vector_registers = *vector_bytes == 64 ? 32 : 16;
     } else if (starts_with(machine.triple, "wasm") || starts_with(machine.triple, "arm") ||
                starts_with(machine.triple, "thumb")) {
         *vector_registers = 16;

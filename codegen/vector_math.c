@@ -22,23 +22,40 @@ typedef struct KnownFunction {
     int arity;
     Steps single; // in f32, or NULL
     Steps wide;   // for f32, in f64 with shorter polynomials, or NULL
-    Steps twice;  // in f64; NULL: libm's is called
+    Steps twice;  // in f64; NULL, or its result is: libm's is called
 } KnownFunction;
 
 static const KnownFunction known_functions[] = {
-    {"exp", 1, math_exp, NULL, math_exp},         {"exp2", 1, math_exp2, NULL, math_exp2},
-    {"expm1", 1, math_expm1, NULL, math_expm1},   {"log", 1, math_log, NULL, math_log},
-    {"log2", 1, NULL, math_log2, math_log2},      {"log10", 1, NULL, math_log10, math_log10},
-    {"log1p", 1, math_log1p, NULL, math_log1p},   {"sigmoid", 1, math_sigmoid, NULL, math_sigmoid},
-    {"tanh", 1, math_tanh, NULL, math_tanh},      {"sinh", 1, NULL, math_sinh, math_sinh},
-    {"cosh", 1, NULL, math_cosh, math_cosh},      {"asinh", 1, NULL, math_asinh, math_asinh},
-    {"acosh", 1, NULL, math_acosh, math_acosh},   {"atanh", 1, NULL, math_atanh, math_atanh},
-    {"cbrt", 1, NULL, math_cbrt, math_cbrt},      {"hypot", 2, NULL, math_hypot, math_hypot},
-    {"pow", 2, NULL, math_pow_f32, NULL},         {"sin", 1, NULL, math_sin_f32, NULL},
-    {"cos", 1, NULL, math_cos_f32, NULL},         {"tan", 1, NULL, math_tan_f32, NULL},
-    {"asin", 1, NULL, math_asin, math_asin},      {"acos", 1, NULL, math_acos, math_acos},
-    {"atan", 1, NULL, math_atan, math_atan},      {"atan2", 2, NULL, math_atan2, math_atan2},
-    {"erf", 1, math_erf_f32, NULL, math_erf_f64}, {"erfc", 1, NULL, math_erfc, math_erfc},
+    {"exp", 1, math_exp, NULL, math_exp},
+    {"exp2", 1, math_exp2, NULL, math_exp2},
+    {"expm1", 1, math_expm1, NULL, math_expm1},
+    {"log", 1, math_log, NULL, math_log},
+    {"log2", 1, NULL, math_log2, math_log2},
+    {"log10", 1, NULL, math_log10, math_log10},
+    {"log1p", 1, math_log1p, NULL, math_log1p},
+    {"sigmoid", 1, math_sigmoid, NULL, math_sigmoid},
+    {"tanh", 1, math_tanh, NULL, math_tanh},
+    {"sinh", 1, NULL, math_sinh, math_sinh},
+    {"cosh", 1, NULL, math_cosh, math_cosh},
+    {"asinh", 1, NULL, math_asinh, math_asinh},
+    {"acosh", 1, NULL, math_acosh, math_acosh},
+    {"atanh", 1, NULL, math_atanh, math_atanh},
+    {"cbrt", 1, NULL, math_cbrt, math_cbrt},
+    {"hypot", 2, NULL, math_hypot, math_hypot},
+    {"pow", 2, NULL, math_pow_f32, math_pow_f64},
+    {"sin", 1, NULL, math_sin, math_sin},
+    {"cos", 1, NULL, math_cos, math_cos},
+    {"tan", 1, NULL, math_tan, math_tan},
+    {"asin", 1, NULL, math_asin, math_asin},
+    {"acos", 1, NULL, math_acos, math_acos},
+    {"atan", 1, NULL, math_atan, math_atan},
+    {"atan2", 2, NULL, math_atan2, math_atan2},
+    {"erf", 1, math_erf_f32, NULL, math_erf_f64},
+    {"erfc", 1, NULL, math_erfc, math_erfc},
+    {"fmod", 2, NULL, math_fmod_f32, math_fmod_f64},
+    {"lgamma", 1, NULL, math_lgamma, math_lgamma},
+    {"digamma", 1, NULL, math_digamma, math_digamma},
+    {"trigamma", 1, NULL, math_trigamma, math_trigamma},
 };
 
 enum { KNOWN_FUNCTIONS = sizeof known_functions / sizeof *known_functions };
@@ -47,6 +64,8 @@ enum { KNOWN_FUNCTIONS = sizeof known_functions / sizeof *known_functions };
 static void drop_unused(Arena *arena, MathFunction *function) {
     bool *used = arena_array(arena, bool, function->scalar_count);
     used[function->result->id] = true;
+    if (function->rare)
+        used[function->rare->id] = true;
     for (int i = function->steps.count - 1; i >= 0; i--) {
         const Scalar *scalar = function->steps.at[i];
         for (int k = 0; used[scalar->id] && k < scalar->arg_count; k++)
@@ -69,7 +88,8 @@ static const KnownFunction *find_function(const char *name, ElementType type) {
     return NULL;
 }
 
-const MathFunction *math_function(Arena *arena, const char *name, ElementType type) {
+const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
+                                  bool may_branch) {
     const KnownFunction *known = find_function(name, type);
     if (known == NULL)
         return NULL;
@@ -80,7 +100,7 @@ const MathFunction *math_function(Arena *arena, const char *name, ElementType ty
                  wide               ? &math_f64_short
                  : type == TYPE_F32 ? &math_f32
                                     : &math_f64,
-                 function};
+                 function, may_branch};
     Scalar *x[MOST_MATH_ARGUMENTS];
     for (int i = 0; i < known->arity; i++) {
         Scalar *argument = math_scalar(&math, SCALAR_ARGUMENT, type);
@@ -90,6 +110,8 @@ const MathFunction *math_function(Arena *arena, const char *name, ElementType ty
     }
     Steps steps = wide ? known->wide : type == TYPE_F32 ? known->single : known->twice;
     Scalar *result = steps(&math, x);
+    if (result == NULL)
+        return NULL;
     function->result = wide ? math_cast(&math, TYPE_F32, result) : result;
     drop_unused(arena, function);
     return function;

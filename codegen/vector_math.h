@@ -17,11 +17,17 @@ typedef struct MathFunction {
                       // f32, f64, i32 and i64; a bool is of the width of what it compares
     Scalar *result;   // the last step
     int scalar_count; // ids are below this
+    // Steps with ids from rare_from on and below rare_to matter only where this one, a bool, holds;
+    // NULL: there are none. What they compute is used by selections that it decides.
+    const Scalar *rare;
+    int rare_from, rare_to;
 } MathFunction;
 
-// The function written out, or NULL if libm's is to be called. "sigmoid", which libm has not, is
-// always written out. bench/vector_math.c measures the largest errors.
-const MathFunction *math_function(Arena *arena, const char *name, ElementType type);
+// The function written out, or NULL if libm's is to be called. What libm has not ("sigmoid") is
+// always written out. may_branch: the rare steps can be left out where no lane needs them; else
+// there are none. bench/vector_math.c measures the largest errors.
+const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
+                                  bool may_branch);
 // Names of functions that exist for some type; NULL behind the last.
 const char *math_function_name(int index);
 // The bits of a constant of type f32 or f64.

@@ -53,10 +53,12 @@ static const char *sign_of(ScalarOp op) {
     case SCALAR_MUL: return "*";
     case SCALAR_DIV: return "/";
     case SCALAR_AND: return "&";
+    case SCALAR_OR: return "|";
     case SCALAR_XOR: return "^";
     case SCALAR_SHIFT_LEFT: return "<<";
     case SCALAR_SHIFT_LOGICAL: return ">>";
     case SCALAR_LT: return "<";
+    case SCALAR_LE: return "<=";
     case SCALAR_GT: return ">";
     case SCALAR_EQ: return "==";
     default: return NULL;

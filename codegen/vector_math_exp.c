@@ -1,4 +1,4 @@
-// Exponentials, logarithms, powers and what is made of them, in scalars: vector_math.h.
+// Exponentials, logarithms and what is made of them, in scalars: vector_math.h.
 #include <math.h>
 
 #include "codegen/vector_math_steps.h"
@@ -252,7 +252,10 @@ Scalar *math_atanh(Math *m, Scalar *const *x) {
 // exp(log(x) / 3) with its mantissa cut to 17 bits, so that its cube is exact; then a series in
 // what the cube lacks.
 Scalar *math_cbrt(Math *m, Scalar *const *x) {
-    Scalar *size = math_abs(m, x[0]);
+    Scalar *given = math_abs(m, x[0]), *one = math_real(m, 1);
+    // Cubes must be normal numbers.
+    Scalar *tiny = math_compare(m, SCALAR_LT, given, math_real(m, 0x1p-900));
+    Scalar *size = math_mul(m, given, math_choose(m, tiny, math_real(m, 0x1p300), one));
     Scalar *third = math_mul(m, log_of_positive(m, size, NULL), math_real(m, 1.0 / 3));
     Scalar *root = math_without_low_bits(m, math_small_exp(m, third), 36);
     Scalar *cube = math_mul(m, math_mul(m, root, root), root);
@@ -260,6 +263,7 @@ Scalar *math_cbrt(Math *m, Scalar *const *x) {
     static const Polynomial series = {5, {1.0 / 3, -1.0 / 9, 5.0 / 81, -10.0 / 243, 22.0 / 729}};
     Scalar *change = math_mul(m, d, math_polynomial(m, &series, d));
     Scalar *y = math_fma(m, root, change, root);
+    y = math_mul(m, y, math_choose(m, tiny, math_real(m, 0x1p-100), one));
     Scalar *usual = math_both(m, math_compare(m, SCALAR_GT, size, math_real(m, 0)),
                               math_compare(m, SCALAR_LT, size, math_real(m, (double)INFINITY)));
     return math_binary(m, SCALAR_COPYSIGN, math_choose(m, usual, y, size), x[0]);
@@ -283,39 +287,4 @@ Scalar *math_hypot(Math *m, Scalar *const *x) {
     Scalar *y = math_mul(m, math_sqrt(m, math_fma(m, a, a, math_mul(m, b, b))), up);
     y = math_choose(m, math_compare(m, SCALAR_EQ, a, infinity), infinity, y);
     return math_choose(m, math_compare(m, SCALAR_EQ, b, infinity), infinity, y);
-}
-
-// Whether |x| is an integer, for f64.
-static Scalar *is_integer(Math *m, Scalar *size) {
-    Scalar *unit = math_real(m, 0x1p52);
-    Scalar *bounded = math_at_most(m, size, 0x1p52);
-    Scalar *nearest = math_sub(m, math_add(m, bounded, unit), unit);
-    return math_compare(m, SCALAR_EQ, nearest, bounded);
-}
-
-// x^y in f64 to about 35 bits, for f32: 2^(y log2|x|), and the sign.
-Scalar *math_pow_f32(Math *m, Scalar *const *x) {
-    Scalar *zero = math_real(m, 0), *one = math_real(m, 1);
-    Scalar *infinity = math_real(m, (double)INFINITY), *nan = math_real(m, (double)NAN);
-    Scalar *base = math_abs(m, x[0]), *y = x[1], *y_size = math_abs(m, y);
-    Scalar *log = log_special(m, base, log_of_positive(m, base, NULL));
-    // 1 to an infinite power is 1.
-    Scalar *is_one = math_both(m, math_compare(m, SCALAR_EQ, base, one),
-                               math_compare(m, SCALAR_EQ, y_size, infinity));
-    Scalar *power = math_mul(m, y, math_mul(m, log, math_real(m, 1 / ln2)));
-    power = math_choose(m, is_one, zero, power);
-    Scalar *result = power_of_two_at(m, math_at_most(m, math_at_least(m, power, -300), 300));
-    // Of negative numbers only integers are powers, and odd ones keep the sign.
-    Scalar *whole = is_integer(m, y_size);
-    Scalar *even = is_integer(m, math_mul(m, y_size, math_real(m, 0.5)));
-    Scalar *negative = math_compare(m, SCALAR_LT, x[0], zero);
-    Scalar *finite = math_compare(m, SCALAR_LT, base, infinity);
-    Scalar *wrong = math_both(m, math_both(m, negative, finite),
-                              math_compare(m, SCALAR_EQ, math_choose(m, whole, one, zero), zero));
-    result = math_choose(m, wrong, nan, result);
-    Scalar *odd_sign = math_choose(m, even, zero, math_choose(m, whole, x[0], zero));
-    result = math_flip_sign(m, result, odd_sign);
-    // Whatever the other operand is.
-    result = math_choose(m, math_compare(m, SCALAR_EQ, y, zero), one, result);
-    return math_choose(m, math_compare(m, SCALAR_EQ, x[0], one), one, result);
 }

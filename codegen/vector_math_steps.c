@@ -85,6 +85,25 @@ const Format math_f64 = {
                   0x1.4c214c7ab5051p-18,  -0x1.5167752815a7dp-16, -0x1.862f762594261p-21,
                   0x1.d6424a01ca6d5p-19,  0x1.6449ac23ffa56p-22,  -0x1.66321433168c5p-21,
                   -0x1.5aceda37dbb6p-24,  0x1.1630cd657f23p-23,   -0x1.3a0101de85fb3p-26}},
+    .lgamma_small = {18,
+                     {0x1.b0ee6072093cep-2, 0x1.4a34cc4a60fa7p-2, -0x1.13e001a557544p-4,
+                      0x1.51322ac7d7b54p-6, -0x1.e404fc21dd138p-8, 0x1.7add6eaed3cb4p-9,
+                      -0x1.38ac5bfb3539cp-10, 0x1.0b36af061fd5dp-11, -0x1.d3fd6b4b13c4p-13,
+                      0x1.a127effd5c458p-14, -0x1.78d8e1ab7d33bp-15, 0x1.5804a3d8b6732p-16,
+                      -0x1.3d4e7863765a3p-17, 0x1.26664049f23f2p-18, -0x1.08ee201891a25p-19,
+                      0x1.eb482726a007dp-21, -0x1.3835dedaddc5fp-21, 0x1.304a4c8ba1f4cp-22}},
+    .lgamma_large = {7,
+                     {0x1.5555555555555p-4, -0x1.6c16c16c10997p-9, 0x1.a01a015dd609ep-11,
+                      -0x1.3813320a9474fp-11, 0x1.b920e2f231a13p-11, -0x1.ee6cb4e3b3af3p-10,
+                      0x1.46762885f260bp-8}},
+    .digamma = {8,
+                {0x1.5555555555555p-4, -0x1.111111110f597p-7, 0x1.041040f9998e5p-8,
+                 -0x1.1111029349ad1p-8, 0x1.f07156dfe1ebp-8, -0x1.586d7c9fc8e6ep-6,
+                 0x1.42bcd7b0d1bbcp-4, -0x1.1d23a504f8c4p-2}},
+    .trigamma = {9,
+                 {0x1.5555555555555p-3, -0x1.11111111100ap-5, 0x1.8618617ea6203p-6,
+                  -0x1.11110af1b9044p-5, 0x1.364adc6c81193p-4, -0x1.02d64eda60a93p-2,
+                  0x1.23b0d19d23abcp0, -0x1.7386ed3a96927p2, 0x1.43af754948f47p4}},
 };
 
 // For functions of f32 that are computed in f64 and rounded: shorter polynomials.
@@ -129,7 +148,26 @@ const Format math_f64_short = {
               0x1.0983493ef7d5cp-3, -0x1.e88d8de54ce1p-4, 0x1.17ce35df0d8d1p-4,
               -0x1.8525466e43715p-6, 0x1.47c787dd65419p-9, 0x1.db74de81a3199p-10,
               -0x1.6697d46e6405ap-11}},
+    .lgamma_small = {11,
+                     {0x1.b0ee607215408p-2, 0x1.4a34cc4eb8f5dp-2, -0x1.13e001d2e6323p-4,
+                      0x1.51321533974fp-6, -0x1.e404893be7f2ep-8, 0x1.7aec64b9a03e6p-9,
+                      -0x1.38c74c8720482p-10, 0x1.091c2dd572cfdp-11, -0x1.ce3b9c1ae6e32p-13,
+                      0x1.e25c497db48fep-14, -0x1.c0fc5f61a4838p-15}},
+    .lgamma_large = {4,
+                     {0x1.555555554f00bp-4, -0x1.6c16bb09a870cp-9, 0x1.9ff9c1a73b6abp-11,
+                      -0x1.2af29b96245c7p-11}},
+    .digamma = {4,
+                {0x1.555555551d661p-4, -0x1.111102f0342fcp-7, 0x1.03ec7df4d67f4p-8,
+                 -0x1.0273ef2066043p-8}},
+    .trigamma = {5,
+                 {0x1.5555555552064p-3, -0x1.11111069697afp-5, 0x1.8615b8c425668p-6,
+                  -0x1.101da4b6ecbdbp-5, 0x1.121f455875c6bp-4}},
 };
+
+const Polynomial math_precise_log = {
+    8,
+    {0x1.3333333333333p-1, 0x1.b6db6db6db97p-2, 0x1.5555555507f51p-2, 0x1.1745d1b544441p-2,
+     0x1.d89d504726af2p-3, 0x1.99a80855a61c4p-3, 0x1.675cba7465e2bp-3, 0x1.6a6ed7c419e12p-3}};
 
 // ---- building
 
@@ -146,6 +184,16 @@ Scalar *math_step(Math *m, ScalarOp op, ElementType type, Scalar *x, Scalar *y, 
         scalar->args[scalar->arg_count++] = args[i];
     vec_push(m->arena, &m->function->steps, scalar);
     return scalar;
+}
+
+void math_begin_rare(Math *m, Scalar *condition) {
+    check(m->may_branch && m->function->rare == NULL, "rare steps of %s", m->function->name);
+    m->function->rare = condition;
+    m->function->rare_from = m->function->scalar_count;
+}
+
+void math_end_rare(Math *m) {
+    m->function->rare_to = m->function->scalar_count;
 }
 
 Scalar *math_real(Math *m, double value) {

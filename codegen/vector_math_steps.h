@@ -6,6 +6,8 @@
 
 enum { MOST_COEFFICIENTS = 21 };
 
+static const double half_pi = 0x1.921fb54442d18p0, half_pi_low = 0x1.1a62633145c07p-54;
+
 typedef struct Polynomial {
     int count;
     double at[MOST_COEFFICIENTS]; // lowest first
@@ -24,15 +26,24 @@ typedef struct Format {
     double tanh_low;          // exp of it vanishes beside 1
     double tanh_switch;       // tanh is a polynomial below it
     Polynomial exp, log, tanh, sine, cosine, arc_tangent, arc_sine, erf, erfc;
+    Polynomial lgamma_small, lgamma_large, digamma, trigamma;
 } Format;
 
 extern const Format math_f32, math_f64, math_f64_short;
+// r of log(1 + f) = 2/3 s (3 + s^2 + s^4 r(s^2)), s = f / (2 + f), for f64.
+extern const Polynomial math_precise_log;
 
 typedef struct Math {
     Arena *arena;
     const Format *format;
     MathFunction *function;
+    bool may_branch; // rare steps cost little
 } Math;
+
+// The steps between the two are needed only where the condition holds: MathFunction.rare. Once in a
+// function, and only if m->may_branch.
+void math_begin_rare(Math *m, Scalar *condition);
+void math_end_rare(Math *m);
 
 // A new scalar that is no step.
 Scalar *math_scalar(Math *m, ScalarOp op, ElementType type);
@@ -92,6 +103,24 @@ typedef struct LogParts {
 
 LogParts math_split_logarithm(Math *m, Scalar *x);
 
+// |x| less whole quarter turns: -pi / 4 <= rest + low <= pi / 4, and a little more. The lowest two
+// bits of `quarters`, a real, count the quarter turns. low: NULL where the result is an f32.
+typedef struct Angle {
+    Scalar *quarters, *rest, *low;
+} Angle;
+
+Angle math_split_angle(Math *m, Scalar *x);
+
+// That of high + low turns, for f64; `low` may be NULL. `quarters` is not set.
+Angle math_angle_of_turns(Math *m, Scalar *high, Scalar *low);
+
+typedef struct SineCosine {
+    Scalar *sine, *cosine;
+} SineCosine;
+
+// Of rest + low.
+SineCosine math_sine_cosine(Math *m, const Angle *angle);
+
 // The functions. x: the arguments.
 #define MATH_FUNCTION(name) Scalar *math_##name(Math *m, Scalar *const *x);
 MATH_FUNCTION(exp)
@@ -111,9 +140,10 @@ MATH_FUNCTION(atanh)
 MATH_FUNCTION(cbrt)
 MATH_FUNCTION(hypot)
 MATH_FUNCTION(pow_f32)
-MATH_FUNCTION(sin_f32)
-MATH_FUNCTION(cos_f32)
-MATH_FUNCTION(tan_f32)
+MATH_FUNCTION(pow_f64)
+MATH_FUNCTION(sin)
+MATH_FUNCTION(cos)
+MATH_FUNCTION(tan)
 MATH_FUNCTION(asin)
 MATH_FUNCTION(acos)
 MATH_FUNCTION(atan)
@@ -121,6 +151,11 @@ MATH_FUNCTION(atan2)
 MATH_FUNCTION(erf_f32)
 MATH_FUNCTION(erf_f64)
 MATH_FUNCTION(erfc)
+MATH_FUNCTION(fmod_f32)
+MATH_FUNCTION(fmod_f64)
+MATH_FUNCTION(lgamma)
+MATH_FUNCTION(digamma)
+MATH_FUNCTION(trigamma)
 #undef MATH_FUNCTION
 
 #endif

@@ -1,59 +1,34 @@
-// Trigonometric functions and their inverses in scalars: vector_math.h.
+// Trigonometric functions, of angles that vector_math_angle.c has made small, and their inverses:
+// vector_math.h.
 #include <math.h>
 
 #include "codegen/vector_math_steps.h"
 
-static const double half_pi = 0x1.921fb54442d18p0, half_pi_low = 0x1.1a62633145c07p-54;
+// ---- sine, cosine, tangent
 
-// ---- sine, cosine, tangent of f32, computed in f64
-
-// 1 / (2 pi) in parts of 28 bits: the product of a part and an f32 is exact.
-static const double turns[] = {0x1.45f306cp-3,   0x1.c9c882ap-31, 0x1.4fe13a8p-61, 0x1.f47d4dp-88,
-                               0x1.bb81b6cp-115, 0x1.4acc9ep-145, 0x1.0e4107cp-172};
-enum { TURNS = sizeof turns / sizeof *turns };
-
-// x = quadrant * pi / 2 + angle + whole turns, |angle| <= pi / 4.
-typedef struct Angle {
-    Scalar *quadrant; // an integer; its lowest two bits count
-    Scalar *angle;
-} Angle;
-
-// Each product with a part loses its whole turns, which is exact, also where it is so large that
-// all of it is whole. The sum starts with the quarter turns taken away, so that what cancels does
-// so before anything is rounded.
-static Angle split_angle(Math *m, Scalar *x) {
-    const Format *format = m->format;
-    Scalar *rests[TURNS];
-    Scalar *rounder = math_real(m, format->rounder);
-    for (int i = 0; i < TURNS; i++) {
-        Scalar *part = math_real(m, turns[i]);
-        Scalar *whole = math_sub(m, math_fma(m, x, part, rounder), rounder);
-        rests[i] = math_sub(m, math_mul(m, x, part), whole);
-    }
-    Scalar *about = rests[TURNS - 1];
-    for (int i = TURNS - 2; i >= 0; i--)
-        about = math_add(m, about, rests[i]);
-    Scalar *sum = math_fma(m, about, math_real(m, 4), rounder);
-    Scalar *quarters = math_mul(m, math_sub(m, sum, rounder), math_real(m, 0.25));
-    Scalar *rest = math_sub(m, rests[0], quarters);
-    for (int i = 1; i < TURNS; i++)
-        rest = math_add(m, rest, rests[i]);
-    return (Angle){.quadrant = math_to_bits(m, sum),
-                   .angle = math_mul(m, rest, math_real(m, 4 * half_pi))};
-}
-
-typedef struct SineCosine {
-    Scalar *sine, *cosine;
-} SineCosine;
-
-static SineCosine sine_and_cosine(Math *m, Scalar *angle) {
-    Scalar *square = math_mul(m, angle, angle);
+SineCosine math_sine_cosine(Math *m, const Angle *angle) {
+    Scalar *x = angle->rest, *square = math_mul(m, x, x), *half = math_real(m, 0.5);
     Scalar *part = math_polynomial(m, &m->format->sine, square);
-    SineCosine both = {.sine = math_fma(m, math_mul(m, angle, square), part, angle)};
-    part = math_polynomial(m, &m->format->cosine, square);
-    Scalar *second = math_fma(m, square, math_real(m, -0.5), math_real(m, 1));
-    both.cosine = math_fma(m, math_mul(m, square, square), part, second);
-    return both;
+    Scalar *cube = math_mul(m, x, square);
+    Scalar *of_cosine = math_polynomial(m, &m->format->cosine, square);
+    Scalar *one = math_real(m, 1);
+    if (angle->low == NULL) {
+        Scalar *second = math_fma(m, square, math_real(m, -0.5), one);
+        return (SineCosine){
+            .sine = math_fma(m, cube, part, x),
+            .cosine = math_fma(m, math_mul(m, square, square), of_cosine, second),
+        };
+    }
+    // The rest of the angle moves the sine by its product with the cosine, 1 - square / 2, and the
+    // cosine by that with the sine.
+    Scalar *halved = math_mul(m, square, half);
+    Scalar *moved = math_sub(m, angle->low, math_mul(m, angle->low, halved));
+    Scalar *high = math_sub(m, one, halved);
+    Scalar *lost = math_sub(m, math_sub(m, one, high), halved);
+    lost = math_sub(m, lost, math_mul(m, x, angle->low));
+    Scalar *rest = math_fma(m, math_mul(m, square, square), of_cosine, lost);
+    return (SineCosine){.sine = math_add(m, x, math_fma(m, cube, part, moved)),
+                        .cosine = math_add(m, high, rest)};
 }
 
 static Scalar *is_odd(Math *m, Scalar *quadrant) {
@@ -68,28 +43,31 @@ static Scalar *sign_by_half(Math *m, Scalar *y, Scalar *quadrant) {
     return math_from_bits(m, math_binary(m, SCALAR_XOR, math_to_bits(m, y), sign));
 }
 
-Scalar *math_sin_f32(Math *m, Scalar *const *x) {
-    Angle angle = split_angle(m, x[0]);
-    SineCosine both = sine_and_cosine(m, angle.angle);
-    Scalar *y = math_choose(m, is_odd(m, angle.quadrant), both.cosine, both.sine);
-    return sign_by_half(m, y, angle.quadrant);
+Scalar *math_sin(Math *m, Scalar *const *x) {
+    Angle angle = math_split_angle(m, x[0]);
+    SineCosine both = math_sine_cosine(m, &angle);
+    Scalar *quadrant = math_to_bits(m, angle.quarters);
+    Scalar *y = math_choose(m, is_odd(m, quadrant), both.cosine, both.sine);
+    return math_flip_sign(m, sign_by_half(m, y, quadrant), x[0]);
 }
 
 // The sine a quarter turn on.
-Scalar *math_cos_f32(Math *m, Scalar *const *x) {
-    Angle angle = split_angle(m, x[0]);
-    SineCosine both = sine_and_cosine(m, angle.angle);
-    Scalar *y = math_choose(m, is_odd(m, angle.quadrant), both.sine, both.cosine);
-    return sign_by_half(m, y, math_add(m, angle.quadrant, math_integer(m, 1)));
+Scalar *math_cos(Math *m, Scalar *const *x) {
+    Angle angle = math_split_angle(m, x[0]);
+    SineCosine both = math_sine_cosine(m, &angle);
+    Scalar *quadrant = math_to_bits(m, angle.quarters);
+    Scalar *y = math_choose(m, is_odd(m, quadrant), both.sine, both.cosine);
+    return sign_by_half(m, y, math_add(m, quadrant, math_integer(m, 1)));
 }
 
-Scalar *math_tan_f32(Math *m, Scalar *const *x) {
-    Angle angle = split_angle(m, x[0]);
-    SineCosine both = sine_and_cosine(m, angle.angle);
-    Scalar *odd = is_odd(m, angle.quadrant);
+Scalar *math_tan(Math *m, Scalar *const *x) {
+    Angle angle = math_split_angle(m, x[0]);
+    SineCosine both = math_sine_cosine(m, &angle);
+    Scalar *odd = is_odd(m, math_to_bits(m, angle.quarters));
     Scalar *negative = math_sub(m, math_real(m, 0), both.cosine);
-    return math_div(m, math_choose(m, odd, negative, both.sine),
-                    math_choose(m, odd, both.sine, both.cosine));
+    Scalar *y = math_div(m, math_choose(m, odd, negative, both.sine),
+                         math_choose(m, odd, both.sine, both.cosine));
+    return math_flip_sign(m, y, x[0]);
 }
 
 // ---- inverses

@@ -82,6 +82,11 @@ Val builtin_full_like(Call *call) {
 
 static Val arange_known(Call *call, double start, double end, double step, ElementType element) {
     Elaborator *e = call->e;
+    if (element == TYPE_I64) { // as in PyTorch; for i32 the real numbers decide how many there are
+        start = trunc(start);
+        end = trunc(end);
+        step = trunc(step);
+    }
     double count = ceil((end - start) / step);
     if (step == 0 || !isfinite(count)) {
         report(e, call->span, "arange needs a step that is not 0");

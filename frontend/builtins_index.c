@@ -2,6 +2,7 @@
 #include "frontend/builtins.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 // An index tensor, i64, with the size added to negative indices.
 static Value *index_at(Call *call, int index, const Dim *size) {
@@ -104,7 +105,7 @@ Val builtin_take_along_dim(Call *call) {
         Dims flat = make_dims(e, 1, &dims);
         dims[0] = type_size(e->module->dims, x->type);
         x = reshape_value(e, x, flat);
-        Value *index = index_at(call, 1, dims[0]);
+        Value *index = index_at(call, 1, NULL);
         if (index == NULL) {
             return error_val();
         }
@@ -115,7 +116,7 @@ Val builtin_take_along_dim(Call *call) {
     if (!axis_at(call, 2, x->type.rank, &axis) || !needs_axes(call, x)) {
         return error_val();
     }
-    Value *index = index_at(call, 1, x->type.dims[axis]);
+    Value *index = index_at(call, 1, NULL);
     if (index == NULL) {
         return error_val();
     }
@@ -138,9 +139,11 @@ Val builtin_take_along_dim(Call *call) {
 }
 
 // A vector of indices (a scalar counts as one), spread over the shape of the slices it names.
-static Value *slices_index(Call *call, Value *x, int axis, int argument, Dims *shape) {
+// `size` is added to negative ones; NULL: they are out of range.
+static Value *slices_index(Call *call, Value *x, int axis, int argument, const Dim *size,
+                           Dims *shape) {
     Elaborator *e = call->e;
-    Value *index = index_at(call, argument, NULL);
+    Value *index = index_at(call, argument, size);
     if (index == NULL) {
         return NULL;
     }
@@ -172,7 +175,7 @@ Val builtin_index_select(Call *call) {
     if (!axis_at(call, 1, x->type.rank, &axis)) {
         return error_val();
     }
-    Value *index = slices_index(call, x, axis, 2, &shape);
+    Value *index = slices_index(call, x, axis, 2, NULL, &shape);
     return index == NULL ? error_val() : tensor_val(gather_axis(call, x, axis, index));
 }
 
@@ -286,6 +289,11 @@ Val builtin_one_hot(Call *call) {
     if (index == NULL) {
         return error_val();
     }
+    int64_t classes;
+    if (dim_is_constant(call->at[1].dim, &classes) && classes < 1) {
+        report(e, call->spans[1], "one_hot needs num_classes to be known and positive");
+        return error_val();
+    }
     int rank = index->type.rank, *axes = arena_array(e->module->arena, int, rank);
     for (int i = 0; i < rank; i++) {
         axes[i] = i;
@@ -294,6 +302,12 @@ Val builtin_one_hot(Call *call) {
     if (!check_shape(e, call->span, shape)) {
         return error_val();
     }
+    // Looking the index up among all classes changes nothing but that one out of range is found.
+    const Dim **dims;
+    Dims all = make_dims(e, 1, &dims);
+    dims[0] = call->at[1].dim;
+    Value *lookup[2] = {iota_axis(call, all, 0), index};
+    index = emit(e, call->span, OP_gather, lookup, 2, NULL);
     Value *same = build_eq(&e->builder, build_broadcast(&e->builder, index, shape, axes),
                            iota_axis(call, shape, rank));
     return tensor_val(convert(e, same, TYPE_I64));
@@ -377,11 +391,12 @@ Val builtin_scatter(Call *call) {
     return scatter(call, builtin_scatter, OP_scatter_set);
 }
 
-// Slices of x at a vector of indices.
-static Val scatter_slices(Call *call, Op op, Value *x, int axis, Value *source, int source_index) {
+// Slices of x at a vector of indices, of which negative ones count from the end if `wraps`.
+static Val scatter_slices(Call *call, Op op, Value *x, int axis, bool wraps, Value *source,
+                          int source_index) {
     Elaborator *e = call->e;
     Dims shape;
-    Value *index = slices_index(call, x, axis, 2, &shape);
+    Value *index = slices_index(call, x, axis, 2, wraps ? x->type.dims[axis] : NULL, &shape);
     if (index == NULL || source == NULL) {
         return error_val();
     }
@@ -418,10 +433,21 @@ Val builtin_index_add(Call *call) {
         return error_val();
     }
     double alpha = number_at(call, 4);
-    if (alpha != 1) {
-        source = build_mul(&e->builder, source, scalar_of(call, source->type.element, alpha));
+    ElementType element = x->type.element;
+    if (element == TYPE_BOOL) {
+        report(e, call->spans[0], "index_add needs numbers, got %s", show_value_type(e, x));
+        return error_val();
     }
-    return scatter_slices(call, OP_scatter_add, x, axis, source, 3);
+    if (alpha != floor(alpha) && !element_is_real(element)) {
+        report(e, call->spans[4], "index_add needs alpha to be a whole number for %s",
+               show_value_type(e, x));
+        return error_val();
+    }
+    if (alpha != 1) {
+        source = convert(e, source, element);
+        source = build_mul(&e->builder, source, scalar_of(call, element, alpha));
+    }
+    return scatter_slices(call, OP_scatter_add, x, axis, false, source, 3);
 }
 
 Val builtin_index_copy(Call *call) {
@@ -431,7 +457,7 @@ Val builtin_index_copy(Call *call) {
         return as_vectors(call, builtin_index_copy, no_axes);
     }
     return axis_at(call, 1, x->type.rank, &axis) && needs_axes(call, x)
-               ? scatter_slices(call, OP_scatter_set, x, axis, tensor_at(call, 3), 3)
+               ? scatter_slices(call, OP_scatter_set, x, axis, false, tensor_at(call, 3), 3)
                : error_val();
 }
 
@@ -445,5 +471,5 @@ Val builtin_index_fill(Call *call) {
         return error_val();
     }
     Value *value = to_tensor(call->e, call->at[3], call->spans[3], x->type.element);
-    return scatter_slices(call, OP_scatter_set, x, axis, value, 3);
+    return scatter_slices(call, OP_scatter_set, x, axis, true, value, 3);
 }

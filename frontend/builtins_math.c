@@ -8,6 +8,12 @@ static Val scaled(Call *call, BinaryOp op) {
     Elaborator *e = call->e;
     Val y = call->at[1];
     double alpha = number_at(call, 2);
+    if (call->at[2].kind == VAL_REAL && (is_tensor(call->at[0]) || is_tensor(call->at[1])) &&
+        !element_is_real(promote_elements(e, call->at, 2))) {
+        report(e, call->spans[2], "%s needs alpha to be a whole number for integers",
+               builtin_name(call->builtin));
+        return error_val();
+    }
     if (alpha != 1) {
         Val factor = alpha == (int64_t)alpha ? number_val(e, (int64_t)alpha) : real_val(alpha);
         y = binary_operator(e, call->span, BINARY_MULTIPLY, factor, call->spans[2], y,

@@ -97,7 +97,9 @@ static Val extreme(Call *call, Op reduction, Op place, Op binary) {
     }
     bool are_numbers = is_scalar && is_static_scalar(second) && !call->is_named[1];
     if (are_numbers || is_tensor(second) || second.kind == VAL_REAL || second.kind == VAL_LIST) {
-        return elementwise(e, call->span, binary, call->at, call->spans);
+        bool are_bools = promote_elements(e, call->at, 2) == TYPE_BOOL;
+        Op of_bools = reduction == OP_reduce_max ? OP_logical_or : OP_logical_and;
+        return elementwise(e, call->span, are_bools ? of_bools : binary, call->at, call->spans);
     }
     Value *x = as_tensor(e, call->at[0], call->spans[0]);
     if (x == NULL) {

@@ -234,13 +234,17 @@ static Val expand_to(Call *call, Value *x, Dims shape) {
     int missing = shape.count - x->type.rank;
     const Dim **dims, *one = constant_of(call, 1);
     Dims full = make_dims(e, shape.count, &dims);
+    if (missing < 0) {
+        report(e, call->span, "%s cannot give %s %d axes", builtin_name(call->builtin),
+               show_value_type(e, x), shape.count);
+        return error_val();
+    }
     for (int i = 0; i < shape.count; i++) {
-        const Dim *size = i >= missing && missing >= 0 ? x->type.dims[i - missing] : NULL;
+        const Dim *size = i >= missing ? x->type.dims[i - missing] : NULL;
         dims[i] = shape.at[i] != NULL ? shape.at[i] : size;
-        if (missing < 0 || dims[i] == NULL ||
-            (size != NULL && size != one && !dim_equal(size, dims[i]))) {
+        if (dims[i] == NULL || (size != NULL && size != one && !dim_equal(size, dims[i]))) {
             Type wanted = {x->type.element, shape.count, shape.at};
-            bool is_open = dims[i] == NULL || missing < 0;
+            bool is_open = dims[i] == NULL;
             report_sizes(e, call->span, !is_open && !type_is_static(x->type),
                          is_open ? "%s cannot give %s %d axes"
                                  : "%s cannot broadcast %s: axis %d would get size %s",

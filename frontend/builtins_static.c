@@ -90,6 +90,14 @@ Val builtin_meshgrid(Call *call) {
     return call_with_list(call, "meshgrid_list", 2);
 }
 
+Val builtin_broadcast_tensors(Call *call) {
+    return call_with_list(call, "broadcast_list", 1);
+}
+
+Val builtin_cartesian_prod(Call *call) {
+    return call_with_list(call, "product_list", 1);
+}
+
 Val builtin_round(Call *call) {
     Elaborator *e = call->e;
     int64_t decimals = int_at(call, 1);

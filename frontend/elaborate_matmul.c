@@ -146,8 +146,8 @@ static Value *inverse(Elaborator *e, Value *x) {
     return build_div(&e->builder, build_scalar(&e->builder, x->type.element, 1), x);
 }
 
-// Exponents that need no logarithm. NULL for others.
-static Value *simple_power(Elaborator *e, Value *x, double exponent) {
+// Exponents that need no logarithm, or have a derivative of their own. NULL for others.
+static Value *simple_power(Elaborator *e, Span span, Value *x, double exponent) {
     if (exponent == 1 || exponent == 2 || exponent == 3 || exponent == 4) {
         return repeat_product(e, x, (int64_t)exponent);
     }
@@ -157,8 +157,10 @@ static Value *simple_power(Elaborator *e, Value *x, double exponent) {
     if (exponent == 0.5) {
         return build_sqrt(&e->builder, x);
     }
-    if (exponent == -0.5) {
-        return inverse(e, build_sqrt(&e->builder, x));
+    if (exponent == -0.5 || exponent == 1.5) {
+        Val base = tensor_val(x);
+        return call_prelude_at(e, span, exponent < 0 ? "inverse_root" : "power_of_root", &base, 1)
+            .tensor;
     }
     return NULL;
 }
@@ -188,7 +190,7 @@ Val power(Elaborator *e, Span span, Val x, Span x_span, Val y, Span y_span) {
             return integer_tensor_power(e, span, base, integer);
         }
         if (element_is_real(base->type.element)) {
-            Value *result = simple_power(e, base, exponent);
+            Value *result = simple_power(e, span, base, exponent);
             if (result != NULL) {
                 return tensor_val(result);
             }

@@ -481,6 +481,9 @@ bool unify_parameters(Elaborator *e, const FunctionVal *function, Val *arguments
     bool ok = true;
     for (int i = 0; i < function->ast->parameters.count; i++) {
         const AstParameter *parameter = &function->ast->parameters.at[i];
+        if (!ok && function->is_prelude) {
+            return false; // one message for a call
+        }
         if (parameter->type == NULL || is_error(arguments[i])) {
             ok = ok && !is_error(arguments[i]);
             continue;

@@ -130,6 +130,22 @@ static void apply_plan(const Planner *planner, Function *function) {
     arena_free(&scratch);
 }
 
+// The program, of those for the machines that are compiled for, that needs the most memory.
+static Program *lower_largest(TdslSession *session, Function *gradient) {
+    const TargetMachine here = {0};
+    Program *largest = NULL;
+    for (int i = 0; i == 0 || i < session->machines.count; i++) {
+        const TargetMachine *machine = session->machines.count ? &session->machines.at[i] : &here;
+        LowerOptions lower = session_lower_options(session, machine);
+        Program *program = program_new(&session->arena, session->model->name, &session->sources);
+        size_t bytes =
+            session_lower(session, program, gradient, TDSL_GRADIENT, &lower)->workspace_bytes;
+        if (largest == NULL || bytes > largest->entries.at[0]->workspace_bytes)
+            largest = program;
+    }
+    return largest;
+}
+
 // The gradient's program under the plan of now; NULL after an error.
 static Program *make_gradient(Planner *planner) {
     TdslSession *session = planner->session;
@@ -142,11 +158,8 @@ static Program *make_gradient(Planner *planner) {
     Function *gradient = session_differentiate(session, trial, planner->request, NULL);
     Program *program = NULL;
     if (gradient != NULL) {
-        const TargetMachine target = {.triple = session->options.target};
-        LowerOptions lower = session_lower_options(session, &target);
-        program = program_new(&session->arena, session->model->name, &session->sources);
         session_finish(session, gradient);
-        session_lower(session, program, gradient, TDSL_GRADIENT, &lower);
+        program = lower_largest(session, gradient);
     }
     session->options.print_after = print_after;
     module->functions.count = functions;

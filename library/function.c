@@ -47,7 +47,9 @@ void session_finish(TdslSession *session, Function *function) {
 Entry *session_lower(TdslSession *session, Program *program, Function *function,
                      TdslFunctionKind kind, const LowerOptions *options) {
     run_pipeline(session, function, "open_checkpoints");
-    return lower_function(program, function, session_entry_name(kind), options);
+    bool stores = kind == TDSL_GRADIENT && options->store_gradients;
+    return lower_function(program, function, stores ? "gradient" : session_entry_name(kind),
+                          options);
 }
 
 // Does a region have a recomputation, which must stay apart from what it recomputes?
@@ -429,6 +431,12 @@ static TdslSlot public_slot(Arena *arena, const Slot *slot, Type type) {
 LowerOptions session_lower_options(const TdslSession *session, const TargetMachine *target) {
     LowerOptions options = {.level = session->options.level};
     target_vector_shape(target, &options.vector_bytes, &options.vector_registers);
+    // The same C is compiled for AVX2 and for AVX-512: wide vectors, in the registers of both.
+    if (target->is_source && options.vector_bytes >= 32) {
+        options.vector_bytes = 64;
+        options.vector_registers = 16;
+        options.unmasked = true;
+    }
     return options;
 }
 
@@ -438,6 +446,7 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
                       TdslFunctionKind kind) {
     const TargetMachine here = {0};
     LowerOptions lower = session_lower_options(session, &here);
+    lower.store_gradients = compiled->stores_gradients;
     compiled->program = program_new(&session->arena, session->model->name, &session->sources);
     compiled->entry = session_lower(session, compiled->program, function, kind, &lower);
     if (kind == TDSL_FORWARD && !entry_fits_budget(session, compiled->program, compiled->entry))
@@ -462,17 +471,19 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
     return compiled->loaded != NULL;
 }
 
-// Numbers as they stand in the program, few and only repeated: the evaluator has made them before
-// a compiler has looked at them, and no engine makes others.
-static bool is_plain_data(const Function *function) {
-    enum { FEW_ELEMENTS = 100000 };
-    double elements = 0;
+// Is a function that is called once soon evaluated? The evaluator has made few numbers before a
+// compiler has looked at them.
+static bool is_soon_evaluated(const Function *function) {
+    enum { FEW = 500000, WORK_OF_COMPUTING = 5 };
+    double work = 0;
     for (const Inst *inst = function->body->first; inst != NULL; inst = inst->next) {
-        if (inst->op != OP_constant && inst->op != OP_broadcast && inst->op != OP_reshape)
+        bool moves = inst->op == OP_constant || inst->op == OP_broadcast ||
+                     inst->op == OP_reshape || inst->op == OP_iota;
+        if (!moves && !op_info(inst->op)->elementwise)
             return false;
-        elements += (double)type_elements(inst->results[0]->type);
+        work += (double)type_elements(inst->results[0]->type) * (moves ? 1 : WORK_OF_COMPUTING);
     }
-    return elements < FEW_ELEMENTS;
+    return work < FEW;
 }
 
 static double slot_bytes(const TdslSlot *slots, int count) {
@@ -505,8 +516,10 @@ TdslFunction *tdsl_compile(TdslSession *session, TdslFunctionKind kind,
     TdslFunction *compiled = arena_new(arena, TdslFunction);
     compiled->session = session;
     compiled->function = function;
-    compiled->engine = kind == TDSL_INITIALIZE && is_plain_data(function) ? TDSL_ENGINE_EVALUATE
-                                                                          : session->options.engine;
+    compiled->stores_gradients = request != NULL && request->stored;
+    compiled->engine = kind == TDSL_INITIALIZE && is_soon_evaluated(function)
+                           ? TDSL_ENGINE_EVALUATE
+                           : session->options.engine;
     for (int i = 0; i < function->body->parameters.count; i++)
         vec_push(
             arena, &compiled->arguments,
@@ -581,7 +594,7 @@ static TdslStatus call_evaluator(TdslFunction *function, void *const *arguments,
     for (int i = 0; good && i < body->yields.count; i++)
         if (results[i] == NULL)
             continue;
-        else if (function->results.at[i].role == TDSL_GRADIENT_OF)
+        else if (function->results.at[i].role == TDSL_GRADIENT_OF && !function->stores_gradients)
             add_gradient(results[i], &computed[i]);
         else if (type_bytes(computed[i].type) > 0)
             memcpy(results[i], computed[i].bytes, type_bytes(computed[i].type));

@@ -5,6 +5,7 @@
 
 #include "codegen/emit_c.h"
 #include "codegen/memory_report.h"
+#include "codegen/product.h"
 #include "frontend/write_source.h"
 #include "ir/text_form.h"
 #include "library/budget.h"
@@ -43,31 +44,121 @@ TdslGradientRequest session_product_request(TdslSession *session,
     return product;
 }
 
-// The whole product: forward, backward with zero_gradients, initialize. NULL after an error.
-static Program *make_program(TdslSession *session, const TdslGradientRequest *request,
-                             const TargetMachine *target) {
-    Function *forward = session_function(session, TDSL_FORWARD, NULL, NULL);
-    if (forward == NULL)
-        return NULL;
-    LowerOptions lower = session_lower_options(session, target);
+// ---- machines
+
+static bool is_native(const TdslSession *session) {
+    return session->options.cpu != NULL && strcmp(session->options.cpu, "native") == 0;
+}
+
+// The machine that the options name, with `usual` as its processor if they name none. False after
+// an error was reported.
+static bool choose_machine(TdslSession *session, const char *usual) {
+    const TdslOptions *options = &session->options;
+    TargetMachine machine = {.triple = options->target, .cpu = options->cpu ? options->cpu : usual};
+    const char *error = NULL;
+    if (is_native(session) && options->target != NULL)
+        error = "'native' is the processor of this machine, not of another target\n"
+                "  hint: name the target's processor, or leave out --cpu";
+    else if (is_native(session))
+        machine.cpu = NULL;
+    else if (options->cpu != NULL)
+        (void)processor_is_known(&session->arena, &machine, &error);
+    if (error == NULL)
+        vec_push(&session->arena, &session->machines, machine);
+    else
+        tdsl_report(session, "%s", error);
+    return error == NULL;
+}
+
+// The machines that a product holds code for: without a wish all that it can choose among.
+static bool choose_machines(TdslSession *session, bool dispatches) {
+    const TdslOptions *options = &session->options;
+    session->machines.count = 0;
+    if (options->target != NULL)
+        return choose_machine(session, "generic");
+    const char *const *cpus;
+    int count = dispatches && options->cpu == NULL ? dispatched_cpus(&cpus) : 0;
+    for (int i = 0; i < count; i++)
+        vec_push(&session->arena, &session->machines, ((TargetMachine){.cpu = cpus[i]}));
+    return count > 0 || choose_machine(session, "x86-64-v3");
+}
+
+// C is compiled for whatever processor its user has: its text is laid out for the usual one of the
+// session's machines, x86-64-v3 of several. It comes last.
+static void add_source_machine(TdslSession *session) {
+    TargetMachine machine = session->machines.at[session->machines.count / 2];
+    machine.is_source = true;
+    vec_push(&session->arena, &session->machines, machine);
+}
+
+// ---- programs
+
+typedef struct ProductFunctions {
+    Function *forward, *backward, *initial; // the last two may be NULL
+} ProductFunctions;
+
+// One variant; `before` is the one made before it, or NULL. NULL after an error.
+static Program *lower_product(TdslSession *session, const ProductFunctions *functions,
+                              const TargetMachine *machine, const Program *before) {
+    LowerOptions lower = session_lower_options(session, machine);
     Program *program = program_new(&session->arena, session->model->name, &session->sources);
-    const Entry *entry = session_lower(session, program, forward, TDSL_FORWARD, &lower);
+    for (int i = 0; before != NULL && i < before->sites.count; i++)
+        vec_push(&session->arena, &program->sites, before->sites.at[i]);
+    const Entry *entry = session_lower(session, program, functions->forward, TDSL_FORWARD, &lower);
     if (!entry_fits_budget(session, program, entry))
+        return NULL;
+    if (functions->backward) {
+        LowerOptions storing = lower;
+        storing.store_gradients = true;
+        const Entry *adding =
+            session_lower(session, program, functions->backward, TDSL_GRADIENT, &lower);
+        session_lower(session, program, functions->backward, TDSL_GRADIENT, &storing);
+        lower_zero_gradients(program, adding);
+    }
+    if (functions->initial)
+        session_lower(session, program, functions->initial, TDSL_INITIALIZE, &lower);
+    return program;
+}
+
+// The whole product: forward, backward, gradient, zero_gradients, initialize; for each of the
+// session's machines one. NULL after an error.
+static Program **make_programs(TdslSession *session, const TdslGradientRequest *request) {
+    ProductFunctions functions = {NULL, NULL, NULL};
+    functions.forward = session_function(session, TDSL_FORWARD, NULL, NULL);
+    if (functions.forward == NULL)
         return NULL;
     if (has_gradient(session, request)) {
         TdslGradientRequest product = session_product_request(session, request);
-        Function *backward = session_function(session, TDSL_GRADIENT, &product, NULL);
-        if (backward == NULL)
+        functions.backward = session_function(session, TDSL_GRADIENT, &product, NULL);
+        if (functions.backward == NULL)
             return NULL;
-        lower_zero_gradients(program,
-                             session_lower(session, program, backward, TDSL_GRADIENT, &lower));
     }
-    Function *initial = session_function(session, TDSL_INITIALIZE, NULL, NULL);
-    if (initial == NULL)
+    functions.initial = session_function(session, TDSL_INITIALIZE, NULL, NULL);
+    if (functions.initial == NULL)
         return NULL;
-    if (initial->body->yields.count > 0)
-        session_lower(session, program, initial, TDSL_INITIALIZE, &lower);
-    return program;
+    if (functions.initial->body->yields.count == 0)
+        functions.initial = NULL;
+    int count = session->machines.count;
+    Program **programs = arena_array(&session->arena, Program *, count);
+    for (int i = 0; i < count; i++) {
+        programs[i] = lower_product(session, &functions, &session->machines.at[i],
+                                    i > 0 ? programs[i - 1] : NULL);
+        if (programs[i] == NULL)
+            return NULL;
+    }
+    share_face(programs, count);
+    return programs;
+}
+
+// For this processor, or the one that the options name: what stages show.
+static Program *make_program(TdslSession *session, const TdslGradientRequest *request,
+                             bool is_source) {
+    session->machines.count = 0;
+    if (!choose_machine(session, NULL))
+        return NULL;
+    session->machines.at[0].is_source = is_source;
+    Program **programs = make_programs(session, request);
+    return programs ? programs[0] : NULL;
 }
 
 static const char *base_name(const char *path) {
@@ -112,8 +203,10 @@ static TdslStatus write_c(TdslSession *session, const Program *program, const ch
                                                                                     : TDSL_BAD_FILE;
 }
 
-static TdslStatus write_code(TdslSession *session, const Program *program, const char *path,
+static TdslStatus write_code(TdslSession *session, const Program *const *programs, const char *path,
                              const CompileOptions *options) {
+    const Program *program = programs[0];
+    int variants = session->machines.count - 1; // the last is for C
     const char *error = NULL;
     Text text = text_new(&session->arena);
     Bytes object;
@@ -122,6 +215,8 @@ static TdslStatus write_code(TdslSession *session, const Program *program, const
         good = compile_llvm_text(&session->arena, program, options, &text, &error);
     else if (ends_in(path, ".s"))
         good = compile_assembly(&session->arena, program, options, &text, &error);
+    else if (variants > 1)
+        good = compile_variants(&session->arena, programs, options, &object, &error);
     else
         good = compile_object(&session->arena, program, options, &object, &error);
     if (!good) {
@@ -152,19 +247,22 @@ TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradient
                     path);
         return TDSL_BAD_USAGE;
     }
+    // Text for people is of one processor. What the header says holds for all that the others have.
+    if (!choose_machines(session, !ends_in(path, ".ll") && !ends_in(path, ".s")))
+        return TDSL_BAD_USAGE;
+    add_source_machine(session);
+    Program **programs = make_programs(session, request);
+    if (programs == NULL)
+        return TDSL_BAD_PROGRAM;
+    const Program *source = programs[session->machines.count - 1];
     CompileOptions options = {.level = session->options.level,
                               .position_independent = true,
-                              .target = {.triple = session->options.target, .cpu = "generic"}};
-    if (session->options.target == NULL)
-        options.target.cpu = "x86-64-v3";
-    Program *program = make_program(session, request, &options.target);
-    if (program == NULL)
-        return TDSL_BAD_PROGRAM;
+                              .target = session->machines.at[0]};
     if (ends_in(path, ".h"))
-        return write_header(session, program, path) ? TDSL_OK : TDSL_BAD_FILE;
+        return write_header(session, source, path) ? TDSL_OK : TDSL_BAD_FILE;
     if (ends_in(path, ".c"))
-        return write_c(session, program, path);
-    return write_code(session, program, path, &options);
+        return write_c(session, source, path);
+    return write_code(session, (const Program *const *)programs, path, &options);
 }
 
 // ---- stages
@@ -216,12 +314,12 @@ static bool emit_functions(TdslSession *session, const char *stage,
 
 static bool emit_code(TdslSession *session, const char *stage, const TdslGradientRequest *request,
                       Text *out) {
-    CompileOptions options = {.level = session->options.level,
-                              .position_independent = true,
-                              .target = {.triple = session->options.target}};
-    Program *program = make_program(session, request, &options.target);
+    Program *program = make_program(session, request, strcmp(stage, "c") == 0);
     if (program == NULL)
         return false;
+    CompileOptions options = {.level = session->options.level,
+                              .position_independent = true,
+                              .target = session->machines.at[0]};
     ProductOptions product = {arena_format(&session->arena, "%s.h", program->name), program->name};
     const char *error = NULL;
     bool good = true;
@@ -239,8 +337,7 @@ static bool emit_code(TdslSession *session, const char *stage, const TdslGradien
 }
 
 const char *tdsl_memory(TdslSession *session, const TdslGradientRequest *request, bool json) {
-    const TargetMachine here = {.triple = session->options.target};
-    Program *program = make_program(session, request, &here);
+    Program *program = make_program(session, request, false);
     if (program == NULL)
         return NULL;
     Text out = text_new(&session->arena);

@@ -26,6 +26,8 @@ struct TdslSession {
     ElaboratedProgram program;
     const Model *model; // the chosen one, in `program`
     VEC(TdslFunction *) functions;
+    // What products are being compiled for; none: this processor.
+    VEC(TargetMachine) machines;
     bool failed_outside;           // see tdsl_failed_outside
     tdsl_threads *threads;         // started when the first function is compiled; or NULL
     const tdsl_parallel *parallel; // NULL: calls use no threads but their own
@@ -38,6 +40,7 @@ struct TdslFunction {
     VEC(TdslSlot) results;
     VEC(const char *) null_gradients;
     TdslEngine engine;
+    bool stores_gradients;
     Program *program; // JIT and C
     Entry *entry;
     Loaded *loaded;
@@ -79,7 +82,8 @@ Function *session_kept_function(TdslSession *session, TdslFunctionKind kind,
                                 const TdslGradientRequest *request, FunctionVector *kept);
 // Runs the session's pipeline over a function.
 void session_optimize(TdslSession *session, Function *function);
-// Lowers a function, whose checkpoints it opens before.
+// Lowers a function, whose checkpoints it opens before. A gradient that is stored makes the entry
+// "gradient".
 Entry *session_lower(TdslSession *session, Program *program, Function *function,
                      TdslFunctionKind kind, const LowerOptions *options);
 // The entry's name in a product: "forward", "backward", "initialize".

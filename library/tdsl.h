@@ -55,6 +55,8 @@ typedef struct TdslOptions {
     const char *passes;      // a pipeline to run instead of the level's; NULL: none
     const char *print_after; // a pass, or "all"; NULL: none
     const char *target;      // a target triple for products; NULL: this machine
+    const char *cpu;         // of products: a processor's name, or "native"; NULL: several levels,
+                             // of which a product chooses when it is loaded, or the target's usual
     bool verify;             // verify the IR after every pass
     size_t memory_budget;    // bytes that the workspaces of `forward` and of the gradient may have;
                              // 0: any number. The gradient computes again what does not fit.
@@ -126,6 +128,8 @@ typedef struct TdslGradientRequest {
     int output_count;
     const char *const *leaves; // with respect to these; NULL: all that require gradients
     int leaf_count;
+    bool stored; // calls store gradients in their buffers; else they add to what is there. Products
+                 // have a function for each.
 } TdslGradientRequest;
 
 typedef enum TdslRole {
@@ -159,9 +163,9 @@ const char *const *tdsl_null_gradients(const TdslFunction *function, int *count)
 size_t tdsl_workspace_bytes(const TdslFunction *function);
 
 // Calls it: pointers to the tensors' bytes, in the order of the slots. Outputs are stored,
-// gradients are ADDED to what their buffers hold. The caller owns all buffers; they must not
-// overlap. TDSL_BAD_PROGRAM: the program failed (an index out of range ...); then *failure is the
-// message, if failure is not NULL; results are unspecified.
+// gradients are ADDED to what their buffers hold, unless the request said that they are stored. The
+// caller owns all buffers; they must not overlap. TDSL_BAD_PROGRAM: the program failed (an index
+// out of range ...); then *failure is the message, if failure is not NULL; results are unspecified.
 TdslStatus tdsl_call(TdslFunction *function, void *const *arguments, void *const *results,
                      const char **failure);
 

@@ -65,3 +65,18 @@ bool is_zero(const Value *value) {
 Inst *defined_by(const Value *value, Op op) {
     return value->definition && value->definition->op == op ? value->definition : NULL;
 }
+
+int64_t contraction_length(const Inst *inst) {
+    if (inst->op != OP_contract) {
+        return 0;
+    }
+    const Type x = inst->operands[0]->type;
+    int64_t length = 1;
+    for (int i = 0; i < x.rank; i++) {
+        const char *arrow = strchr(inst->attr.labels, '-');
+        if (strchr(arrow, inst->attr.labels[i]) == NULL) {
+            length *= dim_value(x.dims[i]);
+        }
+    }
+    return length;
+}

@@ -13,5 +13,7 @@ bool is_number(const Value *value, double number);
 bool is_zero(const Value *value);
 // The defining instruction if it has this operator, else NULL.
 Inst *defined_by(const Value *value, Op op);
+// The number of products that each element of a contraction adds up; 0 for other instructions.
+int64_t contraction_length(const Inst *inst);
 
 #endif

@@ -1,6 +1,7 @@
 // Running passes in a row, from a string of their names.
 #include "passes/pipeline.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/text_form.h"
@@ -19,10 +20,10 @@ static const char *const pipelines[LEVELS] = {
     "expand_derivatives, drop_rules, drop_detach, simplify, merge_equal, remove_dead",
     "expand_derivatives, drop_rules, drop_detach, simplify, merge_equal, hoist, simplify, "
     "merge_equal, remove_dead, selections, simplify, transposes, split_sums, simplify, "
-    "merge_equal, remove_dead",
+    "merge_equal, remove_dead, block_rows, simplify, merge_equal, remove_dead",
     "expand_derivatives, drop_rules, drop_detach, simplify, merge_equal, hoist, simplify, "
     "merge_equal, remove_dead, selections, simplify, transposes, split_sums, simplify, "
-    "merge_equal, remove_dead",
+    "merge_equal, remove_dead, block_rows, simplify, merge_equal, remove_dead",
 };
 
 const PassInfo *pass_list(int *count) {
@@ -30,15 +31,22 @@ const PassInfo *pass_list(int *count) {
     return passes;
 }
 
-// The next name in a pipeline, of `length` characters; *rest moves behind it. False at the end.
-static bool next_name(const char **rest, const char **name, int *length) {
+// The next name in a pipeline, of `length` characters, and the number behind it, or 0, or -1 if
+// that is none; *rest moves behind them. False at the end.
+static bool next_name(const char **rest, const char **name, int *length, int64_t *number) {
     const char *start = *rest + strspn(*rest, ", \t");
     if (*start == '\0') {
         return false;
     }
     *name = start;
-    *length = (int)strcspn(start, ", \t");
-    *rest = start + *length;
+    *length = (int)strcspn(start, ":, \t");
+    *rest = start + strcspn(start, ", \t");
+    *number = 0;
+    if (start[*length] == ':') {
+        char *end;
+        long long read = strtoll(start + *length + 1, &end, 10);
+        *number = end == *rest && read > 0 ? read : -1;
+    }
     return true;
 }
 
@@ -54,7 +62,11 @@ static const PassInfo *find_pass(const char *name, int length) {
 const char *pipeline_check(Arena *arena, const char *text) {
     const char *name;
     int length;
-    while (next_name(&text, &name, &length)) {
+    int64_t number;
+    while (next_name(&text, &name, &length, &number)) {
+        if (number < 0) {
+            return arena_format(arena, "behind a pass's name and ':' there is a positive number");
+        }
         if (find_pass(name, length)) {
             continue;
         }
@@ -83,10 +95,11 @@ static void print_after(const PassInfo *pass, const Function *function,
     }
 }
 
-static void run_pass(const PassInfo *pass, Module *module, Function *function,
+static void run_pass(const PassInfo *pass, int64_t number, Module *module, Function *function,
                      const PipelineOptions *options) {
     Arena scratch = {0};
-    PassContext context = {.module = module, .scratch = &scratch, .level = options->level};
+    PassContext context = {
+        .module = module, .scratch = &scratch, .level = options->level, .number = number};
     pass->run(&context, function);
     if (options->verify) {
         const char *wrong = verify_function(&scratch, function);
@@ -101,9 +114,10 @@ void pipeline_run(Module *module, Function *function, const PipelineOptions *opt
     const char *rest = options->passes ? options->passes : pipelines[level];
     const char *name;
     int length;
-    while (next_name(&rest, &name, &length)) {
+    int64_t number;
+    while (next_name(&rest, &name, &length, &number)) {
         const PassInfo *pass = find_pass(name, length);
-        check(pass != NULL, "a pipeline names an unknown pass: %s", name);
-        run_pass(pass, module, function, options);
+        check(pass != NULL && number >= 0, "a pipeline names an unknown pass: %s", name);
+        run_pass(pass, number, module, function, options);
     }
 }

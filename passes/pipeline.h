@@ -1,5 +1,6 @@
 // Pipelines: passes in a row, as data. passes/passes.def lists the passes; a pipeline is a string
-// of their names, the same that a test or a user writes after --passes=.
+// of their names, the same that a test or a user writes after --passes=. A name may be followed by
+// a number, as in block_rows:4096, that the pass takes instead of its own.
 #ifndef TDSL_PASSES_PIPELINE_H
 #define TDSL_PASSES_PIPELINE_H
 
@@ -10,6 +11,7 @@ typedef struct PassContext {
     Module *module;
     Arena *scratch; // freed after each pass
     int level;      // 0 to 3
+    int64_t number; // behind the pass's name, as in `name:64`; 0: none
 } PassContext;
 
 // Every pass rewrites one function in place.

@@ -5,7 +5,9 @@
 //
 //   free     cheap to compute from the index and from values outside of the loop: computed again;
 //   derived  moved or repeated from a value that is saved, or cheap to compute from values that are
-//            saved anyway: computed again from those;
+//            saved anyway: computed again from those. So are large products of small values, and
+//            what is computed from them element by element, as the scores of attention: they take
+//            more time to store and to read, where block_rows computes them block by block;
 //   saved    everything else: stacked by the primal loop, one row an iteration, and read back.
 //
 // A carried value is what the iteration before has yielded: where that is saved, it is read one row
@@ -14,6 +16,8 @@
 // Loops inside of loops compose: the stacks of an inner loop are values of the outer one's body.
 #include "passes/reverse.h"
 
+#include "passes/match.h"
+
 // Of a value of the primal body.
 enum { NEEDED = 1, FREE = 2, DERIVED = 4 };
 
@@ -21,8 +25,8 @@ typedef struct Residuals {
     Inst *loop;
     const Region *body;
     Value *index;
-    unsigned char *state; // by id
-    ValueMap there;       // what stands for each value in the reversed iteration
+    unsigned char *state, *widening; // by id
+    ValueMap there;                  // what stands for each value in the reversed iteration
 } Residuals;
 
 static bool is_residual(const Residuals *it, const Value *value) {
@@ -87,6 +91,99 @@ static bool operands_are_there(const Residuals *it, const Inst *inst) {
     return true;
 }
 
+// The stack of a value that the loop makes already, or NULL.
+static Value *find_stack(const Residuals *it, const Value *value) {
+    for (int i = it->loop->attr.carried; i < it->body->yields.count; i++) {
+        if (it->body->yields.at[i] == value) {
+            return it->loop->results[i];
+        }
+    }
+    return NULL;
+}
+
+// A value that is saved anyway, or that value moved.
+static bool is_saved_moved(const Residuals *it, const Value *value) {
+    while (!(it->state[value->id] & NEEDED) && value->region == it->body &&
+           value->definition != NULL && value->definition->result_count == 1 &&
+           only_moves(value->definition) && value->definition->op != OP_broadcast) {
+        value = value->definition->operands[0];
+    }
+    return it->state[value->id] & NEEDED;
+}
+
+enum {
+    LARGE = 1 << 20,        // bytes: of a product that is computed again
+    SMALL = LARGE / 4,      // of a value that may be saved for that
+    CHEAP_CONTRACTION = 128 // the longest sum of such a product
+};
+
+static bool is_large(const Value *value) {
+    return type_is_static(value->type) && type_bytes(value->type) >= LARGE;
+}
+
+// A short product that is larger than what it is made of.
+static bool is_wide_product(const Inst *inst) {
+    if (inst->op != OP_contract || !is_large(inst->results[0])) {
+        return false;
+    }
+    size_t bytes = type_bytes(inst->operands[0]->type) + type_bytes(inst->operands[1]->type);
+    return type_bytes(inst->results[0]->type) >= 2 * bytes &&
+           contraction_length(inst) <= CHEAP_CONTRACTION;
+}
+
+typedef enum Widening {
+    WIDENING_UNKNOWN,
+    WIDENING_NONE,    // must be saved
+    WIDENING_THERE,   // saved anyway, or small
+    WIDENING_PRODUCT, // computed again, with a wide product on the way
+} Widening;
+
+static Widening find_widening(Residuals *it, const Value *value);
+
+// What the operands allow: the last of them, or none.
+static Widening widen_operands(Residuals *it, const Inst *inst, bool is_product) {
+    Widening all = is_product ? WIDENING_PRODUCT : WIDENING_THERE;
+    for (int i = 0; i < inst->operand_count; i++) {
+        const Value *operand = inst->operands[i];
+        if (is_free(it, operand) || (is_product && is_saved_moved(it, operand))) {
+            continue;
+        }
+        Widening one = find_widening(it, operand);
+        if (one == WIDENING_NONE) {
+            return one;
+        }
+        all = one > all ? one : all;
+    }
+    return all;
+}
+
+static Widening find_widening(Residuals *it, const Value *value) {
+    unsigned char *known = &it->widening[value->id];
+    bool is_needed = it->state[value->id] & NEEDED;
+    if (*known != WIDENING_UNKNOWN) {
+        return (Widening)*known;
+    }
+    const Inst *inst = value->definition;
+    Widening found = is_needed ? WIDENING_THERE : WIDENING_NONE;
+    if (!is_large(value)) {
+        bool is_small = type_is_static(value->type) && type_bytes(value->type) <= SMALL;
+        found = is_small ? WIDENING_THERE : found;
+    } else if (inst != NULL && is_residual(it, value) && find_stack(it, value) == NULL &&
+               (is_wide_product(inst) || only_moves(inst) || op_info(inst->op)->elementwise)) {
+        Widening widened = widen_operands(it, inst, is_wide_product(inst));
+        found = widened > found ? widened : found;
+    }
+    *known = (unsigned char)found;
+    return found;
+}
+
+// A large value that is computed again from what is saved anyway and from small values, by a wide
+// product and elementwise work.
+static bool is_widened(Residuals *it, const Inst *inst) {
+    return is_large(inst->results[0]) && find_stack(it, inst->results[0]) == NULL &&
+           find_widening(it, inst->results[0]) == WIDENING_PRODUCT;
+}
+
 // Last to first, so that a value's needs are known when it is met.
 static void find_derived(Residuals *it) {
     for (const Inst *inst = it->body->last; inst != NULL; inst = inst->previous) {
@@ -94,8 +191,9 @@ static void find_derived(Residuals *it) {
             continue;
         }
         unsigned char *state = &it->state[inst->results[0]->id];
-        bool derived = only_moves(inst) || (is_cheap(inst) && op_info(inst->op)->elementwise &&
-                                            operands_are_there(it, inst));
+        bool derived =
+            only_moves(inst) || is_widened(it, inst) ||
+            (is_cheap(inst) && op_info(inst->op)->elementwise && operands_are_there(it, inst));
         if (derived || (*state & FREE)) {
             *state |= DERIVED;
             for (int i = 0; i < inst->operand_count; i++) {
@@ -105,16 +203,6 @@ static void find_derived(Residuals *it) {
             }
         }
     }
-}
-
-// The stack of a value that the loop makes already, or NULL.
-static Value *find_stack(const Residuals *it, const Value *value) {
-    for (int i = it->loop->attr.carried; i < it->body->yields.count; i++) {
-        if (it->body->yields.at[i] == value) {
-            return it->loop->results[i];
-        }
-    }
-    return NULL;
 }
 
 static Value *stack_of(Residuals *it, Value *value) {
@@ -201,6 +289,7 @@ void provide_saved_values(Arena *scratch, Inst *loop, Region *reverse_body, Valu
     const Function *function = reverse_body->function;
     Residuals it = {.loop = loop, .body = loop->regions[0], .index = index};
     it.state = arena_array(scratch, unsigned char, function->value_count);
+    it.widening = arena_array(scratch, unsigned char, function->value_count);
     it.there = value_map_new(scratch, function);
     find_needed(&it, reverse_body);
     find_free(&it);

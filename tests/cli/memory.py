@@ -3,7 +3,7 @@
 import math
 import os
 
-from workshop import tdsl, write
+from workshop import example, tdsl, write
 import harness
 from harness import expect
 
@@ -96,6 +96,17 @@ def test_table():
         expect(text in result.out, result, text)
     kept = memory(RECURRENT)
     expect(kept["workspace"] > 10000 * 32 * 8, kept, "all states are kept")
+
+
+def test_rows_stay_in_the_cache():
+    """the forward and the reverse of chains of rows, and what sums them, need no whole tensor"""
+    normalised = example("networks/normalised.tdsl")
+    for rows, columns in ((4096, 1024), (521, 1000), (1000, 4000)):
+        words = f"-DROWS={rows}", f"-DC={columns}"
+        for real, size in (("f32", 4), ("f64", 8)):
+            report = memory(normalised, *words, "--real", real)
+            whole = [b for b in report["buffers"] if b["bytes"] >= rows * columns * size]
+            expect(not whole, whole, f"no tensor of {rows} times {columns} {real}")
 
 
 def test_root_of_trip_count():

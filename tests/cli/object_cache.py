@@ -196,6 +196,14 @@ def test_where_it_is():
     want("in the user's cache", len(entries(os.path.join(place, "tdsl"))) == 1)
 
 
+def test_initial_values():
+    text = "model m {\n    param a: real[N] = normal(0, 1)\n    output y = sum(a * a)\n}\n"
+    for count, made in ((10, 1), (100000, 2)):
+        empty()
+        gradient("--seed", "1", program=write("initial.tdsl", text.replace("N", str(count))))
+        want(f"{count} initial values: {made} entries", len(entries()) == made)
+
+
 def test_other_engines():
     empty()
     for engine in ("c", "eval"):

@@ -87,8 +87,8 @@ def test_symbols():
     data = [line for line in names if " D " in line or " B " in line or " d " in line]
     expect(not data, tdsl("version"), f"no writable globals: {data}")
     defined = {line.split()[-1] for line in names if " T " in line}
-    for part in ("forward", "backward", "initialize", "zero_gradients"):
-        expect(any(part in name for name in defined), tdsl("version"), f"{part} in {defined}")
+    for part in ("forward", "backward", "gradient", "initialize", "zero_gradients"):
+        expect("mlp_" + part in defined, tdsl("version"), f"{part} in {defined}")
 
 
 def test_pass_lists():

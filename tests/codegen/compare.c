@@ -15,12 +15,27 @@ typedef struct Setting {
 } Setting;
 
 static const Setting settings[] = {
-    {"O0", {0, 32, 16, 0, 0}},
-    {"O1 sse", {1, 16, 16, 0, 0}},
-    {"O2 avx2", {2, 32, 16, 0, 0}},
-    {"O3 avx512", {3, 64, 32, 0, 0}},
-    {"O2 chunks", {2, 32, 16, 1, 1 << 12}}, // whatever can be cut in chunks and blocks is
-    {"O3 blocks", {3, 64, 32, 0, 1 << 12}},
+    {"O0", {.level = 0, .vector_bytes = 32, .vector_registers = 16}},
+    {"O1 sse", {.level = 1, .vector_bytes = 16, .vector_registers = 16}},
+    {"O2 avx2", {.level = 2, .vector_bytes = 32, .vector_registers = 16}},
+    {"O3 avx512", {.level = 3, .vector_bytes = 64, .vector_registers = 32}},
+    {"O3 c", {.level = 3, .vector_bytes = 64, .vector_registers = 16, .unmasked = true}},
+    // whatever can be cut in chunks and blocks is
+    {"O2 chunks",
+     {.level = 2,
+      .vector_bytes = 32,
+      .vector_registers = 16,
+      .parallel_work = 1,
+      .cache_bytes = 1 << 12}},
+    {"O3 blocks", {.level = 3, .vector_bytes = 64, .vector_registers = 32, .cache_bytes = 1 << 12}},
+    {"O0 stored",
+     {.level = 0, .vector_bytes = 32, .vector_registers = 16, .store_gradients = true}},
+    {"O2 stored",
+     {.level = 2,
+      .vector_bytes = 32,
+      .vector_registers = 16,
+      .parallel_work = 1,
+      .store_gradients = true}},
 };
 
 typedef struct Test {
@@ -180,7 +195,8 @@ static void run_once(Test *t, const Program *program, const Entry *entry, uint64
             continue;
         }
         for (int64_t k = 0; k < type_elements(type) && !left_out[i]; k++) {
-            if (function->results[i].role == ROLE_GRADIENT) {
+            if (function->results[i].role == ROLE_GRADIENT &&
+                !t->setting->options.store_gradients) {
                 TensorData sum = tensor_new(t->arena, type);
                 tensor_set(&sum, k, tensor_get(&before[i], k) + tensor_get(&expected, k));
                 expected = sum;

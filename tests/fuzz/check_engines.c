@@ -266,6 +266,10 @@ static const char *load(Call *call, int level, bool through_c) {
 static Function *optimise(const Function *function, int level) {
     Function *copy = clone_function(function, function->name);
     pipeline_run(copy->module, copy, &(PipelineOptions){.level = level, .verify = true});
+    if (level == 2) { // also what the standard pipeline does to larger values alone
+        const char *passes = "block_rows:64, simplify, merge_equal, remove_dead";
+        pipeline_run(copy->module, copy, &(PipelineOptions){.passes = passes, .verify = true});
+    }
     return copy;
 }
 

@@ -95,13 +95,13 @@ static void check_shapes(void) {
         TargetMachine machine;
         int bytes, registers;
     } cases[] = {
-        {{"x86_64-linux-gnu", "x86-64-v4", NULL}, 64, 32},
-        {{"x86_64-linux-gnu", "x86-64-v3", NULL}, 32, 16},
-        {{"x86_64-linux-gnu", "generic", NULL}, 16, 16},
-        {{"x86_64-linux-gnu", "generic", "+avx2"}, 32, 16},
-        {{"aarch64-linux-gnu", NULL, NULL}, 16, 32},
-        {{"thumbv7em-none-eabihf", NULL, NULL}, 16, 16},
-        {{"aarch64-linux-gnu", "x86-64-v3", NULL}, 16, 32},
+        {{"x86_64-linux-gnu", "x86-64-v4", NULL, false}, 64, 32},
+        {{"x86_64-linux-gnu", "x86-64-v3", NULL, false}, 32, 16},
+        {{"x86_64-linux-gnu", "generic", NULL, false}, 16, 16},
+        {{"x86_64-linux-gnu", "generic", "+avx2", false}, 32, 16},
+        {{"aarch64-linux-gnu", NULL, NULL, false}, 16, 32},
+        {{"thumbv7em-none-eabihf", NULL, NULL, false}, 16, 16},
+        {{"aarch64-linux-gnu", "x86-64-v3", NULL, false}, 16, 32},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int bytes, registers;

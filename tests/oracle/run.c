@@ -263,7 +263,8 @@ static bool batch_compile(Batch *batch) {
             vec_push(arena, &seeded, true);
         }
     }
-    TdslGradientRequest request = {outputs.at, seeded.at, outputs.count, NULL, 0};
+    TdslGradientRequest request = {
+        .outputs = outputs.at, .seeded = seeded.at, .output_count = outputs.count};
     batch->function = outputs.count > 0 ? tdsl_compile(batch->session, TDSL_GRADIENT, &request)
                                         : tdsl_compile(batch->session, TDSL_FORWARD, NULL);
     if (batch->function == NULL)

@@ -74,6 +74,13 @@ static int backward(Data *data, const double *seed, void *workspace) {
                                &data->gradients, workspace);
 }
 
+static int gradient(Data *data, const double *seed, void *workspace) {
+    classifier_seeds seeds;
+    seeds.loss = seed;
+    return classifier_gradient(&data->inputs, &data->params, &seeds, &data->outputs,
+                               &data->gradients, workspace);
+}
+
 static void check_difference(Data *data, double *param, const double *gradient, int count,
                              double times, const char *name) {
     const double step = 1e-6;
@@ -119,11 +126,19 @@ static void check_use(void) {
     check_gradients(&data, 1);
     EXPECT(backward(&data, &seed, workspace) == 0); /* adds to what is there */
     check_gradients(&data, 1 + 2.5);
+    EXPECT(gradient(&data, &seed, workspace) == 0); /* stores, whatever is there */
+    check_gradients(&data, 2.5);
+    data.grad_w1[0] = data.grad_b2[2] = HUGE_VAL - HUGE_VAL; /* NaN, too */
+    EXPECT(gradient(&data, NULL, workspace) == 0);
+    EXPECT(data.loss == loss);
+    check_gradients(&data, 1);
     EXPECT(classifier_zero_gradients(&data.gradients, NULL) == 0);
     EXPECT(data.grad_w1[34] == 0 && data.grad_b2[0] == 0);
     data.gradients.w1 = NULL; /* these are not asked for */
     data.gradients.b2 = NULL;
     EXPECT(backward(&data, &seed, workspace) == 0);
+    EXPECT(data.grad_w1[0] == 0 && data.grad_b2[0] == 0 && data.grad_w2[0] != 0);
+    EXPECT(gradient(&data, &seed, workspace) == 0);
     EXPECT(data.grad_w1[0] == 0 && data.grad_b2[0] == 0 && data.grad_w2[0] != 0);
     EXPECT(classifier_zero_gradients(&data.gradients, NULL) == 0);
     data.outputs.accuracy = NULL;

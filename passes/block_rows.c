@@ -1,0 +1,475 @@
+// Computes large values block by block, where they have rows that are read one by one: the scores
+// of attention, the distances of all points from all centroids. A group of instructions that share
+// rows (row_groups.h) becomes a loop over blocks of rows, so that what lies between the
+// instructions is as small as a block and stays in the cache. What others need of the group is
+// stacked; sums over rows are carried. Rows that do not fill a block are computed behind the loop.
+//
+// Bodies of the loops are looked at in their turn: the first loop may be over a batch, one in it
+// over rows.
+#include <string.h>
+
+#include "ir/edit.h"
+#include "passes/match.h"
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+#include "passes/row_groups.h"
+
+enum {
+    LARGE = 1 << 20,      // bytes: of a value that is not to be in memory, about a cache of level 2
+    FEWEST_ROWS = 16,     // in a block, where each block reads other operands from end to end
+    SMALL_SUM = 1 << 16,  // bytes of all blocks' sums that are stacked and added at the end
+    NEAR = 1 << 18,       // bytes of operands that stay in the cache from block to block
+    FAR = 1 << 24,        // those that do not even stay in the last level's
+    MOST_GROUPS = 1 << 10 // in a function
+};
+
+// What one block's loop over the group is worth, in bytes that go to memory and back.
+typedef struct Plan {
+    RowGroup group;
+    int64_t block, blocks, rest; // rows in a block, blocks, rows behind them
+    double gain;
+} Plan;
+
+// ---- choosing
+
+typedef struct Traffic {
+    double saved;     // bytes that are neither stored nor read
+    double row;       // bytes in each row of what is neither
+    double whole;     // bytes that each block reads from end to end
+    double again;     // bytes that could have been moved while values are computed again
+    bool *seen_whole; // by value id
+} Traffic;
+
+static void count_whole(const RowGroup *group, const bool *inside, const Inst *inst, Traffic *it) {
+    Place *places = places_of_operands(group, inst);
+    for (int i = 0; i < inst->operand_count; i++) {
+        const Value *value = inst->operands[i];
+        if (has_rows(places[i]) || it->seen_whole[value->id] ||
+            is_computed_in(group, inside, value, places[i])) {
+            continue;
+        }
+        it->seen_whole[value->id] = true;
+        it->whole += (double)type_bytes(value->type);
+    }
+}
+
+static void count_inst(const RowGroup *group, const bool *inside, int number, int phase,
+                       Traffic *it) {
+    // A product takes a tenth of the time that 4 bytes take from and to memory.
+    static const double bytes_per_product = 0.4;
+    const Inst *inst = group->of->insts[number];
+    const Value *value = inst->results[0];
+    double bytes = (double)type_bytes(value->type);
+    bool is_again = group->member[number] && group->phase[number] < phase;
+    count_whole(group, inside, inst, it);
+    if (group->kind[number] == ROW_SUM) {
+        it->whole += 2 * bytes;
+    } else if (is_seed(group->of, value) && !group->stored[value->id]) {
+        it->row += bytes / (double)group->rows;
+        it->saved += is_again ? bytes : 2 * bytes;
+    } else if (group->of->derived[value->id] && group->stored[value->id] && !is_again) {
+        it->saved -=
+            is_seed(group->of, value) ? 0 : 2 * bytes; // would perhaps be in no memory else
+    }
+    if (is_again) {
+        it->again += (double)contraction_length(inst) * (double)type_elements(value->type) *
+                     bytes_per_product;
+    }
+}
+
+static int64_t largest_divisor(int64_t x, int64_t most) {
+    int64_t divisor = most < x ? most : x;
+    while (x % divisor != 0) {
+        divisor--;
+    }
+    return divisor;
+}
+
+// A block's rows: as many as fit, but so many that what each block reads from end to end is at most
+// twice as much as they are; rather a number that divides that of all rows.
+static int64_t choose_block(int64_t rows, double row, double whole, int64_t room) {
+    double most = (double)room / row, least = whole > NEAR ? whole / 2 / row : 1;
+    double wanted = most > least ? most : least;
+    int64_t fewest = whole > NEAR ? FEWEST_ROWS : 1;
+    int64_t fitting = wanted >= (double)rows ? rows : (int64_t)wanted;
+    fitting = fitting < fewest ? fewest : fitting;
+    if (fitting >= rows) {
+        return rows;
+    }
+    int64_t divisor = largest_divisor(rows, fitting);
+    if (2 * divisor >= fitting) {
+        return divisor;
+    }
+    return fitting >= 8 ? fitting / 8 * 8 : fitting;
+}
+
+static double traffic_weight(double whole) {
+    return whole <= NEAR ? 0 : whole <= FAR ? 0.25 : 0.5;
+}
+
+// False if the group is not worth a loop.
+static bool choose_plan(Plan *plan, int64_t large) {
+    const RowGroup *group = &plan->group;
+    const RowRegion *of = group->of;
+    double row = 0, whole = 0, widest = 0, saved = 0, again = 0;
+    for (int phase = 0; phase < group->phases; phase++) {
+        bool *inside = instructions_of_phase(group, phase);
+        Traffic it = {.seen_whole =
+                          arena_array(of->scratch, bool, of->region->function->value_count)};
+        for (int k = 0; k < of->count; k++) {
+            if (inside[k]) {
+                count_inst(group, inside, k, phase, &it);
+            }
+        }
+        row = it.row > row ? it.row : row;
+        whole += it.whole;
+        widest = it.whole > widest ? it.whole : widest;
+        saved += it.saved;
+        again += it.again;
+    }
+    if (row <= 0) {
+        return false;
+    }
+    plan->block = choose_block(group->rows, row, widest, large + large / 2);
+    plan->blocks = group->rows / plan->block;
+    plan->rest = group->rows % plan->block;
+    double repeated = (double)(plan->blocks - 1) * whole * traffic_weight(whole);
+    plan->gain = saved - again - repeated;
+    return plan->blocks > 1 && plan->gain > 0;
+}
+
+static bool plan_axis(Plan *plan, const RowRegion *of, const Value *seed, int axis) {
+    *plan = (Plan){.block = 0};
+    return dim_value(seed->type.dims[axis]) > 1 && find_row_group(&plan->group, of, seed, axis) &&
+           choose_plan(plan, of->large);
+}
+
+// The best loop around a seed, or none.
+static bool find_plan(Plan *best, const RowRegion *of, const Value *seed) {
+    int found = NOWHERE;
+    double gain = 0;
+    for (int axis = 0; axis < seed->type.rank; axis++) {
+        Arena trial = {0};
+        RowRegion region = *of;
+        Plan plan;
+        region.scratch = &trial;
+        if (plan_axis(&plan, &region, seed, axis) && plan.gain > gain) {
+            gain = plan.gain;
+            found = axis;
+        }
+        arena_free(&trial);
+    }
+    return found != NOWHERE && plan_axis(best, of, seed, found);
+}
+
+// ---- rewriting
+
+typedef struct Blocks {
+    const Plan *plan;
+    const RowGroup *group;
+    Module *module;
+    ValueMap whole; // what stands for values of the group outside
+    int done;       // phases whose loops are there
+} Blocks;
+
+// One block of a phase.
+typedef struct Block {
+    const bool *inside;
+    Value *number; // in a loop; NULL: the rest
+    Value *start;  // its first row
+    int64_t rows;
+    ValueMap values; // what is computed in it
+    struct Taken {
+        const Value *from;
+        Place place;
+        Value *rows;
+    } * taken;
+    int taken_count;
+} Block;
+
+// The rows of a value that is not computed in the block.
+static Value *take_rows(Blocks *it, Builder *b, Block *block, const Value *value, Place place) {
+    Value *whole = value_map_get(&it->whole, value);
+    const Plan *plan = it->plan;
+    if (!has_rows(place)) {
+        return whole;
+    }
+    for (int i = 0; i < block->taken_count; i++) {
+        if (block->taken[i].from == value && places_equal(block->taken[i].place, place)) {
+            return block->taken[i].rows;
+        }
+    }
+    int64_t full = plan->blocks * plan->block;
+    Value *rows = block->number == NULL ? slice_rows(b, whole, place, full, plan->rest)
+                                        : take_block(b, slice_rows(b, whole, place, 0, full), place,
+                                                     plan->blocks, plan->block, block->number);
+    block->taken[block->taken_count++] = (struct Taken){value, place, rows};
+    return rows;
+}
+
+static void compute_block(Blocks *it, Builder *b, Block *block) {
+    const RowRegion *of = it->group->of;
+    int reads = 0;
+    for (int k = 0; k < of->count; k++) {
+        reads += block->inside[k] ? of->insts[k]->operand_count : 0;
+    }
+    block->taken = arena_array(of->scratch, struct Taken, reads + 1);
+    block->values = value_map_new(of->scratch, of->region->function);
+    for (int k = 0; k < of->count; k++) {
+        const Inst *inst = of->insts[k];
+        if (!block->inside[k]) {
+            continue;
+        }
+        Place *places = places_of_operands(it->group, inst);
+        Value **operands = arena_array(of->scratch, Value *, inst->operand_count + 1);
+        b->span = inst->span;
+        for (int i = 0; i < inst->operand_count; i++) {
+            const Value *value = inst->operands[i];
+            operands[i] = is_computed_in(it->group, block->inside, value, places[i])
+                              ? value_map_get(&block->values, value)
+                              : take_rows(it, b, block, value, places[i]);
+        }
+        const Value *result = inst->results[0];
+        Value *made = it->group->kind[k] == ROW_MAP
+                          ? build_rows_of(b, inst, operands, it->group->place[result->id],
+                                          block->rows, block->start)
+                          : build_op(b, inst->op, operands, inst->operand_count, &inst->attr);
+        value_map_set(&block->values, result, made);
+    }
+}
+
+typedef enum OutputKind { OUTPUT_CARRIED, OUTPUT_PARTS, OUTPUT_ROWS } OutputKind;
+
+typedef struct Output {
+    const Inst *inst;
+    OutputKind kind;
+    Value *whole;
+} Output;
+
+typedef struct Outputs {
+    Output *at;
+    int count, carried;
+} Outputs;
+
+// What the loop of a phase gives: those that it carries first.
+static Outputs list_outputs(const Blocks *it, int phase) {
+    const RowGroup *group = it->group;
+    const RowRegion *of = group->of;
+    Outputs list = {arena_array(of->scratch, Output, of->count), 0, 0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (int k = 0; k < of->count; k++) {
+            const Inst *inst = of->insts[k];
+            if (!group->member[k] || group->phase[k] != phase ||
+                !group->stored[inst->results[0]->id]) {
+                continue;
+            }
+            double bytes = (double)type_bytes(inst->results[0]->type);
+            OutputKind kind = group->kind[k] == ROW_MAP                       ? OUTPUT_ROWS
+                              : bytes * (double)it->plan->blocks <= SMALL_SUM ? OUTPUT_PARTS
+                                                                              : OUTPUT_CARRIED;
+            if ((kind == OUTPUT_CARRIED) == (pass == 0)) {
+                list.at[list.count++] = (Output){inst, kind, NULL};
+                list.carried += pass == 0;
+            }
+        }
+    }
+    return list;
+}
+
+static Value *scalar_index(Builder *b, int64_t value) {
+    return build_scalar_integer(b, TYPE_I64, value);
+}
+
+static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const Outputs *outputs) {
+    const Plan *plan = it->plan;
+    Value **initial = arena_array(it->group->of->scratch, Value *, outputs->carried + 1);
+    for (int i = 0; i < outputs->carried; i++) {
+        initial[i] = build_full(b, outputs->at[i].inst->results[0]->type, 0);
+    }
+    Inst *loop = build_loop(b, dim_constant(it->module->dims, plan->blocks), initial,
+                            outputs->carried, NULL);
+    Region *body = loop->regions[0];
+    Builder inner = builder_at(body, b->span);
+    Block block = {.inside = inside, .number = body->parameters.at[0], .rows = plan->block};
+    block.start = build_mul(&inner, block.number, scalar_index(&inner, plan->block));
+    compute_block(it, &inner, &block);
+    for (int i = 0; i < outputs->count; i++) {
+        Value *value = value_map_get(&block.values, outputs->at[i].inst->results[0]);
+        if (i < outputs->carried) {
+            value = build_add(&inner, body->parameters.at[i + 1], value);
+        }
+        vec_push(it->module->arena, &body->yields, value);
+    }
+    loop_finish(loop);
+    return loop;
+}
+
+// What stands for the results of a phase, from its loop and the block behind it.
+static void join_outputs(Blocks *it, Builder *b, const Inst *loop, const Block *rest,
+                         const Outputs *outputs) {
+    int first = 0;
+    for (int i = 0; i < outputs->count; i++) {
+        const Output *output = &outputs->at[i];
+        const Value *old = output->inst->results[0];
+        Value *whole = loop->results[i];
+        if (output->kind == OUTPUT_PARTS) {
+            whole = build_reduce(b, OP_reduce_sum, whole, &first, 1);
+        }
+        Place place = it->group->place[old->id];
+        if (output->kind == OUTPUT_ROWS) {
+            whole = join_blocks(b, whole, place);
+        }
+        if (rest != NULL) {
+            Value *last = value_map_get(&rest->values, old);
+            whole = output->kind == OUTPUT_ROWS
+                        ? build_concat(b, (Value *[]){whole, last}, 2, place.axis)
+                        : build_add(b, whole, last);
+        }
+        whole->name = old->name;
+        value_map_set(&it->whole, old, whole);
+    }
+}
+
+static void build_phase(Blocks *it, Builder *b) {
+    const Plan *plan = it->plan;
+    bool *inside = instructions_of_phase(it->group, it->done);
+    Outputs outputs = list_outputs(it, it->done);
+    Inst *loop = build_block_loop(it, b, inside, &outputs);
+    Block rest = {.inside = inside, .rows = plan->rest};
+    if (plan->rest > 0) {
+        rest.start = scalar_index(b, plan->blocks * plan->block);
+        compute_block(it, b, &rest);
+    }
+    join_outputs(it, b, loop, plan->rest > 0 ? &rest : NULL, &outputs);
+    it->done++;
+}
+
+static void replace_inside(const Blocks *it, Region *region) {
+    for_each_inst(inst, region) {
+        for (int i = 0; i < inst->operand_count; i++) {
+            inst->operands[i] = value_map_get(&it->whole, inst->operands[i]);
+        }
+        for (int i = 0; i < inst->region_count; i++) {
+            replace_inside(it, inst->regions[i]);
+        }
+    }
+    for (int i = 0; i < region->yields.count; i++) {
+        region->yields.at[i] = value_map_get(&it->whole, region->yields.at[i]);
+    }
+}
+
+static void append(Blocks *it, Region *region, Inst *inst) {
+    for (int i = 0; i < inst->operand_count; i++) {
+        inst->operands[i] = value_map_get(&it->whole, inst->operands[i]);
+    }
+    for (int i = 0; i < inst->region_count; i++) {
+        replace_inside(it, inst->regions[i]);
+    }
+    inst_append(region, inst);
+}
+
+// Appends what has waited for the loops that are there now.
+static void append_waiting(Blocks *it, Region *region, bool *waits, int before) {
+    const RowGroup *group = it->group;
+    for (int k = 0; k < before; k++) {
+        if (waits[k] && group->phase[k] < it->done) {
+            waits[k] = false;
+            append(it, region, group->of->insts[k]);
+        }
+    }
+}
+
+static int last_member(const RowGroup *group, int phase) {
+    int last = -1;
+    for (int k = 0; k < group->of->count; k++) {
+        last = group->member[k] && group->phase[k] == phase ? k : last;
+    }
+    return last;
+}
+
+// Instructions stay in their order, but for those that wait for the loop of their phase, which
+// stands where the last instruction of the phase has been. An earlier phase always comes first.
+static void rewrite_region(PassContext *context, const RowRegion *of, const Plan *plan) {
+    Region *region = of->region;
+    const RowGroup *group = &plan->group;
+    Blocks it = {.plan = plan, .group = group, .module = context->module};
+    it.whole = value_map_new(of->scratch, region->function);
+    bool *waits = arena_array(of->scratch, bool, of->count);
+    Builder b = builder_at(region, region->function->span);
+    region->first = region->last = NULL;
+    for (int k = 0; k < of->count; k++) {
+        Inst *inst = of->insts[k];
+        b.span = inst->span;
+        bool gone = group->member[k] || !group->outside[k];
+        if (!gone && group->phase[k] < it.done) {
+            inst->parent = NULL;
+            append(&it, region, inst);
+        } else if (!gone) {
+            inst->parent = NULL;
+            waits[k] = true;
+        }
+        while (it.done < group->phases && k >= last_member(group, it.done)) {
+            build_phase(&it, &b);
+            append_waiting(&it, region, waits, k + 1);
+        }
+    }
+    for (int i = 0; i < region->yields.count; i++) {
+        region->yields.at[i] = value_map_get(&it.whole, region->yields.at[i]);
+    }
+}
+
+// ---- the pass
+
+// A region whose groups become loops, one after the other.
+typedef struct Search {
+    int64_t large;
+    int left;       // groups
+    bool *rejected; // by value id: seeds that are worth no loop
+    int count;      // of values when the pass began
+} Search;
+
+static bool is_open(const Search *search, const RowRegion *of, const Inst *inst) {
+    return inst->result_count == 1 && is_seed(of, inst->results[0]) &&
+           !(inst->results[0]->id < search->count && search->rejected[inst->results[0]->id]);
+}
+
+static bool block_once(PassContext *context, Region *region, Search *search) {
+    Arena scratch = {0};
+    RowRegion of = row_region_new(&scratch, region, search->large);
+    Plan plan = {.block = 0};
+    bool found = false;
+    for (int k = 0; k < of.count && !found; k++) {
+        const Inst *inst = of.insts[k];
+        if (!is_open(search, &of, inst)) {
+            continue;
+        }
+        found = find_plan(&plan, &of, inst->results[0]);
+        if (!found && inst->results[0]->id < search->count) {
+            search->rejected[inst->results[0]->id] = true;
+        }
+    }
+    if (found) {
+        rewrite_region(context, &of, &plan);
+    }
+    arena_free(&scratch);
+    return found;
+}
+
+static void block_region(PassContext *context, Region *region, Search *search) {
+    while (search->left > 0 && block_once(context, region, search)) {
+        search->left--;
+    }
+    for_each_inst(inst, region) {
+        for (int i = 0; i < inst->region_count; i++) {
+            block_region(context, inst->regions[i], search);
+        }
+    }
+}
+
+void pass_block_rows(PassContext *context, Function *function) {
+    Search search = {.large = context->number > 0 ? context->number : LARGE,
+                     .left = MOST_GROUPS,
+                     .count = function->value_count};
+    search.rejected = arena_array(context->scratch, bool, search.count);
+    block_region(context, function->body, &search);
+}

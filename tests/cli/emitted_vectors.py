@@ -1,0 +1,60 @@
+"""Compilers make of emitted C, without any flag, what it is written for: tiles in wide registers."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+
+from workshop import example, tdsl, write
+import harness
+from harness import expect
+
+PRODUCT = """model product {
+    input x: f32[64, 96]
+    param w: f32[96, 64]
+    output y = x @ w
+}
+"""
+OLDEST = {"gcc": 12, "clang": 19, "clang-19": 19}  # that compile kernels for several processors
+
+
+def compilers():
+    """Those here that choose among processors when a program is loaded."""
+    if platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc":
+        return []
+    found = [name for name in OLDEST if shutil.which(name)]
+    version = {name: subprocess.run([name, "-dumpversion"], capture_output=True, text=True,
+                                    check=True).stdout for name in found}
+    return [name for name in found if int(version[name].split(".")[0]) >= OLDEST[name]]
+
+
+def straight_runs(assembly):
+    """Instructions between labels and jumps."""
+    return re.split(r"^(?:\S+:|\s+j\w+\s).*$", assembly, flags=re.MULTILINE)
+
+
+def test_tile_in_registers():
+    """the inner loop of a matrix product multiplies in 512-bit registers, none of them in memory"""
+    path = write("product.tdsl", PRODUCT)
+    source = os.path.join(os.path.dirname(path), "product.c")
+    result = tdsl("build", path, "-o", source)
+    for compiler in compilers():
+        result = harness.run([compiler, "-O3", "-S", source, "-o", source + ".s"], code=0)
+        with open(source + ".s", encoding="utf-8") as file:
+            runs = straight_runs(file.read())
+        best = max(runs, key=lambda run: len(re.findall(r"vfmadd\w+ps.*zmm", run)))
+        expect(len(re.findall(r"vfmadd\w+ps.*zmm", best)) >= 8, result, f"wide tiles by {compiler}")
+        expect("%rsp" not in best and "%rbp" not in best, result, f"no spills by {compiler}")
+
+
+def test_clones():
+    """small kernels with functions are compiled for several processors, single numbers are not"""
+    result = tdsl("emit", example("suite/lstm_diagonal.tdsl"), "--stage=c", "--real=f64",
+                  "-DB=14", "-DCHARACTERS=64")
+    expect("TDSL_CLONES\nstatic void kernel_h(" in result.out, result, "clones of kernel_h")
+    result = tdsl("emit", example("perceptron.tdsl"), "--stage=c")
+    expect("TDSL_CLONES" not in result.out, result, "no clones of scalars")
+
+
+harness.main(harness.tests_of(globals()))
