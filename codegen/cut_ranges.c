@@ -217,7 +217,10 @@ static void copy_loop(Copy *c, const Loop *loop) {
         int64_t end = i < cuts.count ? cuts.at[i] : extent;
         Scalar *index = begin_loop(k, loop->kind, end - start, loop->name);
         if (cuts.count == 0 && loop->room > 0) {
-            set_room(k, loop->room);
+            set_room(k, loop->room, loop->free_room);
+        }
+        if (loop->blocked) {
+            set_blocked(k);
         }
         c->scalars[loop->index->id] =
             scalar_binary(k, SCALAR_ADD, index, scalar_position(k, start));

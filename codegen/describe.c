@@ -9,7 +9,7 @@
 
 // A new member of these is either described below or of no importance to what is computed.
 static_assert(sizeof(void *) != 8 ||
-                  (sizeof(Scalar) == 96 && sizeof(Statement) == 136 && sizeof(Loop) == 56 &&
+                  (sizeof(Scalar) == 96 && sizeof(Statement) == 136 && sizeof(Loop) == 64 &&
                    sizeof(Local) == 24 && sizeof(Buffer) == 120 && sizeof(Field) == 32 &&
                    sizeof(Group) == 24 && sizeof(Site) == 24 && sizeof(Kernel) == 136 &&
                    sizeof(Entry) == 240),
@@ -143,6 +143,7 @@ static void add_statement(Describer *d, const Statement *s) {
         add_number(d, s->loop->kind);
         add_use(d, s->loop->extent);
         add_number(d, s->loop->room);
+        add_number(d, s->loop->free_room);
         d->numbers[s->loop->index->id] = ++d->next;
         add_block(d, &s->loop->body);
     } else if (s->kind == STATEMENT_CALL) {

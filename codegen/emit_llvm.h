@@ -57,6 +57,8 @@ typedef struct Emitter {
     int scalar_count;
     int width;             // iterations that are written at once
     LLVMValueRef mask;     // lanes that are written; NULL: all
+    int mask_count;        // lanes of `mask`: the lowest ones
+    bool free_room;        // lanes of local arrays that `mask` excludes may be overwritten
     int vector_bytes;      // of a register; 0: no vector is written
     LLVMValueRef *locals;  // by local id
     LLVMValueRef *buffers; // by buffer id: pointers

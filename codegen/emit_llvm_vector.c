@@ -15,6 +15,7 @@ enum {
     LARGEST_BODY = 16,        // statements that are repeated to lengthen a loop's body
     LARGEST_STRAIGHT = 48,    // statements that are repeated to spare a loop
     MOST_UNROLLED = 64,       // iterations of a LOOP_UNROLL
+    MOST_SPACED = 4,          // elements between those that are picked out of neighbours
 };
 
 // ---- classification
@@ -330,6 +331,27 @@ static LLVMValueRef load_contiguous(Emitter *emitter, ElementType element, LLVMT
     return value;
 }
 
+// Elements that lie a few elements apart are picked out of neighbours. Those between them are not
+// touched: behind the last one, the memory may end.
+static LLVMValueRef load_spaced(Emitter *emitter, ElementType element, LLVMValueRef place,
+                                int stride) {
+    int lanes = emitter->width * stride;
+    int taken = emitter->mask ? emitter->mask_count : emitter->width;
+    LLVMValueRef *mask = arena_array(emitter->arena, LLVMValueRef, lanes);
+    LLVMValueRef *picked = arena_array(emitter->arena, LLVMValueRef, emitter->width);
+    for (int i = 0; i < lanes; i++)
+        mask[i] = LLVMConstInt(emitter->i1, i % stride == 0 && i / stride < taken, 0);
+    for (int i = 0; i < emitter->width; i++)
+        picked[i] = LLVMConstInt(emitter->i32, (unsigned long long)(i * stride), 0);
+    LLVMTypeRef type = LLVMVectorType(llvm_storage_type(emitter, element), (unsigned)lanes);
+    LLVMValueRef arguments[] = {place, element_alignment(emitter, element),
+                                LLVMConstVector(mask, (unsigned)lanes), LLVMConstNull(type)};
+    LLVMValueRef all =
+        call_masked(emitter, "llvm.masked.load", type, emitter->pointer, arguments, 4);
+    return LLVMBuildShuffleVector(emitter->builder, all, LLVMGetPoison(type),
+                                  LLVMConstVector(picked, (unsigned)emitter->width), "");
+}
+
 // Where elements are apart they are read and written one by one: processors' gathers and scatters
 // are no faster, often slower by far, and need all places in vectors, where places at a constant
 // distance are known from the first one.
@@ -380,9 +402,15 @@ static LLVMValueRef load_lanes(Emitter *emitter, ElementType element, LLVMValueR
                                const Scalar *index) {
     LLVMTypeRef type = vector_of(emitter, llvm_storage_type(emitter, element));
     LLVMValueRef value;
-    if (is_contiguous(lane_of(emitter, index)))
+    Lane lane = lane_of(emitter, index);
+    if (is_contiguous(lane))
         value = load_contiguous(emitter, element, type,
                                 pointer_to(emitter, element, base, llvm_scalar(emitter, index)));
+    else if (lane.kind == LANE_AFFINE && lane.stride > 1 && lane.stride <= MOST_SPACED &&
+             element != TYPE_BOOL && emitter->vector_bytes >= 32)
+        value = load_spaced(emitter, element,
+                            pointer_to(emitter, element, base, llvm_scalar(emitter, index)),
+                            (int)lane.stride);
     else
         value = load_apart(emitter, element, type, base, index);
     if (element != TYPE_BOOL)
@@ -423,7 +451,7 @@ static void store_local_lanes(Emitter *emitter, const Local *local, const Scalar
                               LLVMValueRef value) {
     LLVMValueRef mask = emitter->mask;
     emitter->mask = NULL;
-    if (mask) {
+    if (mask && !emitter->free_room) {
         LLVMValueRef before = load_lanes(emitter, local->type, emitter->locals[local->id], index);
         value = LLVMBuildSelect(emitter->builder, mask, value, before, "");
     }
@@ -499,6 +527,8 @@ static void emit_masked(Emitter *emitter, const Loop *loop, int64_t first, int64
     for (int i = 0; i < width; i++)
         lanes[i] = LLVMConstInt(emitter->i1, i < count, 0);
     emitter->mask = LLVMConstVector(lanes, (unsigned)width);
+    emitter->mask_count = (int)count;
+    emitter->free_room = loop->free_room;
     emit_iterations(emitter, loop, constant_i64(emitter, first), width);
     emitter->mask = NULL;
 }

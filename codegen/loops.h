@@ -140,6 +140,9 @@ struct Loop {
     Scalar *extent; // iterations: an i64 scalar; often SCALAR_CONSTANT
     int64_t room;   // LOOP_VECTOR: elements that local arrays have from the place of the first
                     // iteration on, if more than iterations; else 0
+    bool free_room; // what lies in it beyond the iterations is nobody's, and may be overwritten
+    bool blocked;   // what an iteration reads again stays in a cache: loops inside are not spread
+                    // over threads in its place
     Block body;
     const char *name; // of the index: i, j, row, ...
 };

@@ -12,6 +12,7 @@ typedef struct LowerOptions {
     double parallel_work; // least cycles of a loop that is spread over threads; 0: the usual
     bool unmasked; // for C: no masked vectors; what a wide one does not fill is narrower ones
     bool store_gradients; // in the caller's buffers, not added to what is there
+    int64_t cache_bytes;  // of the second cache, which blocks of operands stay in; 0: the usual
 } LowerOptions;
 
 Program *program_new(Arena *arena, const char *name, const Sources *sources);

@@ -325,10 +325,18 @@ Scalar *begin_loop(KernelBuilder *k, LoopKind kind, int64_t extent, const char *
     return index;
 }
 
-void set_room(KernelBuilder *k, int64_t room) {
+void set_room(KernelBuilder *k, int64_t room, bool is_free) {
     Statement *statement = scope_at(k, current_depth(k))->statement;
     if (statement != NULL && room > statement->loop->extent->integer) {
         statement->loop->room = room;
+        statement->loop->free_room = is_free;
+    }
+}
+
+void set_blocked(KernelBuilder *k) {
+    Statement *statement = scope_at(k, current_depth(k))->statement;
+    if (statement != NULL) {
+        statement->loop->blocked = true;
     }
 }
 

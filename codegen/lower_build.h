@@ -92,7 +92,8 @@ void add_set_first(KernelBuilder *k, Local *local, Scalar *value);
 // Opens a loop and returns its index; a loop of one iteration is no loop: its
 // index is 0.
 Scalar *begin_loop(KernelBuilder *k, LoopKind kind, int64_t extent, const char *name);
-void set_room(KernelBuilder *k, int64_t room); // of the loop opened last
+void set_room(KernelBuilder *k, int64_t room, bool is_free); // of the loop opened last
+void set_blocked(KernelBuilder *k);                          // the same
 void begin_loop_to(KernelBuilder *k, LoopKind kind, Scalar *extent, const char *name,
                    Scalar **index);
 void begin_present(KernelBuilder *k, Buffer *buffer);

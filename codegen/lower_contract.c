@@ -11,17 +11,23 @@
 #include <string.h>
 
 enum {
-    FEWEST_ROWS = 4, // below: no reuse worth a tile
-    FEWEST_COLUMNS = 4,
+    FEWEST_ROWS = 3, // below: no reuse worth a tile
+    FEWEST_COLUMNS = 3,
     FEWEST_TERMS = 4,
-    FEWEST_PRODUCTS = 256,    // below: no work worth a tile
-    SHORTEST_BLOCK = 256,     // terms between two visits of the results
-    LONG_SUM = 8192,          // terms of f32 that are not added one by one any more
-    SUM_BLOCK = 2048,         // but so many
-    LARGE_OPERANDS = 1 << 20, // bytes that had better stay in the cache between tiles
-    LARGE_PANEL = 1 << 18,    // elements that are packed at once
-    FAR = 1024,               // bytes between rows that are packed if they are read often
-    FEWEST_FOR_PACKING = 64   // rows
+    FEWEST_PRODUCTS = 256,   // below: no work worth a tile
+    SHORTEST_BLOCK = 256,    // terms between two visits of the results
+    LONG_SUM = 8192,         // terms of f32 that are not added one by one any more
+    SUM_BLOCK = 2048,        // but so many
+    USUAL_CACHE = 1 << 20,   // bytes that had better stay in the cache between tiles
+    FAR = 1024,              // bytes between rows that are packed if they are read often
+    FEWEST_FOR_PACKING = 64, // rows
+    FEWEST_FOR_LEFT = 64,    // columns
+    LARGE_TERMS = 128,       // more of one row than this part of the cache are taken in blocks
+    USUAL_TERMS = 256,       // the part of the cache that such a block is
+    SMALL_TERMS = 1024,
+    LINE_BYTES = 64,
+    PAGE = 4096,
+    CACHE_SETS = 64 // of the first cache
 };
 
 typedef struct Label {
@@ -142,7 +148,8 @@ static bool runs_on(const Product *p, const Axis *axis, const Label *label, cons
         if (axis->in[party] != label->in[from]) {
             return false;
         }
-        if (!axis->in[party] || (party == RIGHT && contracted && p->packs)) {
+        bool packed = (party == RIGHT && p->packs) || (party == LEFT && p->left != LEFT_IN_PLACE);
+        if (!axis->in[party] || (contracted && packed)) {
             continue;
         }
         if ((party != RESULT && !p->direct[party]) ||
@@ -180,18 +187,6 @@ static void make_axes(Product *p, const Labels *labels) {
             axis->stride[party] = label->stride[from];
         }
     }
-}
-
-static int find_row(const Product *p) {
-    int row = -1;
-    for (int i = 0; i < p->count; i++) {
-        const Axis *axis = &p->axes[i];
-        if (axis->in[RESULT] && axis->in[LEFT] && !axis->in[RIGHT] &&
-            (row < 0 || axis->size > p->axes[row].size)) {
-            row = i;
-        }
-    }
-    return row;
 }
 
 int64_t even_block(int64_t size, int64_t most) {
@@ -234,17 +229,82 @@ static bool is_of_right(const Axis *axis) {
     return axis->in[RIGHT];
 }
 
-static double outer_cost(const Product *p, int lanes, int registers) {
+// Rows at this distance share so few sets of the first cache that a tile's rows drive each other
+// out.
+static bool rows_collide(int64_t bytes) {
+    int64_t lines = bytes / LINE_BYTES, shared = CACHE_SETS;
+    if (bytes % LINE_BYTES != 0 || bytes == 0) {
+        return false;
+    }
+    while (lines % shared != 0) {
+        shared /= 2;
+    }
+    return shared > CACHE_SETS / 4;
+}
+
+int64_t count_terms(const Product *p) {
+    int64_t terms = 1;
+    for (int i = 0; i < p->count; i++) {
+        terms *= p->axes[i].in[RESULT] ? 1 : p->axes[i].size;
+    }
+    return terms;
+}
+
+// One panel of columns serves all of these.
+static bool has_inner_rows(const Product *p) {
+    for (int i = 0; i < p->count; i++) {
+        const Axis *axis = &p->axes[i];
+        if (axis->in[RESULT] && !axis->in[RIGHT] && i != p->row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The tiles of all columns read the left operand again: it had better lie so that a tile's
+// elements are neighbours.
+static LeftPacking choose_left(const Product *p) {
+    const Axis *row = &p->axes[p->row], *inner = &p->axes[p->count - 1];
+    int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
+    if (p->lane >= 0 || has_inner_rows(p) || !p->direct[LEFT] || inner->in[RESULT] ||
+        p->axes[p->column].size < FEWEST_FOR_LEFT || count_terms(p) < 32) {
+        return LEFT_IN_PLACE;
+    }
+    if (inner->stride[LEFT] == 1) {
+        return rows_collide(row->stride[LEFT] * bytes) ? LEFT_BY_ROWS : LEFT_IN_PLACE;
+    }
+    return inner->stride[LEFT] * bytes >= FAR ? LEFT_BY_TILES : LEFT_IN_PLACE;
+}
+
+// Vectors that `size` neighbours are, the last ones masked or narrower.
+static int64_t count_vectors(int64_t size, int lanes, bool masks) {
+    int64_t vectors = size / lanes, rest = size % lanes;
+    for (int64_t narrow = lanes / 2; rest > 0 && !masks; narrow /= 2) {
+        vectors += rest >= narrow;
+        rest -= rest >= narrow ? narrow : 0;
+    }
+    return vectors + (rest > 0);
+}
+
+// How much longer a step takes because the rows of a tile lie far from each other.
+static double row_distance_cost(const Product *p) {
+    int64_t bytes =
+        p->axes[p->row].stride[LEFT] * (int64_t)element_bytes(p->inst->results[0]->type.element);
+    return rows_collide(bytes) ? 1.5 : bytes >= PAGE ? 1.1 : 1;
+}
+
+static double outer_cost(const Product *p, int lanes, int registers, bool masks) {
     const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
-    int64_t vectors = (column->size + lanes - 1) / lanes, wide = vectors < 3 ? vectors : 2;
-    int64_t height = even_block(row->size, (registers - wide - 1) / wide);
+    int64_t vectors = count_vectors(column->size, lanes, masks), wide = vectors < 3 ? vectors : 2;
+    int64_t height = even_block(row->size, tallest_tile(wide, registers));
     double tiles = (double)row->size / (double)height * (double)vectors / (double)wide;
     double cost = product_of_others(p, p->row, p->column, -1) * tiles * step_cost(height, wide);
+    cost *= choose_left(p) == LEFT_IN_PLACE ? row_distance_cost(p) : 1;
     if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
-        cost += size_of(p, is_of_right) * (p->direct[RIGHT] ? 0.8 : 2);
+        cost += size_of(p, is_of_right) * (p->direct[RIGHT] ? 1.2 : 2);
     }
     double stores = size_of(p, is_of_result);
-    return cost + (column->stride[RESULT] == 1 ? stores / lanes : stores * 1.5);
+    return cost + (column->stride[RESULT] == 1 ? stores / lanes : stores * 2.5);
 }
 
 static double dot_cost(const Product *p, int lane, int lanes, int registers) {
@@ -263,21 +323,26 @@ static bool is_lane(const Product *p, const Axis *axis, int lanes) {
            axis->size >= lanes;
 }
 
+static bool is_own(const Axis *axis, int party) {
+    return axis->in[RESULT] && axis->in[party] && !axis->in[1 - party];
+}
+
 static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
     int registers = l->options->vector_registers > 0 ? l->options->vector_registers : 16;
     int lanes = vector_lanes(l, best->inst->results[0]->type.element);
+    bool masks = l->options->vector_bytes >= 64;
     double least = -1;
     for (int right = 0; right < 2; right++) {
         Product p = {.inst = best->inst, .operand = {1 - right, right}, .lane = -1, .split = -1};
         make_axes(&p, labels);
-        p.row = find_row(&p);
-        for (p.column = 0; p.row >= 0 && p.column < p.count; p.column++) {
-            const Axis *column = &p.axes[p.column];
-            if (!column->in[RESULT] || !column->in[RIGHT] || column->in[LEFT]) {
+        for (int i = 0; i < p.count * p.count; i++) {
+            p.row = i / p.count;
+            p.column = i % p.count;
+            if (!is_own(&p.axes[p.row], LEFT) || !is_own(&p.axes[p.column], RIGHT)) {
                 continue;
             }
-            double cost = outer_cost(&p, lanes, registers);
             p.lane = -1;
+            double cost = outer_cost(&p, lanes, registers, masks);
             if (least < 0 || cost < least) {
                 least = cost;
                 *best = p;
@@ -297,27 +362,85 @@ static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
 }
 
 // Where rows of the right operand lie far from each other they are copied next to each other, if
-// they are read often enough.
+// they are read often enough. Steps along a window's axes stay near.
 static bool wants_packing(const Product *p) {
-    const Axis *column = &p->axes[p->column];
+    const Axis *column = &p->axes[p->column], *inner = &p->axes[p->count - 1];
     if (p->lane >= 0) {
         return false;
     }
     if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
         return true;
     }
-    double reads = p->axes[p->row].size, terms = 1;
-    bool far = false;
+    int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
+    return !inner->in[RESULT] && inner->stride[RIGHT] * bytes >= FAR &&
+           p->axes[p->row].size >= FEWEST_FOR_PACKING && count_terms(p) >= 32 && column->size > 1;
+}
+
+// ---- blocks
+
+static int outermost_term(const Product *p) {
     for (int i = 0; i < p->count; i++) {
         const Axis *axis = &p->axes[i];
-        if (!axis->in[RESULT]) {
-            terms *= (double)axis->size;
-            int64_t bytes =
-                axis->stride[RIGHT] * (int64_t)element_bytes(p->inst->results[0]->type.element);
-            far = far || bytes >= FAR;
+        if (!axis->in[RESULT] && i != p->lane && axis->in[LEFT] && axis->in[RIGHT]) {
+            return i;
         }
     }
-    return far && reads >= FEWEST_FOR_PACKING && terms >= 32 && column->size > 1;
+    return -1;
+}
+
+// Sums of f32 that are gathered in f64, block by block.
+static bool has_long_sums(const Product *p) {
+    return p->inst->results[0]->type.element == TYPE_F32 && count_terms(p) > LONG_SUM;
+}
+
+static int64_t cache_of(const Lowering *l) {
+    return l->options->cache_bytes > 0 ? l->options->cache_bytes : USUAL_CACHE;
+}
+
+// Size of the blocks of a contracted axis, which divide it; 0: it stays whole.
+static int64_t choose_term_block(const Product *p, int outermost, int64_t bytes, int64_t cache) {
+    bytes *= count_terms(p);
+    if (bytes <= cache / LARGE_TERMS || outermost < 0) {
+        return 0;
+    }
+    int64_t size = p->axes[outermost].size, usual = cache / USUAL_TERMS;
+    for (int64_t blocks = (bytes + usual - 1) / usual;
+         blocks <= size && bytes / blocks >= cache / SMALL_TERMS; blocks++) {
+        if (size % blocks == 0) {
+            return size / blocks;
+        }
+    }
+    return 0;
+}
+
+// A left operand that does not stay in the second cache while all columns pass by is taken in
+// blocks of rows, and of terms.
+static void choose_row_blocks(Product *p, int lanes, int registers, int64_t cache) {
+    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
+    int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
+    int64_t terms = count_terms(p);
+    p->row_block = row->size;
+    if (p->lane >= 0 || has_inner_rows(p) || column->size < 4 * lanes ||
+        row->size * terms * bytes <= cache / 2) {
+        return;
+    }
+    int outermost = outermost_term(p);
+    int64_t block = choose_term_block(p, outermost, bytes, cache);
+    if (block == 0 && has_long_sums(p)) {
+        return;
+    }
+    if (block > 0) {
+        p->split = outermost;
+        p->split_block = block;
+        terms = terms / p->axes[outermost].size * block;
+    }
+    p->blocked = true;
+    int64_t height = even_block(row->size, tallest_tile(2, registers));
+    int64_t most = cache / 8 * 3 / (terms * bytes), share = (row->size + 3) / 4;
+    most = most < share ? most : share;
+    int64_t rows = (most + height - 1) / height * height;
+    p->row_block = rows < row->size ? rows : row->size;
+    p->packs_all = p->packs && p->row_block < row->size;
 }
 
 // The largest divisor of `size` that is not above `most`.
@@ -332,18 +455,9 @@ static int64_t divisor_within(int64_t size, int64_t most) {
 // The outermost contracted axis runs around the tiles in blocks if the operands are large and used
 // by many tiles: then a block of them stays in the cache; or if sums of f32 are long: those of the
 // blocks are added in f64.
-static void choose_split(Product *p) {
-    int outermost = -1;
-    int64_t terms = 1, bytes = 0;
-    for (int i = 0; i < p->count; i++) {
-        const Axis *axis = &p->axes[i];
-        if (!axis->in[RESULT]) {
-            terms *= axis->size;
-            if (outermost < 0 && i != p->lane && axis->in[LEFT] && axis->in[RIGHT]) {
-                outermost = i;
-            }
-        }
-    }
+static void choose_split(Product *p, int64_t cache) {
+    int outermost = outermost_term(p);
+    int64_t terms = count_terms(p), bytes = 0;
     for (int i = 0; i < 2; i++) {
         Type type = p->inst->operands[i]->type;
         const Value *source = view_source(p->inst->operands[i]);
@@ -357,9 +471,9 @@ static void choose_split(Product *p) {
     if (outermost < 0) {
         return;
     }
-    int64_t size = p->axes[outermost].size, blocks = bytes / LARGE_OPERANDS;
-    bool is_large = bytes >= 2 * LARGE_OPERANDS && result_bytes * 4 <= bytes && many_tiles;
-    bool is_long = result.element == TYPE_F32 && terms > LONG_SUM;
+    int64_t size = p->axes[outermost].size, blocks = bytes / cache;
+    bool is_large = bytes >= 2 * cache && result_bytes * 4 <= bytes && many_tiles;
+    bool is_long = has_long_sums(p);
     int64_t most = is_large ? (blocks >= size ? 1 : size / blocks) : size;
     if (is_long && terms / size * most > SUM_BLOCK) {
         most = terms / size > SUM_BLOCK ? 1 : SUM_BLOCK / (terms / size);
@@ -381,10 +495,23 @@ void plan_product(Lowering *l, const Inst *inst, Product *p) {
     find_strides(l, inst, &labels);
     choose_axes(l, p, &labels);
     p->packs = wants_packing(p);
+    for (int i = 0; i < p->count; i++) {
+        if (!p->axes[i].in[RESULT]) {
+            p->apart[p->apart_count++] = p->axes[i];
+        }
+    }
     if (p->packs) {
         make_axes(p, &labels); // the result's axes stay the same
     }
-    choose_split(p);
+    int registers = l->options->vector_registers > 0 ? l->options->vector_registers : 16;
+    choose_row_blocks(p, vector_lanes(l, inst->results[0]->type.element), registers, cache_of(l));
+    if (!p->blocked) {
+        choose_split(p, cache_of(l));
+    }
+    p->left = p->blocked || p->split < 0 ? choose_left(p) : LEFT_IN_PLACE;
+    if (p->left != LEFT_IN_PLACE && p->split < 0) {
+        make_axes(p, &labels);
+    }
 }
 
 // ---- loops
@@ -450,9 +577,9 @@ int open_contracted(Tiles *t, int except, LoopKind small) {
     return opened;
 }
 
-Scalar *begin_rows(Tiles *t) {
+Scalar *begin_rows(Tiles *t, LoopKind kind) {
     KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_loop(b, LOOP_UNROLL, t->height, "row");
+    Scalar *row = begin_loop(b, kind, t->height, "row");
     set_axis(t, &t->p.axes[t->p.row], scalar_binary(b, SCALAR_ADD, t->first_row, row));
     return row;
 }
@@ -461,7 +588,7 @@ Scalar *begin_tile_columns(Tiles *t, LoopKind kind, int64_t room) {
     KernelBuilder *b = &t->k->build;
     Scalar *column = begin_loop(b, kind, t->width, "column");
     if (room > t->width) {
-        set_room(b, room);
+        set_room(b, room, true);
     }
     set_axis(t, &t->p.axes[t->p.column], scalar_binary(b, SCALAR_ADD, t->first_column, column));
     return column;
@@ -473,9 +600,10 @@ static Scalar *tile_position(Tiles *t, Scalar *row, int64_t stride, Scalar *colu
     return scalar_binary(b, SCALAR_ADD, start, column);
 }
 
+// With nothing, or with the sums of all blocks.
 void start_tile(Tiles *t, Local *tile, int64_t stride) {
     KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_rows(t);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
     Scalar *start = scalar_number(b, tile->type, 0);
     if (t->finish) {
@@ -486,21 +614,42 @@ void start_tile(Tiles *t, Local *tile, int64_t stride) {
     close_loops(t->k, 2);
 }
 
-void store_tile(Tiles *t, Local *tile, int64_t stride) {
+// The tile and, if so, what is there, added.
+static Scalar *add_partial(Tiles *t, Scalar *sum, Scalar *at, bool adds) {
+    KernelBuilder *b = &t->k->build;
+    sum = scalar_cast(b, t->partial->element, sum);
+    return adds ? scalar_binary(b, SCALAR_ADD, scalar_load_now(b, t->partial, at), sum) : sum;
+}
+
+static void store_partial(Tiles *t, Local *tile, int64_t stride, bool adds) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
+    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
+    Scalar *sum = scalar_local(b, tile, tile_position(t, row, stride, column));
+    Scalar *at = flat_position(t->k, t->node->shape, t->index);
+    add_store(b, t->partial, at, add_partial(t, sum, at, adds));
+    close_loops(t->k, 2);
+}
+
+// Adds what earlier blocks gave to the tile of the last one.
+static void complete_tile(Tiles *t, Local *tile, int64_t stride) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
+    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
+    Scalar *position = tile_position(t, row, stride, column);
+    Scalar *at = flat_position(t->k, t->node->shape, t->index);
+    Scalar *sum = add_partial(t, scalar_local(b, tile, position), at, true);
+    add_set(b, tile, position, scalar_cast(b, tile->type, sum));
+    close_loops(t->k, 2);
+}
+
+static void store_results(Tiles *t, Local *tile, int64_t stride) {
     KernelLowering *k = t->k;
     KernelBuilder *b = &k->build;
     const Node *node = t->node;
-    Scalar *row = begin_rows(t);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
     Scalar *position = tile_position(t, row, stride, column);
-    if (t->partial != NULL && !t->finish) {
-        Scalar *at = flat_position(k, node->shape, t->index);
-        Scalar *sum = scalar_cast(b, t->partial->element, scalar_local(b, tile, position));
-        sum = scalar_binary(b, SCALAR_ADD, scalar_load_now(b, t->partial, at), sum);
-        add_store(b, t->partial, at, sum);
-        close_loops(k, 2);
-        return;
-    }
     k->accumulators.count = 0;
     vec_push(&b->scratch, &k->accumulators, ((Accumulator){t->p.inst->results[0], tile, position}));
     Scalar **results = arena_array(&b->scratch, Scalar *, node->members.count);
@@ -511,6 +660,27 @@ void store_tile(Tiles *t, Local *tile, int64_t stride) {
         store_member(k, node->members.at[i], t->index, results[i]);
     }
     close_loops(k, 2);
+}
+
+void store_tile(Tiles *t, Local *tile, int64_t stride) {
+    KernelBuilder *b = &t->k->build;
+    if (t->block != NULL) {
+        int64_t blocks = t->p.axes[t->p.split].size / t->p.split_block;
+        begin_if(b, scalar_binary(b, SCALAR_EQ, t->block, scalar_position(b, 0)));
+        store_partial(t, tile, stride, false);
+        begin_else(b);
+        begin_if(b, scalar_binary(b, SCALAR_LT, t->block, scalar_position(b, blocks - 1)));
+        store_partial(t, tile, stride, true);
+        begin_else(b);
+        complete_tile(t, tile, stride);
+        store_results(t, tile, stride);
+        end_scope(b);
+        end_scope(b);
+    } else if (t->partial != NULL && !t->finish) {
+        store_partial(t, tile, stride, true);
+    } else {
+        store_results(t, tile, stride);
+    }
 }
 
 static void emit_all(Tiles *t) {
@@ -536,7 +706,7 @@ static void emit_all(Tiles *t) {
     close_loops(t->k, opened);
 }
 
-static Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name) {
+Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name) {
     Buffer *buffer = new_workspace_buffer(l, type_scalar(type), name);
     buffer->count = count;
     return buffer;
@@ -565,16 +735,6 @@ static void emit_in_blocks(Tiles *t) {
     emit_all(t);
 }
 
-static int64_t panel_elements(const Product *p, int64_t width) {
-    int64_t terms = 1;
-    for (int i = 0; i < p->count; i++) {
-        if (!p->axes[i].in[RESULT]) {
-            terms *= i == p->split ? p->split_block : p->axes[i].size;
-        }
-    }
-    return terms * width;
-}
-
 void lower_tiles(Lowering *l, Node *node) {
     KernelLowering k;
     begin_kernel(&k, l, node, NULL, "");
@@ -588,10 +748,18 @@ void lower_tiles(Lowering *l, Node *node) {
         t.index[i] = scalar_position(&k.build, 0);
     }
     if (t.p.packs) {
-        int64_t width = outer_width(&t);
-        t.panel = plain_buffer(l, t.type, panel_elements(&t.p, width), "panel");
+        int64_t width = t.p.packs_all ? t.p.axes[t.p.column].size : outer_width(&t);
+        t.panel = plain_buffer(l, t.type, right_panel_elements(&t.p, width), "panel");
     }
-    if (t.p.split >= 0) {
+    if (t.p.left != LEFT_IN_PLACE) {
+        int64_t rows = t.p.axes[t.p.row].size;
+        t.left_panel = plain_buffer(l, t.type, left_panel_elements(&t.p, rows), "rows");
+    }
+    if (t.p.split >= 0 && t.p.blocked) {
+        ElementType wide = has_long_sums(&t.p) ? TYPE_F64 : t.type;
+        t.partial = plain_buffer(l, wide, type_elements(node->shape), "partial");
+    }
+    if (t.p.split >= 0 && !t.p.blocked) {
         emit_in_blocks(&t);
     } else {
         emit_all(&t);

@@ -15,6 +15,13 @@ typedef struct Axis {
     int64_t stride[PARTIES]; // elements from one index to the next; 0 where it is not in
 } Axis;
 
+// How the left operand is copied before its rows' tiles read it.
+typedef enum LeftPacking {
+    LEFT_IN_PLACE, // it is not
+    LEFT_BY_ROWS,  // each row's terms one after the other
+    LEFT_BY_TILES, // for each tile of rows, for each term, the tile's rows
+} LeftPacking;
+
 typedef struct Product {
     const Inst *inst;
     int operand[2];           // of the instruction: LEFT has the rows, RIGHT the columns
@@ -22,10 +29,17 @@ typedef struct Product {
     bool direct[2];           // every element is a load at a place linear in all indices
     Axis axes[MOST_LABELS];   // in the result's order, then the contracted ones
     int count;
+    Axis
+        apart[MOST_LABELS]; // the contracted axes as the operands have them, before they are copied
+    int apart_count;
     int row, column; // axes
     int lane;        // axis along which a dot product's vectors lie; -1: along the column
     bool packs;      // the right operand is copied, a panel of columns at a time
-    int split;       // contracted axis that runs outside of everything, in blocks; or -1
+    bool packs_all;  // all panels are made before the rows' blocks
+    LeftPacking left;
+    bool blocked;      // blocks of rows run around the columns, and the split axis inside of them
+    int64_t row_block; // rows of such a block
+    int split;         // contracted axis that runs outside of everything, in blocks; or -1
     int64_t split_block;
 } Product;
 
@@ -38,11 +52,14 @@ typedef struct Tiles {
     Scalar *at[128];             // index of each label
     Scalar **index;              // of the result
     Scalar *inside[MOST_LABELS]; // of contracted axes: the index in its loop
+    Scalar *term;                // number of the term that is copied, or NULL
     Scalar *split_start;         // where the block of the split axis starts
-    Buffer *panel; // packed columns as [contracted axes, columns of the tile], or NULL
-    Buffer
-        *partial; // sums of the blocks of the split axis so far, in f64 if results are f32; or NULL
-    bool finish;  // all blocks are done: results are made of `partial`
+    Buffer *panel; // packed columns as [contracted axes, columns of the tile], or NULL; if all are
+                   // packed, such panels one after the other
+    Buffer *left_panel;    // packed rows, or NULL
+    Buffer *partial;       // sums of the blocks of the split axis so far, or NULL; long ones in f64
+    Scalar *block;         // number of the block of the split axis, if each tile looks at it
+    bool finish;           // all blocks are done: results are made of `partial`
     int64_t width, height; // of the tile
     Scalar *first_row, *first_column;
 } Tiles;
@@ -56,7 +73,7 @@ Scalar *operand_element(Tiles *t, int party);
 // their number.
 int open_contracted(Tiles *t, int except, LoopKind small);
 // Rows and columns of the tile; `room` is that of arrays (Loop.room), or 0.
-Scalar *begin_rows(Tiles *t);
+Scalar *begin_rows(Tiles *t, LoopKind kind);
 Scalar *begin_tile_columns(Tiles *t, LoopKind kind, int64_t room);
 // What the tile starts from. Its element (row, column) is tile[row * stride + column].
 void start_tile(Tiles *t, Local *tile, int64_t stride);
@@ -65,10 +82,26 @@ void store_tile(Tiles *t, Local *tile, int64_t stride);
 // The largest block that divides `size` into the fewest blocks of at most `most`.
 int64_t even_block(int64_t size, int64_t most);
 
+// Elements of the contracted axes.
+int64_t count_terms(const Product *p);
+Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name);
+
+// Copies of the operands (lower_pack.c).
+int64_t left_panel_elements(const Product *p, int64_t rows);
+int64_t right_panel_elements(const Product *p, int64_t width);
+Scalar *left_panel_position(Tiles *t, Scalar *row);
+Scalar *right_panel_position(Tiles *t, Scalar *column);
+// The columns of the tile, in the block of the split axis.
+void pack_columns(Tiles *t);
+void pack_all_columns(Tiles *t);
+// `count` rows from `first` on, in tiles of t->height.
+void pack_rows(Tiles *t, Scalar *first, int64_t count);
+
 // All rows and columns; the loops over all other axes of the result are open but those in `inside`.
 void emit_outer_products(Tiles *t, const int *inside, int inside_count); // lower_outer.c
 int64_t outer_width(const Tiles *t);                                     // columns of a tile
-void emit_dot_products(Tiles *t);                                        // lower_dots.c
-int64_t dot_block(int64_t size, int registers); // rows or columns of a tile
+int64_t tallest_tile(int64_t vectors, int registers); // rows of a tile of so many vectors
+void emit_dot_products(Tiles *t);                     // lower_dots.c
+int64_t dot_block(int64_t size, int registers);       // rows or columns of a tile
 
 #endif

@@ -21,7 +21,7 @@ static Scalar *sums_position(Tiles *t, Scalar *row, Scalar *column, Scalar *lane
 
 static void clear_sums(Tiles *t, Local *sums, int lanes) {
     KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_rows(t), *column = begin_tile_columns(t, LOOP_UNROLL, 0);
+    Scalar *row = begin_rows(t, LOOP_UNROLL), *column = begin_tile_columns(t, LOOP_UNROLL, 0);
     Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes, "lane");
     add_set(b, sums, sums_position(t, row, column, lane, lanes), scalar_number(b, sums->type, 0));
     close_loops(t->k, 3);
@@ -31,10 +31,10 @@ static void clear_sums(Tiles *t, Local *sums, int lanes) {
 static void step(Tiles *t, Local *sums, Scalar *start, int64_t count, int lanes) {
     KernelBuilder *b = &t->k->build;
     Scalar *column = begin_tile_columns(t, LOOP_UNROLL, 0);
-    Scalar *row = begin_rows(t);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
     if (count < lanes && count > 1) {
-        set_room(b, lanes);
+        set_room(b, lanes, false);
     }
     set_axis(t, &t->p.axes[t->p.lane], scalar_binary(b, SCALAR_ADD, start, lane));
     Scalar *left = operand_element(t, LEFT), *right = operand_element(t, RIGHT);
@@ -56,7 +56,7 @@ static void add_steps(Tiles *t, Local *sums, Scalar *first, int64_t steps, int l
 // which may be wider.
 static void join_lanes(Tiles *t, Local *sums, Local *totals, int lanes) {
     KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_rows(t);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_UNROLL, 0);
     for (int half = lanes / 2; half >= 1; half /= 2) {
         Scalar *lane = begin_loop(b, LOOP_VECTOR, half, "lane");

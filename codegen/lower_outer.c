@@ -7,6 +7,7 @@
 enum {
     MOST_TILE_ROWS = 14,
     FEW_TILE_ROWS = 4, // of wide vectors in C, which are pairs of registers on some processors
+    MOST_TERMS_OUT = 9
 };
 
 static int64_t round_up(int64_t size, int64_t unit) {
@@ -30,43 +31,33 @@ int64_t outer_width(const Tiles *t) {
     return columns <= 3 * lanes ? columns : 2 * lanes;
 }
 
-// Columns of a row of the tile, with room for whole vectors.
+// Columns of a row of the tile, with room for whole vectors, of which the last one may be masked
+// where the target can do that.
 static int64_t tile_stride(const Tiles *t, int64_t width) {
-    int64_t lanes = tile_lanes(t, width);
-    return width < lanes ? width : round_up(width, lanes);
-}
-
-static Scalar *panel_position(Tiles *t, Scalar *column) {
-    KernelBuilder *b = &t->k->build;
-    Scalar *term = scalar_position(b, 0);
-    for (int i = 0; i < t->p.count; i++) {
-        const Axis *axis = &t->p.axes[i];
-        if (axis->in[RESULT]) {
-            continue;
-        }
-        int64_t size = i == t->p.split ? t->p.split_block : axis->size;
-        term = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, size));
-        term = scalar_binary(b, SCALAR_ADD, term, t->inside[i]);
+    int64_t lanes = tile_lanes(t, width), room = lanes;
+    if (width >= lanes) {
+        return round_up(width, lanes);
     }
-    Scalar *start = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, t->width));
-    return scalar_binary(b, SCALAR_ADD, start, column);
-}
-
-static void pack_panel(Tiles *t) {
-    KernelLowering *k = t->k;
-    int opened = open_contracted(t, -1, LOOP_SERIAL);
-    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, 0);
-    add_store(&k->build, t->panel, panel_position(t, column), operand_element(t, RIGHT));
-    close_loops(k, opened + 1);
+    while (room / 2 >= width) {
+        room /= 2;
+    }
+    const LowerOptions *options = t->k->lowering->options;
+    return options->vector_bytes >= 64 && !options->unmasked ? room : width;
 }
 
 static void accumulate(Tiles *t, Local *tile, int64_t stride) {
     KernelBuilder *b = &t->k->build;
-    int opened = open_contracted(t, -1, LOOP_UNROLL);
-    Scalar *row = begin_rows(t);
-    Scalar *left = operand_element(t, LEFT);
+    // Of several vectors of columns, each broadcast is used again: written out, there would be too
+    // many of them for the registers.
+    bool is_short =
+        stride <= vector_lanes(t->k->lowering, t->type) || count_terms(&t->p) <= MOST_TERMS_OUT;
+    int opened = open_contracted(t, -1, is_short ? LOOP_UNROLL : LOOP_SERIAL);
+    Scalar *row = begin_rows(t, LOOP_UNROLL);
+    Scalar *left = t->left_panel != NULL
+                       ? scalar_load(b, t->left_panel, left_panel_position(t, row))
+                       : operand_element(t, LEFT);
     Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
-    Scalar *right = t->panel != NULL ? scalar_load(b, t->panel, panel_position(t, column))
+    Scalar *right = t->panel != NULL ? scalar_load(b, t->panel, right_panel_position(t, column))
                                      : operand_element(t, RIGHT);
     Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, stride));
     Scalar *position = scalar_binary(b, SCALAR_ADD, start, column);
@@ -85,52 +76,105 @@ static void emit_tile(Tiles *t, int64_t height) {
     store_tile(t, tile, stride);
 }
 
-// Rows of a tile, by the number of vector registers.
-static int64_t tile_height(const Tiles *t) {
-    const LowerOptions *options = t->k->lowering->options;
-    int64_t lanes = tile_lanes(t, t->width);
-    int64_t vectors = (t->width + lanes - 1) / lanes;
-    int registers = options->vector_registers > 0 ? options->vector_registers : 16;
+int64_t tallest_tile(int64_t vectors, int registers) {
     int64_t rows = (registers - vectors - 1) / vectors;
-    if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
-        rows = rows < FEW_TILE_ROWS ? rows : FEW_TILE_ROWS;
-    }
     return rows < 1 ? 1 : rows > MOST_TILE_ROWS ? MOST_TILE_ROWS : rows;
 }
 
-// All rows of a strip of columns: equal tiles, then what is left.
-static void emit_strip(Tiles *t, const int *inside, int inside_count) {
-    KernelBuilder *b = &t->k->build;
-    if (t->panel != NULL && !t->finish) {
-        pack_panel(t);
+// Rows of a tile, where `count` of them follow each other. Packed tiles are the same for all
+// columns.
+static int64_t tile_height(const Tiles *t, int64_t count) {
+    const LowerOptions *options = t->k->lowering->options;
+    int registers = options->vector_registers > 0 ? options->vector_registers : 16;
+    int64_t width = t->p.left != LEFT_IN_PLACE ? outer_width(t) : t->width;
+    int64_t lanes = tile_lanes(t, width);
+    int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
+    if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
+        rows = rows < FEW_TILE_ROWS ? rows : FEW_TILE_ROWS;
     }
-    for (int i = 0; i < inside_count; i++) {
-        const Axis *axis = &t->p.axes[inside[i]];
-        set_axis(t, axis, begin_loop(b, LOOP_SERIAL, axis->size, loop_name(t->k)));
-    }
-    int64_t rows = t->p.axes[t->p.row].size, height = even_block(rows, tile_height(t));
-    Scalar *number = begin_loop(b, LOOP_SERIAL, rows / height, "row_block");
-    t->first_row = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, height));
-    emit_tile(t, height);
-    end_scope(b);
-    if (rows % height > 0) {
-        t->first_row = scalar_position(b, rows - rows % height);
-        emit_tile(t, rows % height);
-    }
-    close_loops(t->k, inside_count);
+    return even_block(count, rows);
 }
 
-void emit_outer_products(Tiles *t, const int *inside, int inside_count) {
+// Rows of the result that tiles are made of.
+typedef struct Rows {
+    Scalar *first;
+    int64_t count;
+    const int *inside; // axes that loops run over around the tiles
+    int inside_count;
+} Rows;
+
+// The rows of a strip of columns: equal tiles, then what is left.
+static void emit_strip(Tiles *t, const Rows *rows) {
+    KernelBuilder *b = &t->k->build;
+    if (t->panel != NULL && !t->p.packs_all && !t->finish) {
+        pack_columns(t);
+    }
+    for (int i = 0; i < rows->inside_count; i++) {
+        const Axis *axis = &t->p.axes[rows->inside[i]];
+        set_axis(t, axis, begin_loop(b, LOOP_SERIAL, axis->size, loop_name(t->k)));
+    }
+    int64_t height = tile_height(t, rows->count), tiles = rows->count / height;
+    Scalar *number = begin_loop(b, LOOP_SERIAL, tiles, "row_block");
+    Scalar *start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, height));
+    t->first_row = scalar_binary(b, SCALAR_ADD, rows->first, start);
+    emit_tile(t, height);
+    end_scope(b);
+    if (rows->count % height > 0) {
+        start = scalar_position(b, tiles * height);
+        t->first_row = scalar_binary(b, SCALAR_ADD, rows->first, start);
+        emit_tile(t, rows->count % height);
+    }
+    close_loops(t->k, rows->inside_count);
+}
+
+static void emit_strips(Tiles *t, const Rows *rows) {
     KernelBuilder *b = &t->k->build;
     int64_t columns = t->p.axes[t->p.column].size, width = outer_width(t);
     t->width = width;
     Scalar *number = begin_loop(b, LOOP_SERIAL, columns / width, "column_block");
     t->first_column = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, width));
-    emit_strip(t, inside, inside_count);
+    emit_strip(t, rows);
     end_scope(b);
     if (columns % width > 0) {
         t->width = columns % width;
         t->first_column = scalar_position(b, columns - columns % width);
-        emit_strip(t, inside, inside_count);
+        emit_strip(t, rows);
+    }
+}
+
+// A block of rows and all columns.
+static void emit_rows(Tiles *t, const Rows *rows) {
+    KernelBuilder *b = &t->k->build;
+    if (t->p.left != LEFT_IN_PLACE) {
+        t->height = tile_height(t, rows->count);
+        pack_rows(t, rows->first, rows->count);
+    }
+    if (t->p.split < 0 || !t->p.blocked) {
+        emit_strips(t, rows);
+        return;
+    }
+    int64_t size = t->p.split_block, blocks = t->p.axes[t->p.split].size / size;
+    t->block = begin_loop(b, LOOP_SERIAL, blocks, "block");
+    t->split_start = scalar_binary(b, SCALAR_MUL, t->block, scalar_position(b, size));
+    emit_strips(t, rows);
+    end_scope(b);
+}
+
+void emit_outer_products(Tiles *t, const int *inside, int inside_count) {
+    KernelBuilder *b = &t->k->build;
+    int64_t all = t->p.axes[t->p.row].size, count = t->p.row_block;
+    Rows rows = {scalar_position(b, 0), count, inside, inside_count};
+    if (t->p.packs_all) {
+        pack_all_columns(t);
+    }
+    Scalar *number = begin_loop(b, LOOP_SERIAL, all / count, "rows");
+    set_blocked(b);
+    rows.first = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, count));
+    emit_rows(t, &rows);
+    end_scope(b);
+    if (all % count > 0) {
+        rows.first = scalar_position(b, all - all % count);
+        rows.count = all % count;
+        emit_rows(t, &rows);
     }
 }

@@ -210,6 +210,9 @@ static const Loop *find_loop(const Statement *top) {
                 best = top->loop;
                 most = extent;
             }
+            if (top->loop->blocked) {
+                break;
+            }
         } else if (top->kind != STATEMENT_PRESENT) {
             break;
         }

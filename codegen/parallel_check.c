@@ -126,6 +126,10 @@ static void leave_loop(Coverage *c, const Loop *loop, int mark, int inner_mark) 
     if (!constant_extent(loop, &extent) || extent < 1) {
         return;
     }
+    if (loop->free_room && loop->room > extent) {
+        extent =
+            loop->room; // nobody looks at what lies between, which would part the rows of a tile
+    }
     for (int i = 0; i < count; i++) {
         Cover *cover = &inner[i];
         int64_t factor = affine_factor(&cover->start, loop->index);

@@ -149,6 +149,7 @@ static void clone_loop(Cloner *c, const Loop *loop, Block *out) {
     Loop *copy =
         place_loop(c->arena, c->to, out, loop->kind, clone_use(c, loop->extent), loop->name);
     copy->room = loop->room;
+    copy->free_room = loop->free_room;
     c->scalars[loop->index->id] = copy->index;
     clone_block(c, &loop->body, &copy->body);
 }
@@ -239,6 +240,7 @@ void clone_chunk(Cloner *c, const Statement *top, const Loop *loop, const Chunks
         Loop *copy = place_loop(c->arena, c->to, out, top->loop->kind,
                                 clone_use(c, top->loop->extent), top->loop->name);
         copy->room = top->loop->room;
+        copy->free_room = top->loop->free_room;
         c->scalars[top->loop->index->id] = copy->index;
         inner = &copy->body;
     } else {

@@ -20,8 +20,14 @@ static const Setting settings[] = {
     {"O2 avx2", {.level = 2, .vector_bytes = 32, .vector_registers = 16}},
     {"O3 avx512", {.level = 3, .vector_bytes = 64, .vector_registers = 32}},
     {"O3 c", {.level = 3, .vector_bytes = 64, .vector_registers = 16, .unmasked = true}},
-    // whatever can be cut in chunks is
-    {"O2 chunks", {.level = 2, .vector_bytes = 32, .vector_registers = 16, .parallel_work = 1}},
+    // whatever can be cut in chunks and blocks is
+    {"O2 chunks",
+     {.level = 2,
+      .vector_bytes = 32,
+      .vector_registers = 16,
+      .parallel_work = 1,
+      .cache_bytes = 1 << 12}},
+    {"O3 blocks", {.level = 3, .vector_bytes = 64, .vector_registers = 32, .cache_bytes = 1 << 12}},
     {"O0 stored",
      {.level = 0, .vector_bytes = 32, .vector_registers = 16, .store_gradients = true}},
     {"O2 stored",

@@ -1,0 +1,179 @@
+// Copies of a contraction's operands in the order in which tiles read them.
+#include "codegen/lower_contract.h"
+
+enum { LINE = 64 }; // bytes
+
+// Elements from one row of LEFT_BY_ROWS to the next: an odd number of lines, so that a tile's rows
+// spread over all sets of the cache.
+static int64_t row_stride(const Product *p) {
+    int64_t line = LINE / (int64_t)element_bytes(p->inst->results[0]->type.element);
+    int64_t lines = (count_terms(p) + line - 1) / line;
+    return (lines | 1) * line;
+}
+
+int64_t left_panel_elements(const Product *p, int64_t rows) {
+    return rows * (p->left == LEFT_BY_ROWS ? row_stride(p) : count_terms(p));
+}
+
+int64_t right_panel_elements(const Product *p, int64_t width) {
+    int64_t terms = count_terms(p);
+    if (p->split >= 0 && !p->packs_all) {
+        terms = terms / p->axes[p->split].size * p->split_block;
+    }
+    return terms * width;
+}
+
+// Number of the current term: of all, or of those of the split axis's block.
+static Scalar *term_position(Tiles *t, bool of_all) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *term = scalar_position(b, 0);
+    if (t->term != NULL) {
+        return t->term;
+    }
+    for (int i = 0; i < t->p.count; i++) {
+        const Axis *axis = &t->p.axes[i];
+        if (axis->in[RESULT]) {
+            continue;
+        }
+        bool in_block = i == t->p.split && !of_all;
+        int64_t size = in_block ? t->p.split_block : axis->size;
+        Scalar *index = t->inside[i];
+        if (i == t->p.split && of_all) {
+            index = scalar_binary(b, SCALAR_ADD, t->split_start, index);
+        }
+        term = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, size));
+        term = scalar_binary(b, SCALAR_ADD, term, index);
+    }
+    return term;
+}
+
+Scalar *right_panel_position(Tiles *t, Scalar *column) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *term = term_position(t, t->p.packs_all);
+    Scalar *start = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, t->width));
+    if (t->p.packs_all) {
+        Scalar *terms = scalar_position(b, count_terms(&t->p));
+        Scalar *before = scalar_binary(b, SCALAR_MUL, t->first_column, terms);
+        start = scalar_binary(b, SCALAR_ADD, before, start);
+    }
+    return scalar_binary(b, SCALAR_ADD, start, column);
+}
+
+Scalar *left_panel_position(Tiles *t, Scalar *row) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *term = term_position(t, true);
+    if (t->p.left == LEFT_BY_ROWS) {
+        Scalar *number = scalar_binary(b, SCALAR_ADD, t->first_row, row);
+        Scalar *stride = scalar_position(b, row_stride(&t->p));
+        return scalar_binary(b, SCALAR_ADD, scalar_binary(b, SCALAR_MUL, number, stride), term);
+    }
+    Scalar *terms = scalar_position(b, count_terms(&t->p));
+    Scalar *start = scalar_binary(b, SCALAR_MUL, t->first_row, terms);
+    Scalar *inside = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, t->height));
+    inside = scalar_binary(b, SCALAR_ADD, inside, row);
+    return scalar_binary(b, SCALAR_ADD, start, inside);
+}
+
+// Opens loops over all terms as the operands have them, the innermost of the given kind, and
+// returns their number.
+static int open_all_terms(Tiles *t, LoopKind innermost) {
+    KernelBuilder *b = &t->k->build;
+    int count = t->p.apart_count;
+    t->term = scalar_position(b, 0);
+    for (int i = 0; i < count; i++) {
+        const Axis *axis = &t->p.apart[i];
+        LoopKind kind = i == count - 1 ? innermost : LOOP_SERIAL;
+        Scalar *index = begin_loop(b, kind, axis->size, loop_name(t->k));
+        set_axis(t, axis, index);
+        t->term = scalar_binary(b, SCALAR_MUL, t->term, scalar_position(b, axis->size));
+        t->term = scalar_binary(b, SCALAR_ADD, t->term, index);
+    }
+    return count;
+}
+
+static void close_all_terms(Tiles *t, int opened) {
+    close_loops(t->k, opened);
+    t->term = NULL;
+}
+
+// Elements that are not neighbours are faster loaded one by one than gathered.
+static void pack_element(Tiles *t) {
+    bool gathers = t->p.direct[RIGHT] && t->p.axes[t->p.column].stride[RIGHT] != 1;
+    Scalar *column = begin_tile_columns(t, gathers ? LOOP_UNROLL : LOOP_VECTOR, 0);
+    Scalar *x = operand_element(t, RIGHT);
+    add_store(&t->k->build, t->panel, right_panel_position(t, column), x);
+    close_loops(t->k, 1);
+}
+
+void pack_columns(Tiles *t) {
+    if (t->p.split < 0) {
+        int opened = open_all_terms(t, LOOP_SERIAL);
+        pack_element(t);
+        close_all_terms(t, opened);
+        return;
+    }
+    int opened = open_contracted(t, -1, LOOP_SERIAL);
+    pack_element(t);
+    close_loops(t->k, opened);
+}
+
+// The columns of the tile.
+static void pack_panel(Tiles *t, bool terms_outside) {
+    int opened = terms_outside ? 0 : open_all_terms(t, LOOP_SERIAL);
+    pack_element(t);
+    if (!terms_outside) {
+        close_all_terms(t, opened);
+    }
+}
+
+// In the order in which the operand lies in memory.
+void pack_all_columns(Tiles *t) {
+    KernelBuilder *b = &t->k->build;
+    const Axis *axis = &t->p.axes[t->p.column];
+    bool terms_outside = t->p.direct[RIGHT] && axis->stride[RIGHT] == 1;
+    int opened = terms_outside ? open_all_terms(t, LOOP_SERIAL) : 0;
+    int64_t columns = axis->size, width = outer_width(t);
+    t->width = width;
+    Scalar *number = begin_loop(b, LOOP_SERIAL, columns / width, "column_block");
+    t->first_column = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, width));
+    pack_panel(t, terms_outside);
+    end_scope(b);
+    if (columns % width > 0) {
+        t->width = columns % width;
+        t->first_column = scalar_position(b, columns - columns % width);
+        pack_panel(t, terms_outside);
+    }
+    close_all_terms(t, opened);
+}
+
+static void pack_tile(Tiles *t) {
+    bool by_rows = t->p.left == LEFT_BY_ROWS;
+    int opened = 0;
+    Scalar *row = NULL;
+    if (by_rows) {
+        row = begin_rows(t, LOOP_SERIAL);
+    }
+    opened = open_all_terms(t, by_rows ? LOOP_VECTOR : LOOP_SERIAL);
+    if (!by_rows) {
+        row = begin_rows(t, LOOP_VECTOR);
+    }
+    Scalar *x = operand_element(t, LEFT);
+    add_store(&t->k->build, t->left_panel, left_panel_position(t, row), x);
+    close_all_terms(t, opened + 1);
+}
+
+void pack_rows(Tiles *t, Scalar *first, int64_t count) {
+    KernelBuilder *b = &t->k->build;
+    int64_t height = t->p.left == LEFT_BY_ROWS ? count : t->height, tiles = count / height;
+    t->height = height;
+    Scalar *number = begin_loop(b, LOOP_SERIAL, tiles, "row_block");
+    Scalar *start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, height));
+    t->first_row = scalar_binary(b, SCALAR_ADD, first, start);
+    pack_tile(t);
+    end_scope(b);
+    if (count % height > 0) {
+        t->first_row = scalar_binary(b, SCALAR_ADD, first, scalar_position(b, tiles * height));
+        t->height = count % height;
+        pack_tile(t);
+    }
+}
