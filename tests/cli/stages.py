@@ -86,7 +86,7 @@ def test_symbols():
     expect(undefined <= allowed, tdsl("version"), f"only libm and mem*, not {undefined - allowed}")
     data = [line for line in names if " D " in line or " B " in line or " d " in line]
     expect(not data, tdsl("version"), f"no writable globals: {data}")
-    defined = {line.split()[-1] for line in names if " T " in line}
+    defined = {line.split()[-1] for line in names if " T " in line or " i " in line}
     for part in ("forward", "backward", "gradient", "initialize", "zero_gradients"):
         expect("mlp_" + part in defined, tdsl("version"), f"{part} in {defined}")
 

@@ -176,7 +176,8 @@ def test_symbols():
     found = symbols("many.so", "-D", "--defined-only")
     chosen = {name for kind, name in found if kind == "i"}
     expect(chosen == {"many_" + name for name in (
-        "forward", "forward_parallel", "backward", "backward_parallel", "zero_gradients")},
+        "forward", "forward_parallel", "backward", "backward_parallel", "gradient",
+        "gradient_parallel", "zero_gradients")},
            chosen, "the entries")
     others = {name for kind, name in found if kind != "i"}
     expect({"many_status_text", "many_workspace_bytes", "many_abi_version"} <= others and
