@@ -358,14 +358,19 @@ static void replace_inside(const Blocks *it, Region *region) {
     }
 }
 
-static void append(Blocks *it, Region *region, Inst *inst) {
+// Makes an instruction outside read what stands for the group's values. That is done last: a later
+// phase may compute the same instruction again, from the values that it had read.
+static void read_whole(const Blocks *it, Inst *inst) {
     for (int i = 0; i < inst->operand_count; i++) {
         inst->operands[i] = value_map_get(&it->whole, inst->operands[i]);
     }
     for (int i = 0; i < inst->region_count; i++) {
         replace_inside(it, inst->regions[i]);
     }
-    inst_append(region, inst);
+}
+
+static bool is_gone(const RowGroup *group, int k) {
+    return group->member[k] || !group->outside[k];
 }
 
 // Appends what has waited for the loops that are there now.
@@ -374,7 +379,7 @@ static void append_waiting(Blocks *it, Region *region, bool *waits, int before) 
     for (int k = 0; k < before; k++) {
         if (waits[k] && group->phase[k] < it->done) {
             waits[k] = false;
-            append(it, region, group->of->insts[k]);
+            inst_append(region, group->of->insts[k]);
         }
     }
 }
@@ -400,17 +405,21 @@ static void rewrite_region(PassContext *context, const RowRegion *of, const Plan
     for (int k = 0; k < of->count; k++) {
         Inst *inst = of->insts[k];
         b.span = inst->span;
-        bool gone = group->member[k] || !group->outside[k];
-        if (!gone && group->phase[k] < it.done) {
+        if (!is_gone(group, k) && group->phase[k] < it.done) {
             inst->parent = NULL;
-            append(&it, region, inst);
-        } else if (!gone) {
+            inst_append(region, inst);
+        } else if (!is_gone(group, k)) {
             inst->parent = NULL;
             waits[k] = true;
         }
         while (it.done < group->phases && k >= last_member(group, it.done)) {
             build_phase(&it, &b);
             append_waiting(&it, region, waits, k + 1);
+        }
+    }
+    for (int k = 0; k < of->count; k++) {
+        if (!is_gone(group, k)) {
+            read_whole(&it, of->insts[k]);
         }
     }
     for (int i = 0; i < region->yields.count; i++) {

@@ -157,7 +157,7 @@ static void find_derived(RowRegion *it) {
 
 RowRegion row_region_new(Arena *scratch, Region *region, int64_t large) {
     RowRegion it = {.scratch = scratch, .region = region, .large = large};
-    int values = region->function->value_count;
+    int values = it.value_count = region->function->value_count;
     for_each_inst(inst, region) {
         it.count++;
     }
@@ -253,6 +253,7 @@ static bool is_placed(const RowGroup *group, const Value *value) {
 }
 
 static int maker_of(const RowGroup *group, const Value *value) {
+    check(value->id < group->of->value_count, "a value that the pass has made is in a group");
     return group->of->maker[value->id];
 }
 

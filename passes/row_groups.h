@@ -19,6 +19,7 @@ typedef struct RowRegion {
     int64_t large; // bytes
     Inst **insts;  // in their order
     int count;
+    int value_count; // of the function; the pass makes more, which are in no table
     int *maker; // by value id: the instruction that defines it, or -1 if it is not of the region
     int *first_user; // by value id, in `users`; those of id are before first_user[id + 1]
     int *users;      // instructions, also those in whose regions it is used

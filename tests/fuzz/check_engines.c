@@ -263,11 +263,14 @@ static const char *load(Call *call, int level, bool through_c) {
     return call->loaded ? NULL : arena_format(call->arena, "load: %s", error ? error : "?");
 }
 
-static Function *optimise(const Function *function, int level) {
+static Function *optimise(Subject *subject, const Function *function, int level) {
     Function *copy = clone_function(function, function->name);
     pipeline_run(copy->module, copy, &(PipelineOptions){.level = level, .verify = true});
     if (level == 2) { // also what the standard pipeline does to larger values alone
-        const char *passes = "block_rows:64, simplify, merge_equal, remove_dead";
+        static const int bytes[] = {64, 64, 200, 700, 3000};
+        const char *passes =
+            arena_format(subject->arena, "block_rows:%d, simplify, merge_equal, remove_dead",
+                         bytes[random_below(&subject->random, 5)]);
         pipeline_run(copy->module, copy, &(PipelineOptions){.passes = passes, .verify = true});
     }
     return copy;
@@ -275,7 +278,7 @@ static Function *optimise(const Function *function, int level) {
 
 const char *check_engine(Subject *subject, Reference *original, int level, bool through_c) {
     Arena *arena = subject->arena;
-    Function *function = optimise(original->function, level);
+    Function *function = optimise(subject, original->function, level);
     Reference reference = reference_new(arena, function, original->arguments, original->exact);
     Program *program = program_new(arena, "fuzz", subject->sources);
     LowerOptions options = {.level = level};
