@@ -112,7 +112,8 @@ static void try_source(Setting *setting) {
     }
 }
 
-// Nothing is needed but mathematics and memcpy, memset.
+// Nothing is needed but mathematics and memcpy, memset; and what the compiler brings itself to
+// choose among processors (__cpu_...).
 static void check_needs(Setting *setting) {
     Arena *arena = setting->arena;
     const char *object = arena_format(arena, "%s/needs.o", setting->folder);
@@ -124,11 +125,17 @@ static void check_needs(Setting *setting) {
         return;
     }
     char *text = read_text(arena, arena_format(arena, "%s/log", setting->folder));
-    static const char *const allowed[] = {"memcpy",      "memset",
-                                          "exp",         "log",
-                                          "tanh",        "sqrt",
-                                          "fma",         "_GLOBAL_OFFSET_TABLE_",
-                                          "__cpu_model", "__cpu_indicator_init"};
+    static const char *const allowed[] = {"memcpy",
+                                          "memset",
+                                          "exp",
+                                          "log",
+                                          "tanh",
+                                          "sqrt",
+                                          "fma",
+                                          "_GLOBAL_OFFSET_TABLE_",
+                                          "__cpu_model",
+                                          "__cpu_indicator_init",
+                                          "__cpu_features2"};
     char *rest = NULL;
     for (char *name = strtok_r(text, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest)) {
         bool known = false;
