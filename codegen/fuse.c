@@ -650,8 +650,9 @@ static Buffer *buffer_to_scatter_in(const Lowering *l, const Node *node) {
     return is_free && l->options->level > 0 ? state->buffer : NULL;
 }
 
-static void place_member(Lowering *l, const Node *node, const Value *value) {
-    ValueState *state = state_of(l, value);
+// A destination that is there for certain, and stored to, is the value's place. Returns how many of
+// the others may be missing.
+static int place_at_destination(ValueState *state) {
     int conditional = 0;
     for (int i = 0; i < state->destinations.count; i++) {
         const Destination *to = &state->destinations.at[i];
@@ -662,6 +663,20 @@ static void place_member(Lowering *l, const Node *node, const Value *value) {
         }
         conditional += to->buffer->optional;
     }
+    return conditional;
+}
+
+static void place_in_workspace(Lowering *l, const Value *value) {
+    ValueState *state = state_of(l, value);
+    if (state->stored && state->buffer == NULL) {
+        state->buffer = new_workspace_buffer(l, value->type, value->name);
+        state->buffer->reverse = state->reverse;
+    }
+}
+
+static void place_member(Lowering *l, const Node *node, const Value *value) {
+    ValueState *state = state_of(l, value);
+    int conditional = place_at_destination(state);
     if (node->kind == NODE_MOVE && state->buffer == NULL) {
         state->buffer = buffer_to_scatter_in(l, node);
     }
@@ -675,27 +690,13 @@ static void place_member(Lowering *l, const Node *node, const Value *value) {
                            // whole buffers
         state->buffer = NULL;
     }
-    if (state->stored && state->buffer == NULL) {
-        state->buffer = new_workspace_buffer(l, value->type, value->name);
-        state->buffer->reverse = state->reverse;
-    }
+    place_in_workspace(l, value);
 }
 
 // Sums of rows are stored after all points, wherever they have to go.
 static void place_sum(Lowering *l, const Value *value) {
-    ValueState *state = state_of(l, value);
-    for (int i = 0; i < state->destinations.count; i++) {
-        const Destination *to = &state->destinations.at[i];
-        if (!to->buffer->optional && !to->accumulate) {
-            state->buffer = to->buffer;
-            state->row = to->row;
-            state->row_elements = to->row_elements;
-        }
-    }
-    if (state->stored && state->buffer == NULL) {
-        state->buffer = new_workspace_buffer(l, value->type, value->name);
-        state->buffer->reverse = state->reverse;
-    }
+    (void)place_at_destination(state_of(l, value));
+    place_in_workspace(l, value);
 }
 
 // A node that computes values for one optional buffer alone is guarded by it.

@@ -93,6 +93,9 @@ Scalar *left_panel_position(Tiles *t, Scalar *row);
 Scalar *right_panel_position(Tiles *t, Scalar *column);
 // The columns of the tile, in the block of the split axis.
 void pack_columns(Tiles *t);
+// Calls `emit` for each strip of columns that a tile is wide, in a loop, and for what is left
+// (lower_outer.c). Packed panels and tiles are cut by it alike.
+void for_each_strip(Tiles *t, void (*emit)(Tiles *t, const void *context), const void *context);
 void pack_all_columns(Tiles *t);
 // `count` rows from `first` on, in tiles of t->height.
 void pack_rows(Tiles *t, Scalar *first, int64_t count);

@@ -104,7 +104,8 @@ typedef struct Rows {
 } Rows;
 
 // The rows of a strip of columns: equal tiles, then what is left.
-static void emit_strip(Tiles *t, const Rows *rows) {
+static void emit_strip(Tiles *t, const void *context) {
+    const Rows *rows = context;
     KernelBuilder *b = &t->k->build;
     if (t->panel != NULL && !t->p.packs_all && !t->finish) {
         pack_columns(t);
@@ -127,18 +128,18 @@ static void emit_strip(Tiles *t, const Rows *rows) {
     close_loops(t->k, rows->inside_count);
 }
 
-static void emit_strips(Tiles *t, const Rows *rows) {
+void for_each_strip(Tiles *t, void (*emit)(Tiles *t, const void *context), const void *context) {
     KernelBuilder *b = &t->k->build;
     int64_t columns = t->p.axes[t->p.column].size, width = outer_width(t);
     t->width = width;
     Scalar *number = begin_loop(b, LOOP_SERIAL, columns / width, "column_block");
     t->first_column = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, width));
-    emit_strip(t, rows);
+    emit(t, context);
     end_scope(b);
     if (columns % width > 0) {
         t->width = columns % width;
         t->first_column = scalar_position(b, columns - columns % width);
-        emit_strip(t, rows);
+        emit(t, context);
     }
 }
 
@@ -150,13 +151,13 @@ static void emit_rows(Tiles *t, const Rows *rows) {
         pack_rows(t, rows->first, rows->count);
     }
     if (t->p.split < 0 || !t->p.blocked) {
-        emit_strips(t, rows);
+        for_each_strip(t, emit_strip, rows);
         return;
     }
     int64_t size = t->p.split_block, blocks = t->p.axes[t->p.split].size / size;
     t->block = begin_loop(b, LOOP_SERIAL, blocks, "block");
     t->split_start = scalar_binary(b, SCALAR_MUL, t->block, scalar_position(b, size));
-    emit_strips(t, rows);
+    for_each_strip(t, emit_strip, rows);
     end_scope(b);
 }
 

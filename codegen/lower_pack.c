@@ -118,31 +118,22 @@ void pack_columns(Tiles *t) {
 }
 
 // The columns of the tile.
-static void pack_panel(Tiles *t, bool terms_outside) {
-    int opened = terms_outside ? 0 : open_all_terms(t, LOOP_SERIAL);
-    pack_element(t);
-    if (!terms_outside) {
-        close_all_terms(t, opened);
+static void pack_panel(Tiles *t, const void *terms_outside) {
+    if (*(const bool *)terms_outside) {
+        pack_element(t);
+        return;
     }
+    int opened = open_all_terms(t, LOOP_SERIAL);
+    pack_element(t);
+    close_all_terms(t, opened);
 }
 
 // In the order in which the operand lies in memory.
 void pack_all_columns(Tiles *t) {
-    KernelBuilder *b = &t->k->build;
     const Axis *axis = &t->p.axes[t->p.column];
     bool terms_outside = t->p.direct[RIGHT] && axis->stride[RIGHT] == 1;
     int opened = terms_outside ? open_all_terms(t, LOOP_SERIAL) : 0;
-    int64_t columns = axis->size, width = outer_width(t);
-    t->width = width;
-    Scalar *number = begin_loop(b, LOOP_SERIAL, columns / width, "column_block");
-    t->first_column = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, width));
-    pack_panel(t, terms_outside);
-    end_scope(b);
-    if (columns % width > 0) {
-        t->width = columns % width;
-        t->first_column = scalar_position(b, columns - columns % width);
-        pack_panel(t, terms_outside);
-    }
+    for_each_strip(t, pack_panel, &terms_outside);
     close_all_terms(t, opened);
 }
 

@@ -190,6 +190,24 @@ Inst *wrap_in_checkpoint(Arena *scratch, Inst *first, Inst *last) {
     return checkpoint;
 }
 
+void map_inst_uses(const ValueMap *map, Inst *inst) {
+    for (int i = 0; i < inst->operand_count; i++) {
+        inst->operands[i] = value_map_get(map, inst->operands[i]);
+    }
+    for (int i = 0; i < inst->region_count; i++) {
+        map_region_uses(map, inst->regions[i]);
+    }
+}
+
+void map_region_uses(const ValueMap *map, Region *region) {
+    for_each_inst(inst, region) {
+        map_inst_uses(map, inst);
+    }
+    for (int i = 0; i < region->yields.count; i++) {
+        region->yields.at[i] = value_map_get(map, region->yields.at[i]);
+    }
+}
+
 void replace_uses(Region *region, const Value *from, Value *to) {
     for_each_inst(inst, region) {
         for (int i = 0; i < inst->operand_count; i++) {

@@ -32,6 +32,10 @@ void inst_remove(Inst *inst);
 void inst_insert_before(Inst *inst, Inst *place);
 // Replaces every use of `from` in `region` (and the regions inside it) by `to`.
 void replace_uses(Region *region, const Value *from, Value *to);
+// Lets an instruction, or all of a region, with the regions inside, use what the map has for
+// values.
+void map_inst_uses(const ValueMap *map, Inst *inst);
+void map_region_uses(const ValueMap *map, Region *region);
 // How often each value of the function is used (as operand or yield), by id; in `arena`.
 int *count_uses(Arena *arena, const Function *function);
 

@@ -344,31 +344,6 @@ static void build_phase(Blocks *it, Builder *b) {
     it->done++;
 }
 
-static void replace_inside(const Blocks *it, Region *region) {
-    for_each_inst(inst, region) {
-        for (int i = 0; i < inst->operand_count; i++) {
-            inst->operands[i] = value_map_get(&it->whole, inst->operands[i]);
-        }
-        for (int i = 0; i < inst->region_count; i++) {
-            replace_inside(it, inst->regions[i]);
-        }
-    }
-    for (int i = 0; i < region->yields.count; i++) {
-        region->yields.at[i] = value_map_get(&it->whole, region->yields.at[i]);
-    }
-}
-
-// Makes an instruction outside read what stands for the group's values. That is done last: a later
-// phase may compute the same instruction again, from the values that it had read.
-static void read_whole(const Blocks *it, Inst *inst) {
-    for (int i = 0; i < inst->operand_count; i++) {
-        inst->operands[i] = value_map_get(&it->whole, inst->operands[i]);
-    }
-    for (int i = 0; i < inst->region_count; i++) {
-        replace_inside(it, inst->regions[i]);
-    }
-}
-
 static bool is_gone(const RowGroup *group, int k) {
     return group->member[k] || !group->outside[k];
 }
@@ -417,9 +392,11 @@ static void rewrite_region(PassContext *context, const RowRegion *of, const Plan
             append_waiting(&it, region, waits, k + 1);
         }
     }
+    // What stands outside reads the group's values only now: a later phase may have computed the
+    // same instruction again, from what it had read.
     for (int k = 0; k < of->count; k++) {
         if (!is_gone(group, k)) {
-            read_whole(&it, of->insts[k]);
+            map_inst_uses(&it.whole, of->insts[k]);
         }
     }
     for (int i = 0; i < region->yields.count; i++) {

@@ -270,20 +270,6 @@ static void provide_all(Residuals *it, Builder *b) {
     }
 }
 
-static void replace_residuals(const Residuals *it, Region *region) {
-    for_each_inst(inst, region) {
-        for (int i = 0; i < inst->operand_count; i++) {
-            inst->operands[i] = value_map_get(&it->there, inst->operands[i]);
-        }
-        for (int i = 0; i < inst->region_count; i++) {
-            replace_residuals(it, inst->regions[i]);
-        }
-    }
-    for (int i = 0; i < region->yields.count; i++) {
-        region->yields.at[i] = value_map_get(&it->there, region->yields.at[i]);
-    }
-}
-
 void provide_saved_values(Arena *scratch, Inst *loop, Region *reverse_body, Value *index,
                           Inst *place) {
     const Function *function = reverse_body->function;
@@ -299,7 +285,7 @@ void provide_saved_values(Arena *scratch, Inst *loop, Region *reverse_body, Valu
     Builder b = builder_at(reverse_body, loop->span);
     Inst *last = reverse_body->last;
     provide_all(&it, &b);
-    replace_residuals(&it, reverse_body);
+    map_region_uses(&it.there, reverse_body);
     for (Inst *first = place->next; last != place && last->next != NULL;) {
         inst_insert_before(last->next, first);
     }

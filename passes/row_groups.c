@@ -11,47 +11,39 @@ enum { CHEAP_CONTRACTION = 160 };
 
 // ---- the region
 
-static void note_users(RowRegion *it, const Region *region, int user, int *count, bool fill) {
-    for_each_inst(inst, region) {
-        for (int i = 0; i < inst->operand_count; i++) {
-            int id = inst->operands[i]->id;
-            if (it->maker[id] >= 0) {
-                int at = count[id]++;
-                if (fill) {
-                    it->users[it->first_user[id] + at] = user;
-                }
-            }
-        }
-        for (int i = 0; i < inst->region_count; i++) {
-            note_users(it, inst->regions[i], user, count, fill);
+static void note_use(RowRegion *it, const Value *value, int user, int *count, bool fill) {
+    int id = value->id;
+    if (it->maker[id] >= 0) {
+        int at = count[id]++;
+        if (fill) {
+            it->users[it->first_user[id] + at] = user;
         }
     }
+}
+
+static void note_region(RowRegion *it, const Region *region, int user, int *count, bool fill);
+
+static void note_inst(RowRegion *it, const Inst *inst, int user, int *count, bool fill) {
+    for (int i = 0; i < inst->operand_count; i++) {
+        note_use(it, inst->operands[i], user, count, fill);
+    }
+    for (int i = 0; i < inst->region_count; i++) {
+        note_region(it, inst->regions[i], user, count, fill);
+    }
+}
+
+static void note_region(RowRegion *it, const Region *region, int user, int *count, bool fill) {
+    for_each_inst(inst, region) {
+        note_inst(it, inst, user, count, fill);
+    }
     for (int i = 0; i < region->yields.count; i++) {
-        int id = region->yields.at[i]->id;
-        if (it->maker[id] >= 0) {
-            int at = count[id]++;
-            if (fill) {
-                it->users[it->first_user[id] + at] = user;
-            }
-        }
+        note_use(it, region->yields.at[i], user, count, fill);
     }
 }
 
 static void note_all_users(RowRegion *it, int *count, bool fill) {
     for (int k = 0; k < it->count; k++) {
-        const Inst *inst = it->insts[k];
-        for (int i = 0; i < inst->operand_count; i++) {
-            int id = inst->operands[i]->id;
-            if (it->maker[id] >= 0) {
-                int at = count[id]++;
-                if (fill) {
-                    it->users[it->first_user[id] + at] = k;
-                }
-            }
-        }
-        for (int i = 0; i < inst->region_count; i++) {
-            note_users(it, inst->regions[i], k, count, fill);
-        }
+        note_inst(it, it->insts[k], k, count, fill);
     }
 }
 
