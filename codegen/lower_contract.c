@@ -452,28 +452,54 @@ static int64_t divisor_within(int64_t size, int64_t most) {
     return block;
 }
 
-// The outermost contracted axis runs around the tiles in blocks if the operands are large and used
-// by many tiles: then a block of them stays in the cache; or if sums of f32 are long: those of the
-// blocks are added in f64.
-static void choose_split(Product *p, int64_t cache) {
-    int outermost = outermost_term(p);
-    int64_t terms = count_terms(p), bytes = 0;
+// The axis to take in blocks where sums are long: the outermost, unless that leaves long ones
+// inside.
+static int split_of_long_sums(const Product *p) {
+    int found = outermost_term(p);
+    if (found >= 0 && count_terms(p) / p->axes[found].size > SUM_BLOCK) {
+        for (int i = found; i < p->count; i++) {
+            const Axis *axis = &p->axes[i];
+            if (!axis->in[RESULT] && i != p->lane && axis->in[LEFT] && axis->in[RIGHT] &&
+                axis->size > p->axes[found].size) {
+                found = i;
+            }
+        }
+    }
+    return found;
+}
+
+// Whether the operands are large and used by many tiles.
+static bool reads_large_operands(const Product *p, int64_t bytes, int64_t cache) {
+    Type result = p->inst->results[0]->type;
+    int64_t result_bytes = type_elements(result) * (int64_t)element_bytes(result.element);
+    bool many_tiles = p->axes[p->row].size > 64 || p->axes[p->column].size > 64 ||
+                      product_of_others(p, p->row, p->column, -1) > 1.5 * (double)count_terms(p);
+    return bytes >= 2 * cache && result_bytes * 4 <= bytes && many_tiles;
+}
+
+static int64_t operand_bytes(const Product *p) {
+    int64_t bytes = 0;
     for (int i = 0; i < 2; i++) {
         Type type = p->inst->operands[i]->type;
         const Value *source = view_source(p->inst->operands[i]);
         int64_t own = type_elements(type), whole = type_elements(source->type);
         bytes += (own < whole ? own : whole) * (int64_t)element_bytes(type.element);
     }
-    Type result = p->inst->results[0]->type;
-    int64_t result_bytes = type_elements(result) * (int64_t)element_bytes(result.element);
-    bool many_tiles = p->axes[p->row].size > 64 || p->axes[p->column].size > 64 ||
-                      product_of_others(p, p->row, p->column, -1) > 1.5 * (double)terms;
-    if (outermost < 0) {
+    return bytes;
+}
+
+// A contracted axis, mostly the outermost, runs around the tiles in blocks if the operands are
+// large and used by many tiles: then a block of them stays in the cache; or if sums of f32 are
+// long: those of the blocks are added in f64.
+static void choose_split(Product *p, int64_t cache) {
+    bool is_long = has_long_sums(p);
+    int split = is_long ? split_of_long_sums(p) : outermost_term(p);
+    if (split < 0) {
         return;
     }
-    int64_t size = p->axes[outermost].size, blocks = bytes / cache;
-    bool is_large = bytes >= 2 * cache && result_bytes * 4 <= bytes && many_tiles;
-    bool is_long = has_long_sums(p);
+    int64_t bytes = operand_bytes(p), terms = count_terms(p);
+    int64_t size = p->axes[split].size, blocks = bytes / cache;
+    bool is_large = reads_large_operands(p, bytes, cache);
     int64_t most = is_large ? (blocks >= size ? 1 : size / blocks) : size;
     if (is_long && terms / size * most > SUM_BLOCK) {
         most = terms / size > SUM_BLOCK ? 1 : SUM_BLOCK / (terms / size);
@@ -483,7 +509,7 @@ static void choose_split(Product *p, int64_t cache) {
         block = most; // the last block is shorter
     }
     if ((is_large || is_long) && block * 2 <= size && terms / size * block >= SHORTEST_BLOCK) {
-        p->split = outermost;
+        p->split = split;
         p->split_block = block;
     }
 }

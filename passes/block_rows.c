@@ -15,7 +15,6 @@
 #include "passes/row_groups.h"
 
 enum {
-    LARGE = 1 << 20,      // bytes: of a value that is not to be in memory, about a cache of level 2
     FEWEST_ROWS = 16,     // in a block, where each block reads other operands from end to end
     SMALL_SUM = 1 << 16,  // bytes of all blocks' sums that are stacked and added at the end
     NEAR = 1 << 18,       // bytes of operands that stay in the cache from block to block
@@ -453,7 +452,7 @@ static void block_region(PassContext *context, Region *region, Search *search) {
 }
 
 void pass_block_rows(PassContext *context, Function *function) {
-    Search search = {.large = context->number > 0 ? context->number : LARGE,
+    Search search = {.large = context->number > 0 ? context->number : LARGE_VALUE,
                      .left = MOST_GROUPS,
                      .count = function->value_count};
     search.rejected = arena_array(context->scratch, bool, search.count);

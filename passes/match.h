@@ -1,4 +1,4 @@
-// Recognising values: numbers behind constants and broadcasts.
+// Recognising values: numbers behind constants and broadcasts; what is worth computing again.
 #ifndef TDSL_PASSES_MATCH_H
 #define TDSL_PASSES_MATCH_H
 
@@ -15,5 +15,12 @@ bool is_zero(const Value *value);
 Inst *defined_by(const Value *value, Op op);
 // The number of products that each element of a contraction adds up; 0 for other instructions.
 int64_t contraction_length(const Inst *inst);
+
+// What passes that compute values again instead of keeping them agree on.
+enum {
+    LARGE_VALUE = 1 << 20,  // bytes: better not in memory; about a cache of level 2
+    CHEAP_CONTRACTION = 160 // longer ones take several times as long as to store the result and to
+                            // read it back
+};
 
 #endif

@@ -111,14 +111,10 @@ static bool is_saved_moved(const Residuals *it, const Value *value) {
     return it->state[value->id] & NEEDED;
 }
 
-enum {
-    LARGE = 1 << 20,        // bytes: of a product that is computed again
-    SMALL = LARGE / 4,      // of a value that may be saved for that
-    CHEAP_CONTRACTION = 128 // the longest sum of such a product
-};
+enum { SMALL = LARGE_VALUE / 4 }; // bytes of a value that may be saved to compute a large one again
 
 static bool is_large(const Value *value) {
-    return type_is_static(value->type) && type_bytes(value->type) >= LARGE;
+    return type_is_static(value->type) && type_bytes(value->type) >= LARGE_VALUE;
 }
 
 // A short product that is larger than what it is made of.

@@ -5,10 +5,6 @@
 
 #include "passes/match.h"
 
-// A contraction over more than this is not computed again for a later phase: its result is kept. It
-// takes several times as long as to store it and to read it back.
-enum { CHEAP_CONTRACTION = 160 };
-
 // ---- the region
 
 static void note_use(RowRegion *it, const Value *value, int user, int *count, bool fill) {
