@@ -127,7 +127,8 @@ def test_at_once():
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                for program in programs]
     while any(process.poll() is None for process in running):
-        for name in entries() if os.path.isdir(FOLDER) else ():
+        # Files that are being written get their final names, or go, at any time.
+        for name in os.listdir(FOLDER) if os.path.isdir(FOLDER) else ():
             try:
                 os.remove(os.path.join(FOLDER, name))
             except FileNotFoundError:
