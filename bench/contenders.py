@@ -114,9 +114,9 @@ class Process:
 class Prepared:
     """A row in one size, built: its leaves on disk and the manifest of its product."""
 
-    def __init__(self, tools, row, sizes, folder, threads):
+    def __init__(self, tools, row, sizes, folder, threads, cpu=None):
         self.tools, self.row, self.sizes, self.folder = tools, row, sizes, folder
-        self.threads = threads
+        self.threads, self.cpu = threads, cpu  # cpu: the one processor that it is built for
         os.makedirs(os.path.join(folder, "leaves"), exist_ok=True)
         self.program = os.path.join(ROOT, "examples", row.program + ".tdsl")
         self.product = self.build("product.so")
@@ -130,7 +130,7 @@ class Prepared:
         words = [self.tools.tdsl, "build", self.program, "-o", path, "--real", self.row.real]
         for size in self.sizes.items():
             words += ["-D", "%s=%d" % size]
-        execute(words)
+        execute(words + (["--cpu", self.cpu] if self.cpu else []))
         return path
 
     def workspace(self):
