@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import machine
 
@@ -94,10 +95,12 @@ class Process:
         return answer.strip()
 
     def sample(self):
-        before = machine.busy_seconds()
-        wall, cpu, switches = map(float, self.ask(f"sample {self.count}").split())
-        busy = machine.busy_seconds() - before
-        self.samples.append(machine.Sample(wall, cpu, switches, self.count, busy, self.threads))
+        time.sleep(machine.REST)  # the contender before us
+        busy, waited = machine.busy_seconds(), machine.waited_seconds(self.child.pid)
+        wall, cpu = map(float, self.ask(f"sample {self.count}").split())
+        busy = machine.busy_seconds() - busy
+        waited = machine.waited_seconds(self.child.pid) - waited
+        self.samples.append(machine.Sample(wall, cpu, waited, self.count, busy, self.threads))
 
     def good(self):
         return [sample.seconds for sample in self.samples if not sample.disturbed]

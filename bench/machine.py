@@ -10,6 +10,8 @@ CORES = len(os.sched_getaffinity(0))
 IDLE = 0.10        # others use less than this on an idle machine
 DISTURBED = 0.15   # others used more than this while a sample was taken
 STARVED = 0.95     # the sample itself got less than this
+WAITED = 0.05      # its threads were ready but had no core for more than this, all together
+REST = 0.02        # seconds: threads that wait for more work, as OpenMP's, are asleep by then
 
 
 def busy_seconds():
@@ -38,17 +40,31 @@ def wait_until_idle(limit):
     return True
 
 
+def waited_seconds(process):
+    """How long the threads of a process were ready but had to wait for a core. A few switches to
+    the system's own threads cannot be helped where a sample uses all cores, and cost nothing; what
+    counts is the time. 0 where the system does not tell."""
+    folder, nanoseconds = f"/proc/{process}/task", 0
+    for thread in os.listdir(folder):
+        try:
+            with open(f"{folder}/{thread}/schedstat", encoding="ascii") as file:
+                nanoseconds += int(file.readline().split()[1])
+        except (OSError, IndexError):
+            pass  # it has ended, or there is no such file
+    return nanoseconds * 1e-9
+
+
 class Sample:
     """One measurement: seconds a run, and whether it can be trusted."""
 
-    def __init__(self, wall, cpu, switches, count, busy, threads):
+    def __init__(self, wall, cpu, waited, count, busy, threads):
         self.seconds = wall / count
         # On one core its processor time says how long it would have taken undisturbed, nearly.
         self.own_seconds = (cpu if threads == 1 else wall) / count
         # Clock ticks are coarse: what the sample itself used may seem to be a tick more or less.
         others = busy - cpu - 2 / TICKS
         starved = threads == 1 and cpu < STARVED * wall
-        self.disturbed = others > DISTURBED * wall or starved or switches > 2 + 4 * wall
+        self.disturbed = others > DISTURBED * wall or starved or waited > WAITED * wall
 
 
 def median(values):

@@ -3,12 +3,10 @@
 //
 //     once             runs the work once                          -> ok
 //     calibrate S      how many runs take about S seconds          -> N
-//     sample N         runs it N times                             -> WALL CPU SWITCHES
+//     sample N         runs it N times                             -> WALL CPU
 //     write FOLDER     writes each result to FOLDER/NAME.bin       -> ok
 //     memory           largest resident set so far, in kilobytes   -> KB
 //     quit
-//
-// SWITCHES counts how often the system took the core away: a sample with any is disturbed.
 #ifndef BENCH_SERVER_H
 #define BENCH_SERVER_H
 
