@@ -1,11 +1,14 @@
-// The pool of threads. One word holds the number of the job and of its next chunk; a chunk is
-// claimed by counting it up. The fields of a job are read before its chunk is claimed, and are
+// The pool of threads. The chunks of a job are dealt out in ranges, one for each thread that
+// computes: jobs that follow each other mostly touch the same data in the same order, so a thread
+// finds in its cache what it wrote before. Who has done its range takes chunks of others'. One word
+// for each range holds the number of the job and how many of the range's chunks are taken; a chunk
+// is claimed by counting it up. The fields of a job are read before its chunk is claimed, and are
 // right if that succeeds: they change only when all chunks are done. All of it is sequenced by
-// three atomics, so what a chunk wrote is seen when `run` returns.
+// these words, `job` and `done`, so what a chunk wrote is seen when `run` returns.
 //
-// A thread without work looks for some for a short while, then sleeps on a semaphore. Whoever
-// makes it sleep or wakes it agrees on it in `sleeping`: each thread counted down there gets one
-// post. (Posting never blocks, not even in a child of fork().)
+// A thread without work looks for some for a while, the longer the more it has just had, then
+// sleeps on a semaphore. Whoever makes it sleep or wakes it agrees on it in `sleeping`: each thread
+// counted down there gets one post. (Posting never blocks, not even in a child of fork().)
 #include "runtime/threads.h"
 
 #include <pthread.h>
@@ -19,18 +22,32 @@
 
 enum {
     CACHE_LINE = 64,
-    LOOKS = 2000,  // for work before a thread sleeps: some tens of microseconds
-    NAP = 50000,   // nanoseconds that the caller sleeps between looks for the last chunks
-    MUCH = 200000, // nanoseconds of waiting that mean that the processors are busy
-    PATIENCE = 20, // times what was lost by waiting, the caller then works alone
+    LOOKS = 64, // at a time, between looks at the clock
+    // Nanoseconds:
+    SHORT_WATCH = 50000, // a thread looks for work at least so long before it sleeps
+    LONG_WATCH = 500000, // and no longer than this
+    NAP = 50000,         // of the caller, between looks for the last chunks
+    MUCH = 200000,       // waiting so long means that the processors are busy
+    PATIENCE = 20,       // times what was lost by waiting, the caller then works alone
     MOST_THREADS = 1024,
 };
 
 typedef void (*Body)(void *data, int64_t index);
 
+// Of the chunks of a job, those that one thread is to do. Of a job with few chunks the last ranges
+// have none.
+typedef struct Range {
+    _Alignas(CACHE_LINE) _Atomic uint64_t claim; // job << 32 | chunks taken
+} Range;
+
+typedef struct Thread {
+    pthread_t thread;
+    struct tdsl_threads *pool;
+    int party; // the caller is 0
+} Thread;
+
 struct tdsl_threads {
-    _Alignas(CACHE_LINE) _Atomic uint64_t claim; // job << 32 | next chunk
-    _Alignas(CACHE_LINE) _Atomic uint32_t job;   // number of the last one
+    _Alignas(CACHE_LINE) _Atomic uint32_t job; // number of the last one
     _Atomic bool stopping;
     _Alignas(CACHE_LINE) _Atomic uint32_t done; // chunks of this job
     _Alignas(CACHE_LINE) atomic_int sleeping;
@@ -43,7 +60,9 @@ struct tdsl_threads {
     pid_t owner;         // threads exist in this process only
     int64_t alone_until; // time in nanoseconds; 0: not. Under `busy`
     int thread_count;
-    pthread_t threads[];
+    int parties;   // the threads that were asked for, whether there are so many or not
+    Range *ranges; // of each
+    Thread threads[];
 };
 
 static const uint64_t no_claim = UINT32_MAX;
@@ -57,24 +76,48 @@ static void pause_briefly(void) {
 #endif
 }
 
-// Does chunks of the job until none is left; how many. Jobs have fewer than 2^32 - 1 chunks.
-static int64_t do_chunks(tdsl_threads *t, uint32_t job) {
-    for (int64_t own = 0;;) {
-        uint64_t claim = atomic_load_explicit(&t->claim, memory_order_acquire);
-        int64_t next = (int64_t)(claim & UINT32_MAX);
-        if ((uint32_t)(claim >> 32) != job ||
-            next >= atomic_load_explicit(&t->count, memory_order_relaxed)) {
+static int64_t nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+// The first chunk of a range; also one past the last chunk of the range before.
+static int64_t range_start(int64_t count, int64_t party, int64_t parties) {
+    int64_t ranges = count < parties ? count : parties;
+    return party < ranges ? count * party / ranges : count;
+}
+
+// Does chunks of one range until none is left; how many. Jobs have fewer than 2^32 - 1 chunks.
+static uint32_t do_range(tdsl_threads *t, uint32_t job, int party) {
+    Range *range = &t->ranges[party];
+    for (uint32_t own = 0;;) {
+        uint64_t claim = atomic_load_explicit(&range->claim, memory_order_acquire);
+        int64_t count = atomic_load_explicit(&t->count, memory_order_acquire);
+        int64_t next = range_start(count, party, t->parties) + (int64_t)(claim & UINT32_MAX);
+        if ((uint32_t)(claim >> 32) != job || next >= range_start(count, party + 1, t->parties)) {
             return own;
         }
-        Body body = atomic_load_explicit(&t->body, memory_order_relaxed);
-        void *data = atomic_load_explicit(&t->data, memory_order_relaxed);
-        if (atomic_compare_exchange_weak_explicit(&t->claim, &claim, claim + 1,
+        Body body = atomic_load_explicit(&t->body, memory_order_acquire);
+        void *data = atomic_load_explicit(&t->data, memory_order_acquire);
+        if (atomic_compare_exchange_weak_explicit(&range->claim, &claim, claim + 1,
                                                   memory_order_acq_rel, memory_order_relaxed)) {
             body(data, next);
             own++;
-            atomic_fetch_add_explicit(&t->done, 1, memory_order_release);
         }
     }
+}
+
+// Does chunks of the job, those of the own range first, until none is left; how many.
+static uint32_t do_chunks(tdsl_threads *t, uint32_t job, int self) {
+    uint32_t own = 0;
+    for (int i = 0; i < t->parties; i++) {
+        own += do_range(t, job, (self + i) % t->parties);
+    }
+    if (own > 0) {
+        atomic_fetch_add_explicit(&t->done, own, memory_order_release);
+    }
+    return own;
 }
 
 // Sleeps until there is another job than `job`.
@@ -106,47 +149,67 @@ static void wake_threads(tdsl_threads *t, int64_t most) {
     }
 }
 
-static void *run_thread(void *pool) {
-    tdsl_threads *t = pool;
-    uint32_t job = 0;
-    while (!atomic_load(&t->stopping)) {
-        uint32_t now = atomic_load_explicit(&t->job, memory_order_acquire);
-        for (int i = 0; i < LOOKS && now == job; i++) {
+// The number of the last job, once it is another than `job` or `watch` nanoseconds are over.
+static uint32_t look_for_job(tdsl_threads *t, uint32_t job, int64_t watch) {
+    int64_t start = nanoseconds();
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            uint32_t now = atomic_load_explicit(&t->job, memory_order_acquire);
+            if (now != job) {
+                return now;
+            }
             pause_briefly();
-            now = atomic_load_explicit(&t->job, memory_order_acquire);
         }
+    } while (nanoseconds() - start < watch);
+    return job;
+}
+
+// How long to look for work after having worked for some time, so that looking wastes no more than
+// twice what the work was.
+static int64_t watch_after(int64_t worked) {
+    return worked < SHORT_WATCH / 2  ? SHORT_WATCH
+           : worked > LONG_WATCH / 2 ? LONG_WATCH
+                                     : 2 * worked;
+}
+
+static void *run_thread(void *context) {
+    Thread *self = context;
+    tdsl_threads *t = self->pool;
+    uint32_t job = 0;
+    int64_t watch = SHORT_WATCH;
+    while (!atomic_load(&t->stopping)) {
+        uint32_t now = look_for_job(t, job, watch);
         if (now == job) {
             sleep_thread(t, job);
         } else {
             job = now;
-            do_chunks(t, job);
+            int64_t start = nanoseconds();
+            do_chunks(t, job, self->party);
+            watch = watch_after(nanoseconds() - start);
         }
     }
     return NULL;
 }
 
-static int64_t nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 // Others are at chunks of this job, and soon done unless they lost their processor.
 // `usual` is the time, in nanoseconds, that one may take.
 static void wait_for_chunks(tdsl_threads *t, uint32_t count, int64_t usual) {
-    for (int i = 0; i < LOOKS; i++) {
-        if (atomic_load_explicit(&t->done, memory_order_acquire) == count) {
-            return;
+    int64_t start = nanoseconds(), now = start;
+    while (now - start < usual + SHORT_WATCH) {
+        for (int i = 0; i < LOOKS; i++) {
+            if (atomic_load_explicit(&t->done, memory_order_acquire) == count) {
+                return;
+            }
+            pause_briefly();
         }
-        pause_briefly();
+        now = nanoseconds();
     }
-    int64_t start = nanoseconds();
     while (atomic_load_explicit(&t->done, memory_order_acquire) != count) {
         nanosleep(&(struct timespec){.tv_nsec = NAP}, NULL);
     }
-    int64_t now = nanoseconds(), lost = now - start;
+    int64_t end = nanoseconds(), lost = end - now;
     if (lost > MUCH && lost > 2 * usual) {
-        t->alone_until = now + PATIENCE * lost;
+        t->alone_until = end + PATIENCE * lost;
     }
 }
 
@@ -178,16 +241,20 @@ static void run_chunks(void *context, Body body, void *data, int64_t count) {
         return;
     }
     uint32_t job = atomic_load_explicit(&t->job, memory_order_relaxed) + 1;
-    atomic_store_explicit(&t->claim, no_claim, memory_order_relaxed);
+    for (int i = 0; i < t->parties; i++) {
+        atomic_store_explicit(&t->ranges[i].claim, no_claim, memory_order_relaxed);
+    }
     atomic_store_explicit(&t->body, body, memory_order_release);
     atomic_store_explicit(&t->data, data, memory_order_release);
     atomic_store_explicit(&t->count, count, memory_order_release);
     atomic_store_explicit(&t->done, 0, memory_order_relaxed);
-    atomic_store_explicit(&t->claim, (uint64_t)job << 32, memory_order_release);
+    for (int i = 0; i < t->parties; i++) {
+        atomic_store_explicit(&t->ranges[i].claim, (uint64_t)job << 32, memory_order_release);
+    }
     atomic_store(&t->job, job);
     wake_threads(t, count - 1);
     int64_t start = nanoseconds();
-    int64_t own = do_chunks(t, job);
+    int64_t own = do_chunks(t, job, 0);
     wait_for_chunks(t, (uint32_t)count, (nanoseconds() - start) / (own > 0 ? own : 1));
     atomic_flag_clear_explicit(&t->busy, memory_order_release);
 }
@@ -198,13 +265,20 @@ tdsl_threads *tdsl_threads_start(int count) {
         count = processors < 1 ? 1 : processors > MOST_THREADS ? MOST_THREADS : (int)processors;
     }
     count = count > MOST_THREADS ? MOST_THREADS : count;
-    size_t bytes = sizeof(tdsl_threads) + (size_t)count * sizeof(pthread_t);
+    size_t bytes = sizeof(tdsl_threads) + (size_t)count * sizeof(Thread);
     size_t rest = bytes % CACHE_LINE;
     tdsl_threads *t = aligned_alloc(CACHE_LINE, bytes + (rest ? CACHE_LINE - rest : 0));
-    if (t == NULL) {
+    Range *ranges = aligned_alloc(CACHE_LINE, (size_t)count * sizeof(Range));
+    if (t == NULL || ranges == NULL) {
+        free(t);
+        free(ranges);
         return NULL;
     }
-    atomic_init(&t->claim, no_claim);
+    for (int i = 0; i < count; i++) {
+        atomic_init(&ranges[i].claim, no_claim);
+    }
+    t->ranges = ranges;
+    t->parties = count;
     atomic_init(&t->job, 0);
     atomic_init(&t->stopping, false);
     atomic_init(&t->done, 0);
@@ -220,9 +294,12 @@ tdsl_threads *tdsl_threads_start(int count) {
     if (sem_init(&t->wake, 0, 0) != 0) {
         return t; // the caller alone
     }
-    while (t->thread_count < count - 1 &&
-           pthread_create(&t->threads[t->thread_count], NULL, run_thread, t) == 0) {
-        t->thread_count++;
+    for (; t->thread_count < count - 1; t->thread_count++) {
+        Thread *thread = &t->threads[t->thread_count];
+        *thread = (Thread){.pool = t, .party = t->thread_count + 1};
+        if (pthread_create(&thread->thread, NULL, run_thread, thread) != 0) {
+            break;
+        }
     }
     return t;
 }
@@ -235,10 +312,11 @@ void tdsl_threads_stop(tdsl_threads *threads) {
         atomic_store(&threads->stopping, true);
         wake_threads(threads, threads->thread_count);
         for (int i = 0; i < threads->thread_count; i++) {
-            pthread_join(threads->threads[i], NULL);
+            pthread_join(threads->threads[i].thread, NULL);
         }
         sem_destroy(&threads->wake);
     }
+    free(threads->ranges);
     free(threads);
 }
 
