@@ -414,7 +414,8 @@ static int64_t choose_term_block(const Product *p, int outermost, int64_t bytes,
 }
 
 // A left operand that does not stay in the second cache while all columns pass by is taken in
-// blocks of rows, and of terms.
+// blocks of rows, and of terms. Blocks of rows are whole tiles and as many as two or four threads
+// share evenly; few rows remain.
 static void choose_row_blocks(Product *p, int lanes, int registers, int64_t cache) {
     const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
     int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
@@ -436,9 +437,10 @@ static void choose_row_blocks(Product *p, int lanes, int registers, int64_t cach
     }
     p->blocked = true;
     int64_t height = even_block(row->size, tallest_tile(2, registers));
-    int64_t most = cache / 8 * 3 / (terms * bytes), share = (row->size + 3) / 4;
-    most = most < share ? most : share;
-    int64_t rows = (most + height - 1) / height * height;
+    int64_t tiles = row->size / height, most = cache / 8 * 3 / (terms * bytes * height);
+    int64_t blocks = (tiles + most) / (most + 1);
+    blocks = blocks < 4 ? 4 : blocks + blocks % 2;
+    int64_t rows = (tiles < blocks ? 1 : tiles / blocks) * height;
     p->row_block = rows < row->size ? rows : row->size;
     p->packs_all = p->packs && p->row_block < row->size;
 }

@@ -31,7 +31,20 @@ static double private_bytes(const Candidate *candidate) {
     return bytes;
 }
 
-// A count below 2: not worth it. Sizes that divide the extent are preferred.
+// Iterations that one of `threads` has to do at least, more than its share: a part of all.
+static double imbalance(int64_t extent, int64_t size, int64_t threads) {
+    int64_t count = (extent + size - 1) / size, most = (count + threads - 1) / threads * size;
+    return (double)(most < extent ? most : extent) / (double)extent - 1 / (double)threads;
+}
+
+// Two, and also four and eight threads should have the same to do each; sizes that divide the
+// extent are preferred.
+static double size_cost(int64_t extent, int64_t size) {
+    return 4 * imbalance(extent, size, 2) + 2 * imbalance(extent, size, 4) +
+           imbalance(extent, size, 8) + (extent % size != 0 ? 0.02 : 0);
+}
+
+// A count below 2: not worth it.
 Chunks choose_chunks(const Split *split, const Candidate *candidate, double work) {
     int64_t extent = candidate->extent;
     double wanted = work / (least_work(split->options) / 4), bytes = private_bytes(candidate);
@@ -45,56 +58,16 @@ Chunks choose_chunks(const Split *split, const Candidate *candidate, double work
     int64_t step = in_steps ? VECTOR_STEP : 1;
     int64_t size = (extent + count - 1) / count;
     size = (size + step - 1) / step * step;
-    for (int64_t other = size; other <= 2 * size && 2 * other <= extent; other += step) {
-        if (extent % other == 0) {
-            size = other;
-            break;
+    int64_t best = size;
+    for (int64_t other = size; other <= 2 * size && 2 * other <= extent + step; other += step) {
+        if (size_cost(extent, other) < size_cost(extent, best)) {
+            best = other;
         }
     }
-    return (Chunks){(extent + size - 1) / size, size, extent};
+    return (Chunks){(extent + best - 1) / best, best, extent};
 }
 
 // ---- parts
-
-static void mark_scalar(bool *needed, const Scalar *x) {
-    if (x == NULL || needed[x->id]) {
-        return;
-    }
-    needed[x->id] = true;
-    for (int i = 0; i < x->arg_count; i++) {
-        mark_scalar(needed, x->args[i]);
-    }
-}
-
-static void mark_block(bool *needed, const Block *block);
-
-static void mark_statement(bool *needed, const Statement *s) {
-    mark_scalar(needed, s->scalar);
-    mark_scalar(needed, s->index);
-    mark_scalar(needed, s->value);
-    mark_scalar(needed, s->condition);
-    if (s->kind == STATEMENT_LOOP) {
-        mark_scalar(needed, s->loop->extent);
-        mark_block(needed, &s->loop->body);
-    }
-    mark_block(needed, &s->body);
-    mark_block(needed, &s->otherwise);
-}
-
-static void mark_block(bool *needed, const Block *block) {
-    for (int i = 0; i < block->statements.count; i++) {
-        mark_statement(needed, block->statements.at[i]);
-    }
-}
-
-static bool block_has(const Block *block, const Statement *statement) {
-    for (int i = 0; i < block->statements.count; i++) {
-        if (block->statements.at[i] == statement) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static const char *part_name(const Split *split) {
     const char *base = split->kernel->name;
@@ -113,26 +86,6 @@ static const char *part_name(const Split *split) {
     }
 }
 
-// Copies the scalars of the kernel's body that the statements use. False if one of them is pinned
-// and not among the statements.
-static bool clone_needed(Split *split, Cloner *c, const Block *statements) {
-    bool *needed = arena_array(split->scratch, bool, split->scalar_room);
-    mark_block(needed, statements);
-    const Block *body = &split->kernel->body;
-    for (int i = 0; i < body->statements.count; i++) {
-        const Statement *s = body->statements.at[i];
-        if (s->kind != STATEMENT_SCALAR || !needed[s->scalar->id]) {
-            continue;
-        }
-        if (!split->pinned[s->scalar->id]) {
-            clone_statement(c, s, &c->to->body);
-        } else if (!block_has(statements, s)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static Cloner *begin_block_part(Split *split, const Block *statements, bool has_chunk) {
     Cloner *c = arena_new(split->scratch, Cloner);
     *c = start_clone(split->arena, split->scratch, split->kernel, part_name(split), has_chunk);
@@ -148,7 +101,7 @@ static Cloner *begin_block_part(Split *split, const Block *statements, bool has_
     return clone_needed(split, c, statements) ? c : NULL;
 }
 
-static Block single_block(Split *split, const Statement *statement) {
+static Block single_block(const Split *split, const Statement *statement) {
     Block block = {{0}};
     place_statement(split->scratch, &block, statement);
     return block;
@@ -171,29 +124,44 @@ void end_part(Split *split, Cloner *c, int64_t chunks) {
     vec_push(split->scratch, &split->parts, part);
 }
 
-// Makes a part of what is pending.
-static void flush_pending(Split *split) {
-    Block *pending = &split->pending;
+static void append_statements(const Split *split, Block *to, const Block *from, int first) {
+    for (int i = first; i < from->statements.count; i++) {
+        vec_push(split->scratch, &to->statements, from->statements.at[i]);
+    }
+}
+
+static bool is_closed(const Split *split, const Block *block) {
+    return statements_are_closed(split->scratch, (const Statement *const *)block->statements.at,
+                                 block->statements.count, &split->flag_locals);
+}
+
+bool flush_pending(Split *split, const Block *kept) {
+    Block *pending = &split->pending, rest = {{0}};
     bool has_effect = false;
     for (int i = 0; i < pending->statements.count; i++) {
         has_effect = has_effect || pending->statements.at[i]->kind != STATEMENT_SCALAR;
     }
-    if (has_effect) {
-        Cloner *c = NULL;
-        if (statements_are_closed(split->scratch, (const Statement *const *)pending->statements.at,
-                                  pending->statements.count, &split->flag_locals)) {
-            c = begin_block_part(split, pending, false);
-        }
-        if (c == NULL) {
-            split->failed = true;
-            return;
-        }
-        for (int i = 0; i < pending->statements.count; i++) {
-            clone_statement(c, pending->statements.at[i], &c->to->body);
-        }
+    if (!has_effect && split->next == split->kernel->body.statements.count) {
+        return true;
+    }
+    append_statements(split, &rest, kept, 0);
+    append_statements(split, &rest, &split->kernel->body, split->next);
+    if (!is_closed(split, pending) || !is_closed(split, &rest)) {
+        return false;
+    }
+    Cloner *c = begin_block_part(split, pending, false);
+    if (c == NULL) {
+        return false;
+    }
+    for (int i = 0; i < pending->statements.count; i++) {
+        clone_statement(c, pending->statements.at[i], &c->to->body);
+    }
+    if (store_for_later(split, c) || has_effect) {
         end_part(split, c, 0);
     }
     *pending = (Block){{0}};
+    append_statements(split, pending, kept, 0);
+    return true;
 }
 
 // ---- spreading loops
@@ -250,7 +218,13 @@ bool locals_end(const Split *split, const Statement *top, const LocalList *carri
                                  body->statements.count - after, &others);
 }
 
-static bool spread_loop(Split *split, const Statement *top, double work, bool may_flush) {
+bool must_wait(const Split *split, const Statement *statement) {
+    Block block = single_block(split, statement);
+    return blocks_conflict(split->scratch, &split->pending, &block) ||
+           needs_pending(split, statement);
+}
+
+static bool spread_loop(Split *split, const Statement *top, double work) {
     Candidate candidate = {.scratch = split->scratch,
                            .kernel = split->kernel,
                            .top = top,
@@ -262,18 +236,15 @@ static bool spread_loop(Split *split, const Statement *top, double work, bool ma
         return false;
     }
     Chunks chunks = choose_chunks(split, &candidate, work);
-    Block block = single_block(split, top);
-    bool conflict = blocks_conflict(split->scratch, &split->pending, &block);
-    if (chunks.count < 2 || (conflict && !may_flush)) {
+    if (chunks.count < 2) {
+        return false;
+    }
+    if (must_wait(split, top) && !(split->may_flush && flush_pending(split, &(Block){{0}}))) {
         return false;
     }
     Cloner *c = begin_part(split, top, true);
     if (c == NULL) {
         return false;
-    }
-    if (conflict) {
-        flush_pending(split);
-        c->to->name = part_name(split);
     }
     clone_privates(c, &candidate.privates);
     clone_chunk(c, top, candidate.loop, &chunks, &c->to->body);
@@ -355,17 +326,18 @@ static void find_pinned(Split *split) {
     }
 }
 
-// Cuts the kernel. `may_flush`: parts that are called once may come between others. False if that
-// did not work out, or nothing is spread.
-static bool split_kernel(Split *split, bool may_flush) {
+// Cuts the kernel. False if that did not work out, or nothing is spread.
+static bool split_kernel(Split *split) {
     split->scalar_room = split->kernel->scalar_count + ROOM;
     split->pinned = arena_array(split->scratch, bool, split->scalar_room);
+    split->stored = arena_array(split->scratch, Buffer *, split->scalar_room);
     find_flags(split);
     find_pinned(split);
     const Block *body = &split->kernel->body;
     bool any = false;
-    for (int i = 0; i < body->statements.count && !split->failed; i++) {
+    for (int i = 0; i < body->statements.count; i++) {
         Statement *s = body->statements.at[i];
+        split->next = i;
         if (is_flag_statement(split, s)) {
             continue;
         }
@@ -377,16 +349,14 @@ static bool split_kernel(Split *split, bool may_flush) {
         }
         double work = statement_work(s, split->options->vector_bytes);
         if (work >= least_work(split->options) &&
-            (spread_loop(split, s, work, may_flush) || split_reduction(split, s, work))) {
+            (spread_loop(split, s, work) || split_reduction(split, s, work))) {
             any = true;
             continue;
         }
         vec_push(split->scratch, &split->pending.statements, s);
     }
-    if (any && !split->failed) {
-        flush_pending(split);
-    }
-    return any && !split->failed;
+    split->next = body->statements.count;
+    return any && flush_pending(split, &(Block){{0}});
 }
 
 // ---- the entry
@@ -462,18 +432,33 @@ static void replace_kernel(Program *program, const Kernel *kernel, const Split *
     }
 }
 
+// Temporaries get as many parts as the kernel with the most chunks needs.
+static void multiply_privates(const Split *split) {
+    VEC(int64_t) counts = {0};
+    for (int i = 0; i < split->parts.count; i++) {
+        const Part *part = &split->parts.at[i];
+        for (int j = 0; j < part->privates.count; j++) {
+            vec_push(split->scratch, &counts, private_stride(part->privates.at[j]) * part->chunks);
+        }
+    }
+    for (int i = 0, next = 0; i < split->parts.count; i++) {
+        const BufferList *privates = &split->parts.at[i].privates;
+        for (int j = 0; j < privates->count; j++, next++) {
+            Buffer *buffer = privates->at[j];
+            buffer->count = counts.at[next] > buffer->count ? counts.at[next] : buffer->count;
+        }
+    }
+}
+
 static void commit(Program *program, Entry *entry, const Statement *call, const Split *split,
                    Block *out) {
+    multiply_privates(split);
     for (int i = 0; i < split->partials.count; i++) {
         split->partials.at[i]->id = program->buffers.count;
         vec_push(program->arena, &program->buffers, split->partials.at[i]);
     }
     for (int i = 0; i < split->parts.count; i++) {
         const Part *part = &split->parts.at[i];
-        for (int j = 0; j < part->privates.count; j++) {
-            Buffer *buffer = part->privates.at[j];
-            buffer->count = private_stride(buffer) * part->chunks;
-        }
         vec_push(program->arena, &out->statements, call_part(program, entry, call, part));
     }
     replace_kernel(program, call->kernel, split);
@@ -504,8 +489,9 @@ static bool spread_call(Spreading *s, const Statement *call, Block *out) {
                        .scratch = &s->scratch,
                        .options = s->options,
                        .kernel = call->kernel,
-                       .exclusive = s->exclusive};
-        if (split_kernel(&split, may_flush)) {
+                       .exclusive = s->exclusive,
+                       .may_flush = may_flush != 0};
+        if (split_kernel(&split)) {
             commit(s->program, s->entry, call, &split, out);
             return true;
         }

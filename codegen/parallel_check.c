@@ -35,12 +35,13 @@ typedef struct Coverage {
     Arena *scratch;
     const LocalList *ignored[2];
     const BufferList *buffers;  // that are looked at; NULL: none
+    bool buffers_only;          // locals are not looked at
     const Local *constant_only; // only setting this local to constants counts; NULL: all counts
     VEC(Cover) covers;
 } Coverage;
 
 static bool is_tracked(const Coverage *c, const Local *local) {
-    if (c->constant_only != NULL) {
+    if (c->constant_only != NULL || c->buffers_only) {
         return false;
     }
     for (int i = 0; i < 2; i++) {
@@ -432,11 +433,34 @@ static bool is_disjoint(Candidate *c, const Accesses *accesses, const Buffer *bu
     return spread < step && (f.coarse_step == 0 || spread + step * (c->extent - 1) < f.coarse_step);
 }
 
-// Temporaries of this kernel's that are used in the loop alone.
-static bool can_be_private(const Candidate *c, const Buffer *buffer) {
-    return buffer->kind == BUFFER_WORKSPACE && c->exclusive[buffer->id] &&
-           count_accesses(c->scratch, &c->kernel->body, buffer) ==
-               count_accesses(c->scratch, &c->loop->body, buffer);
+// Do the statements after `top` set what they read of the buffer?
+static bool is_set_again(const Candidate *c, Buffer *buffer) {
+    const Block *body = &c->kernel->body;
+    BufferList single = {0};
+    vec_push(c->scratch, &single, buffer);
+    Coverage coverage = {.scratch = c->scratch, .buffers = &single, .buffers_only = true};
+    int after = 0;
+    while (body->statements.at[after++] != c->top) {
+    }
+    for (; after < body->statements.count; after++) {
+        if (!cover_statement(&coverage, body->statements.at[after], 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Temporaries of this kernel's whose values nobody reads outside of the loop. What comes before and
+// after it may use the same ones, as a panel of columns.
+static bool can_be_private(const Candidate *c, Buffer *buffer) {
+    if (buffer->kind != BUFFER_WORKSPACE || !c->exclusive[buffer->id]) {
+        return false;
+    }
+    Block top = {{0}};
+    place_statement(c->scratch, &top, c->top);
+    return count_accesses(c->scratch, &top, buffer) ==
+               count_accesses(c->scratch, &c->loop->body, buffer) &&
+           is_set_again(c, buffer);
 }
 
 bool iterations_are_independent(Candidate *c) {

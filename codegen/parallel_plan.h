@@ -103,19 +103,35 @@ typedef struct Split {
     const LowerOptions *options;
     Kernel *kernel;
     const bool *exclusive; // by buffer id
+    bool may_flush;        // parts that are called once may come between others
     bool *pinned;          // by scalar id: not to be computed again in another part
+    Buffer **stored;       // by scalar id: where a part has stored it for later ones, or NULL
     int scalar_room;       // of such arrays
+    int next;              // the statement of the kernel's body that is looked at
     VEC(Flag) flags;
     LocalList flag_locals;
     VEC(Part) parts;
-    Block pending; // for the next part that is called once
-    BufferList partials;
-    bool failed;
+    Block pending;       // for the next part that is called once
+    BufferList partials; // new temporaries
 } Split;
 
 // A part that takes chunks of `statement`, with what it needs from around. NULL: that cannot be.
 Cloner *begin_part(Split *split, const Statement *statement, bool has_chunk);
 void end_part(Split *split, Cloner *c, int64_t chunks);
+// Makes a part of what is pending; then `kept` is. False, and nothing is changed, if locals would
+// go from this part to a later one.
+bool flush_pending(Split *split, const Block *kept);
+// Must a part with the statement come after what is pending?
+bool must_wait(const Split *split, const Statement *statement);
+
+// Copies the scalars of the kernel's body that the statements use, or loads those that are pinned
+// and were stored. False if one of them was not.
+bool clone_needed(Split *split, Cloner *c, const Block *statements);
+// Does the statement use a scalar that is pending?
+bool needs_pending(const Split *split, const Statement *statement);
+// Stores what later statements use of the scalars that are pending, at the end of their part. False
+// if that is nothing.
+bool store_for_later(Split *split, Cloner *c);
 Chunks choose_chunks(const Split *split, const Candidate *candidate, double work);
 double least_work(const LowerOptions *options);
 // The operator that combines the local with something whenever the statement sets it, where nothing

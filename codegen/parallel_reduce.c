@@ -5,16 +5,25 @@
 
 // ---- locals that are only added to
 
-enum { MOST_SETS = 32 }; // of a local that is a sum
+enum {
+    MOST_SETS = 32, // of a local that is a sum
+    STEPS = 3,      // scalars, at most, from what is read of a local to what it is set to
+};
 
-// What is done with a local. The uses are of what was read from it, and of what it is set to.
+// What is done with a local. The uses are of what was read from it, and of what is made of that.
 typedef struct LocalUses {
     const Local *local;
     int sets, reads, read_uses, value_uses;
-    const Scalar *values[MOST_SETS];
+    const Scalar *values[MOST_SETS * STEPS];
+    int value_count;
     ScalarOp op; // SCALAR_CONSTANT: none in common
     bool count_values;
 } LocalUses;
+
+// The operators that keep the largest or smallest are named by their comparisons.
+static bool is_choice(ScalarOp op) {
+    return op == SCALAR_GT || op == SCALAR_LT;
+}
 
 static bool reads_local(const Scalar *x, const Local *local) {
     return x != NULL && x->op == SCALAR_LOCAL && x->local == local;
@@ -25,15 +34,50 @@ static bool same_place(const Scalar *x, const Scalar *y) {
            (x->op == SCALAR_CONSTANT && y->op == SCALAR_CONSTANT && x->integer == y->integer);
 }
 
-static ScalarOp set_operator(const Statement *set) {
+static bool reads_set_local(const Scalar *x, const Statement *set) {
+    return reads_local(x, set->local) && same_place(x->args[0], set->index);
+}
+
+static void note_value(LocalUses *found, const Scalar *x) {
+    if (found->value_count < MOST_SETS * STEPS) {
+        found->values[found->value_count++] = x;
+    }
+}
+
+// select(x > local or x != x, x, local), or with <, and without the test for NaN.
+static ScalarOp choice_operator(LocalUses *found, const Statement *set) {
+    const Scalar *value = set->value, *better = value->args[0];
+    if (!reads_set_local(value->args[2], set)) {
+        return SCALAR_CONSTANT;
+    }
+    note_value(found, better);
+    if (better->op == SCALAR_OR) {
+        const Scalar *is_nan = better->args[1];
+        if (is_nan->op != SCALAR_NE || is_nan->args[0] != value->args[1] ||
+            is_nan->args[1] != value->args[1]) {
+            return SCALAR_CONSTANT;
+        }
+        better = better->args[0];
+        note_value(found, better);
+    }
+    bool compares = is_choice(better->op) && better->args[0] == value->args[1] &&
+                    better->args[1] == value->args[2];
+    return compares ? better->op : SCALAR_CONSTANT;
+}
+
+// Notes what is made of the local on the way to its new value.
+static ScalarOp set_operator(LocalUses *found, const Statement *set) {
     const Scalar *value = set->value;
+    note_value(found, value);
+    if (value->op == SCALAR_SELECT) {
+        return choice_operator(found, set);
+    }
     ScalarOp op = value->op == SCALAR_FMA ? SCALAR_ADD : value->op;
     if (op != SCALAR_ADD && op != SCALAR_MUL && op != SCALAR_OR) {
         return SCALAR_CONSTANT;
     }
     for (int i = value->op == SCALAR_FMA ? 2 : 0; i < value->arg_count; i++) {
-        if (reads_local(value->args[i], set->local) &&
-            same_place(value->args[i]->args[0], set->index)) {
+        if (reads_set_local(value->args[i], set)) {
             return op;
         }
     }
@@ -42,7 +86,7 @@ static ScalarOp set_operator(const Statement *set) {
 
 static void note_use(LocalUses *found, const Scalar *x) {
     found->read_uses += reads_local(x, found->local);
-    for (int i = 0; found->count_values && i < found->sets; i++) {
+    for (int i = 0; found->count_values && i < found->value_count; i++) {
         found->value_uses += found->values[i] == x;
     }
 }
@@ -60,9 +104,8 @@ static void note_statement(LocalUses *found, const Statement *s) {
         }
     }
     if (s->kind == STATEMENT_SET && s->local == found->local && !found->count_values) {
-        ScalarOp op = set_operator(s);
+        ScalarOp op = set_operator(found, s);
         found->op = found->sets == 0 || found->op == op ? op : SCALAR_CONSTANT;
-        found->values[found->sets % MOST_SETS] = s->value;
         found->sets++;
     }
     if (s->kind == STATEMENT_LOOP) {
@@ -82,13 +125,14 @@ static void note_block(LocalUses *found, const Block *block) {
 ScalarOp combination_of(const Statement *statement, const Local *local) {
     LocalUses found = {.local = local, .op = SCALAR_CONSTANT};
     note_statement(&found, statement);
+    int uses = is_choice(found.op) ? 2 : 1; // one to compare
     if (found.op == SCALAR_CONSTANT || found.sets > MOST_SETS || found.reads != found.sets ||
-        found.read_uses != found.sets) {
+        found.read_uses != uses * found.sets) {
         return SCALAR_CONSTANT;
     }
     found.count_values = true;
     note_statement(&found, statement);
-    return found.value_uses == found.sets ? found.op : SCALAR_CONSTANT;
+    return found.value_uses == found.value_count ? found.op : SCALAR_CONSTANT;
 }
 
 // ---- locals that are left as they were found
@@ -148,7 +192,8 @@ static const Statement *find_clearing(const Split *split, const Loop *loop, cons
 typedef struct Sum {
     const Local *local;
     ScalarOp op;
-    Buffer *partial; // of each chunk, one after the other
+    const Statement *start; // the pending statement that sets the local to one constant, or NULL
+    Buffer *partial;        // of each chunk, one after the other
 } Sum;
 
 typedef struct Sums {
@@ -166,8 +211,11 @@ static void find_carried(const Split *split, Candidate *candidate, Sums *found) 
         }
         ScalarOp op = combination_of(candidate->top, local);
         const Statement *clearing = find_clearing(split, candidate->loop, local);
-        if (op == SCALAR_ADD || op == SCALAR_MUL) {
-            vec_push(split->scratch, &found->sums, ((Sum){.local = local, .op = op}));
+        const Scalar *value = NULL;
+        const Statement *start = last_with(&split->pending, local);
+        start = clears(split->scratch, start, local, &value) ? start : NULL;
+        if (op == SCALAR_ADD || op == SCALAR_MUL || (is_choice(op) && start != NULL)) {
+            vec_push(split->scratch, &found->sums, ((Sum){local, op, start, NULL}));
         } else if (clearing != NULL) {
             vec_push(split->scratch, &found->clearings, clearing);
         } else {
@@ -209,6 +257,10 @@ static Scalar *partial_position(Split *split, Kernel *kernel, const Local *local
 
 static void start_sum(Split *split, Cloner *c, const Sum *sum) {
     Kernel *kernel = c->to;
+    if (is_choice(sum->op)) { // to keep this one more than once does not matter
+        clone_statement(c, sum->start, &kernel->body);
+        return;
+    }
     Block *out = &kernel->body;
     Statement set = {.kind = STATEMENT_SET, .local = clone_local(c, sum->local)};
     set.index = over_elements(split, kernel, sum->local, &out);
@@ -234,6 +286,23 @@ static void store_sum(Split *split, Cloner *c, const Sum *sum) {
     place_statement(split->arena, out, &store);
 }
 
+static Scalar *combine(Split *split, ScalarOp op, Scalar *before, Scalar *partial, Block *out) {
+    Kernel *kernel = split->kernel;
+    if (!is_choice(op)) {
+        return place_binary(split->arena, kernel, out, op, before, partial);
+    }
+    Scalar *better = place_binary(split->arena, kernel, out, op, partial, before);
+    if (element_is_real(partial->type)) {
+        Scalar *is_nan = place_binary(split->arena, kernel, out, SCALAR_NE, partial, partial);
+        better = place_binary(split->arena, kernel, out, SCALAR_OR, better, is_nan);
+    }
+    Scalar select = {.op = SCALAR_SELECT,
+                     .type = partial->type,
+                     .args = {better, partial, before},
+                     .arg_count = 3};
+    return place_scalar(split->arena, kernel, out, &select);
+}
+
 // For the rest of the kernel, in its own scalars: local = local + partial, chunk after chunk.
 static void add_partials(Split *split, const Sum *sum, int64_t chunks) {
     Kernel *kernel = split->kernel;
@@ -249,9 +318,34 @@ static void add_partials(Split *split, const Sum *sum, int64_t chunks) {
         .op = SCALAR_LOCAL, .type = local->type, .args = {element}, .arg_count = 1, .local = local};
     Scalar *before = place_scalar(split->arena, kernel, out, &read);
     Statement set = {.kind = STATEMENT_SET, .local = local, .index = element};
-    set.value = place_binary(split->arena, kernel, out, sum->op, before, partial);
+    set.value = combine(split, sum->op, before, partial, out);
     place_statement(split->arena, out, &set);
     check(kernel->scalar_count < split->scalar_room, "too many partial sums in %s", kernel->name);
+}
+
+// Takes what sets locals to constants out of what is pending, to stay there; then the rest of that
+// need not wait for the sums.
+static bool sums_go_ahead(Split *split, const Statement *statement, const Sums *sums) {
+    Block before = split->pending, others = {{0}}, kept = {{0}};
+    for (int i = 0; i < before.statements.count; i++) {
+        const Statement *s = before.statements.at[i];
+        bool is_start = false;
+        for (int j = 0; j < sums->sums.count; j++) {
+            is_start = is_start || sums->sums.at[j].start == s;
+        }
+        for (int j = 0; j < sums->clearings.count; j++) {
+            is_start = is_start || sums->clearings.at[j] == s;
+        }
+        vec_push(split->scratch, is_start ? &kept.statements : &others.statements,
+                 before.statements.at[i]);
+    }
+    split->pending = others;
+    bool waits = must_wait(split, statement);
+    bool flushed = waits && split->may_flush && flush_pending(split, &kept);
+    if (!flushed) {
+        split->pending = before;
+    }
+    return !waits || flushed;
 }
 
 bool split_reduction(Split *split, const Statement *statement, double work) {
@@ -267,15 +361,15 @@ bool split_reduction(Split *split, const Statement *statement, double work) {
         return false;
     }
     find_carried(split, &candidate, &sums);
-    Block block = {{0}};
-    place_statement(split->scratch, &block, statement);
-    if (sums.sums.count == 0 || blocks_conflict(split->scratch, &split->pending, &block) ||
-        !iterations_are_independent(&candidate) ||
+    if (sums.sums.count == 0 || !iterations_are_independent(&candidate) ||
         !locals_end(split, statement, &candidate.carried)) {
         return false;
     }
     Chunks chunks = choose_chunks(split, &candidate, work);
-    Cloner *c = chunks.count < 2 ? NULL : begin_part(split, statement, true);
+    if (chunks.count < 2 || !sums_go_ahead(split, statement, &sums)) {
+        return false;
+    }
+    Cloner *c = begin_part(split, statement, true);
     if (c == NULL) {
         return false;
     }
