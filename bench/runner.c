@@ -27,7 +27,14 @@
 #include "runtime/threads.h"
 #include "server.h"
 
-enum { MOST_TENSORS = 64, MOST_GROUPS = 8, MOST_CALLS = 4, MOST_ARGUMENTS = 8, NAME_BYTES = 128 };
+enum {
+    MOST_TENSORS = 64,
+    MOST_GROUPS = 8,
+    MOST_CALLS = 4,
+    MOST_ARGUMENTS = 8,
+    NAME_BYTES = 128,
+    STEP_CHUNK = 32768
+};
 
 typedef struct Group {
     char name[NAME_BYTES];
@@ -157,21 +164,45 @@ static void read_line(Job *job, char *line) {
     }
 }
 
+// A step of one tensor, which threads share out as PyTorch's do.
+typedef struct Step {
+    void *param;
+    const void *gradient;
+    size_t count;
+    double rate;
+    bool single;
+} Step;
+
+static void descend_part(void *data, int64_t index) {
+    const Step *step = data;
+    size_t first = (size_t)index * STEP_CHUNK, rest = step->count - first;
+    size_t count = rest < STEP_CHUNK ? rest : STEP_CHUNK;
+    if (step->single) {
+        float *restrict p = (float *)step->param + first, rate = (float)step->rate;
+        const float *restrict g = (const float *)step->gradient + first;
+        for (size_t j = 0; j < count; j++)
+            p[j] -= rate * g[j];
+    } else {
+        double *restrict p = (double *)step->param + first;
+        const double *restrict g = (const double *)step->gradient + first;
+        for (size_t j = 0; j < count; j++)
+            p[j] -= step->rate * g[j];
+    }
+}
+
 static void descend(Job *job) {
     const Group *params = find_group(job, "params"), *gradients = find_group(job, "gradients");
+    const tdsl_parallel *parallel = tdsl_threads_parallel(job->threads);
     for (int i = 0; i < params->count; i++) {
-        size_t bytes = params->bytes[i];
-        if (job->single) {
-            float *restrict p = params->pointers[i], rate = (float)job->rate;
-            const float *restrict g = gradients->pointers[i];
-            for (size_t j = 0; j < bytes / sizeof *p; j++)
-                p[j] -= rate * g[j];
-        } else {
-            double *restrict p = params->pointers[i];
-            const double *restrict g = gradients->pointers[i];
-            for (size_t j = 0; j < bytes / sizeof *p; j++)
-                p[j] -= job->rate * g[j];
+        size_t count = params->bytes[i] / (job->single ? sizeof(float) : sizeof(double));
+        Step step = {params->pointers[i], gradients->pointers[i], count, job->rate, job->single};
+        int64_t chunks = (int64_t)((count + STEP_CHUNK - 1) / STEP_CHUNK);
+        if (parallel != NULL && chunks > 1) {
+            parallel->run(parallel->context, descend_part, &step, chunks);
+            continue;
         }
+        for (int64_t j = 0; j < chunks; j++)
+            descend_part(&step, j);
     }
 }
 
