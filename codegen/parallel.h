@@ -1,7 +1,8 @@
 // Spreads a lowered entry over threads. A kernel with much work is cut in parts; a part that is one
 // long loop of independent iterations takes a chunk of them, whose number is its last argument, and
 // the entry calls it in a LOOP_PARALLEL over the chunks. Long sums are cut too: chunks make partial
-// sums, which the rest of the kernel adds in the order of their numbers.
+// sums, which the rest of the kernel adds in the order of their numbers. What parts need of
+// single values that earlier ones have computed goes through temporaries.
 //
 // Chunks are fixed here, by the work that a loop is, and whoever runs them, one thread or many,
 // runs the same ones: so results have the same bits whatever the number of threads.

@@ -6,11 +6,12 @@
 //   status = classifier_backward_parallel(..., workspace, tdsl_threads_parallel(threads));
 //   tdsl_threads_stop(threads);
 //
-// Work comes in chunks, and whoever is free claims the next one. The caller claims too: it never
-// waits for a thread that has not started, only for chunks that others are at. If it waited long
-// for these, because others lost their processors, it works alone for twenty times as long. So
-// little is lost where the other cores are busy, and nothing where the pool is: a caller that finds
-// it in use, by another thread or further up on its own stack, does its work alone.
+// Work comes in chunks. Each thread, and the caller, has a range of its own, and who has done that
+// claims what is left of others': the caller never waits for a thread that has not started, only
+// for chunks that others are at. If it waited long for these, because others lost their processors,
+// it works alone for twenty times as long. So little is lost where the other cores are busy, and
+// nothing where the pool is: a caller that finds it in use, by another thread or further up on its
+// own stack, does its work alone.
 //
 // In a child process after fork() there are no threads but the caller's; a pool that was idle then
 // still works, on the caller alone, and is stopped as usual.
