@@ -125,8 +125,11 @@ bool store_for_later(Split *split, Cloner *c) {
         }
         any = true;
         Buffer *buffer = arena_new(split->arena, Buffer);
-        *buffer = (Buffer){
-            .kind = BUFFER_WORKSPACE, .element = s->scalar->type, .count = 1, .name = "stored"};
+        *buffer = (Buffer){.kind = BUFFER_WORKSPACE,
+                           .element = s->scalar->type,
+                           .type = {.element = s->scalar->type},
+                           .count = 1,
+                           .name = "stored"};
         vec_push(split->scratch, &split->partials, buffer);
         split->stored[s->scalar->id] = buffer;
         clone_buffer(c, buffer, true);
