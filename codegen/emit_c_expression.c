@@ -137,7 +137,8 @@ static const MathFunction *find_math(Writer *writer, const Scalar *scalar) {
             return known;
         }
     }
-    const MathFunction *function = math_function(writer->arena, scalar->name, scalar->type, false);
+    const MathFunction *function =
+        math_function(writer->arena, scalar->name, scalar->type, (MathAbilities){0});
     if (function) {
         vec_push(writer->arena, &writer->math, function);
     }
@@ -376,6 +377,7 @@ static void write_operator(Writer *writer, const Scalar *scalar) {
     case SCALAR_SELECT: write_select(writer, scalar); break;
     case SCALAR_CAST: write_cast(writer, scalar); break;
     case SCALAR_BITS: write_helper(writer, HELPER_BITS, scalar); break;
+    case SCALAR_SCALE: unreachable("C has no operator that scales");
     }
 }
 

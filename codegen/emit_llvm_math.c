@@ -10,7 +10,8 @@ const MathFunction *find_math(Emitter *emitter, const char *name, ElementType ty
     for (int i = 0; i < emitter->math.count; i++)
         if (emitter->math.at[i]->type == type && strcmp(emitter->math.at[i]->name, name) == 0)
             return emitter->math.at[i];
-    const MathFunction *function = math_function(emitter->arena, name, type, true);
+    const MathFunction *function = math_function(
+        emitter->arena, name, type, (MathAbilities){.branch = true, .scale = emitter->is_wide});
     if (function)
         vec_push(emitter->arena, &emitter->math, function);
     return function;

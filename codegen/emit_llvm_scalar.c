@@ -202,6 +202,65 @@ static const char *rounding_intrinsic(ScalarOp op) {
     }
 }
 
+// Lanes first .. first + count - 1 of a vector; those that it does not have are anything.
+static LLVMValueRef take_lanes(Emitter *emitter, LLVMValueRef vector, int first, int count) {
+    int existing = (int)LLVMGetVectorSize(LLVMTypeOf(vector));
+    LLVMValueRef *places = arena_array(emitter->arena, LLVMValueRef, count);
+    for (int i = 0; i < count; i++)
+        places[i] = first + i < existing
+                        ? LLVMConstInt(emitter->i32, (unsigned long long)(first + i), 0)
+                        : LLVMGetPoison(emitter->i32);
+    return LLVMBuildShuffleVector(emitter->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  LLVMConstVector(places, (unsigned)count), "");
+}
+
+// One vector behind another.
+static LLVMValueRef join_lanes(Emitter *emitter, LLVMValueRef low, LLVMValueRef high) {
+    unsigned count = LLVMGetVectorSize(LLVMTypeOf(low)),
+             all = count + LLVMGetVectorSize(LLVMTypeOf(high));
+    LLVMValueRef *places = arena_array(emitter->arena, LLVMValueRef, (int)all);
+    high = take_lanes(emitter, high, 0, (int)count);
+    for (unsigned i = 0; i < all; i++)
+        places[i] = LLVMConstInt(emitter->i32, i, 0);
+    return LLVMBuildShuffleVector(emitter->builder, low, high, LLVMConstVector(places, all), "");
+}
+
+// x * 2^n in a register of AVX-512.
+static LLVMValueRef scale_register(Emitter *emitter, LLVMValueRef x, LLVMValueRef n, int lanes) {
+    const char *name =
+        lanes == 16 ? "llvm.x86.avx512.mask.scalef.ps.512" : "llvm.x86.avx512.mask.scalef.pd.512";
+    LLVMTypeRef mask = LLVMIntTypeInContext(emitter->context, (unsigned)lanes);
+    enum { AS_USUAL = 4 }; // rounding
+    LLVMValueRef arguments[] = {x, n, LLVMGetPoison(LLVMTypeOf(x)), LLVMConstAllOnes(mask),
+                                LLVMConstInt(emitter->i32, AS_USUAL, 0)};
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(emitter->module, id, NULL, 0);
+    LLVMTypeRef type = LLVMIntrinsicGetType(emitter->context, id, NULL, 0);
+    return LLVMBuildCall2(emitter->builder, type, function, arguments, 5, "");
+}
+
+static LLVMValueRef scale(Emitter *emitter, LLVMValueRef x, LLVMValueRef n, LLVMTypeRef type) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMTypeRef element = emitter->width > 1 ? LLVMGetElementType(type) : type;
+    int lanes = element == emitter->f32 ? 16 : 8;
+    if (emitter->width == 1) {
+        LLVMValueRef none = LLVMGetPoison(LLVMVectorType(type, (unsigned)lanes));
+        LLVMValueRef first = constant_i64(emitter, 0);
+        x = LLVMBuildInsertElement(b, none, x, first, "");
+        n = LLVMBuildInsertElement(b, none, n, first, "");
+        return LLVMBuildExtractElement(b, scale_register(emitter, x, n, lanes), first, "");
+    }
+    if (emitter->width == lanes)
+        return scale_register(emitter, x, n, lanes);
+    LLVMValueRef joined = NULL;
+    for (int first = 0; first < emitter->width; first += lanes) {
+        LLVMValueRef part = scale_register(emitter, take_lanes(emitter, x, first, lanes),
+                                           take_lanes(emitter, n, first, lanes), lanes);
+        joined = joined ? join_lanes(emitter, joined, part) : part;
+    }
+    return take_lanes(emitter, joined, 0, emitter->width);
+}
+
 LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *args) {
     LLVMBuilderRef b = emitter->builder;
     LLVMTypeRef type = lane_type(emitter, scalar->type);
@@ -235,6 +294,7 @@ LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *
     case SCALAR_SELECT: return LLVMBuildSelect(b, args[0], args[1], args[2], "");
     case SCALAR_CAST: return cast(emitter, args[0], scalar->args[0]->type, scalar->type);
     case SCALAR_BITS: return LLVMBuildBitCast(b, args[0], type, "");
+    case SCALAR_SCALE: return scale(emitter, args[0], args[1], type);
     case SCALAR_LIBM: return emit_function_call(emitter, scalar, args);
     case SCALAR_CONSTANT:
     case SCALAR_INDEX:

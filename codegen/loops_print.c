@@ -38,6 +38,7 @@ static const char *const op_names[] = {
     [SCALAR_SELECT] = "select",
     [SCALAR_CAST] = "cast",
     [SCALAR_BITS] = "bits",
+    [SCALAR_SCALE] = "scale",
     [SCALAR_LIBM] = "libm",
 };
 

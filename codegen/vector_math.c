@@ -89,7 +89,7 @@ static const KnownFunction *find_function(const char *name, ElementType type) {
 }
 
 const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
-                                  bool may_branch) {
+                                  MathAbilities abilities) {
     const KnownFunction *known = find_function(name, type);
     if (known == NULL)
         return NULL;
@@ -100,7 +100,7 @@ const MathFunction *math_function(Arena *arena, const char *name, ElementType ty
                  wide               ? &math_f64_short
                  : type == TYPE_F32 ? &math_f32
                                     : &math_f64,
-                 function, may_branch};
+                 function, abilities};
     Scalar *x[MOST_MATH_ARGUMENTS];
     for (int i = 0; i < known->arity; i++) {
         Scalar *argument = math_scalar(&math, SCALAR_ARGUMENT, type);

@@ -7,6 +7,12 @@
 
 enum { MOST_MATH_ARGUMENTS = 2 };
 
+// What code can do for a function.
+typedef struct MathAbilities {
+    bool branch; // leave out the rare steps where no lane needs them; else there are none
+    bool scale;  // SCALAR_SCALE in one instruction; else there is none
+} MathAbilities;
+
 typedef struct MathFunction {
     const char *name; // as of SCALAR_LIBM: "exp"
     ElementType type;
@@ -24,10 +30,9 @@ typedef struct MathFunction {
 } MathFunction;
 
 // The function written out, or NULL if libm's is to be called. What libm has not ("sigmoid") is
-// always written out. may_branch: the rare steps can be left out where no lane needs them; else
-// there are none. bench/vector_math.c measures the largest errors.
+// always written out. bench/vector_math.c measures the largest errors.
 const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
-                                  bool may_branch);
+                                  MathAbilities abilities);
 // Names of functions that exist for some type; NULL behind the last.
 const char *math_function_name(int index);
 // The bits of a constant of type f32 or f64.

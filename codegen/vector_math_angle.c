@@ -247,7 +247,7 @@ static Angle choose_angle(Math *m, Scalar *condition, Angle x, Angle y) {
 
 // Of an f32, in f64.
 static Angle split_angle_f32(Math *m, Scalar *size) {
-    if (!m->may_branch)
+    if (!m->abilities.branch)
         return any_angle_f32(m, size);
     Angle usual = usual_angle_f32(m, size);
     Scalar *is_large = math_compare(m, SCALAR_GT, size, math_real(m, large_angle));
@@ -260,10 +260,10 @@ static Angle split_angle_f32(Math *m, Scalar *size) {
 static Angle split_angle_f64(Math *m, Scalar *size) {
     Angle usual = usual_angle_f64(m, size);
     Scalar *is_large = math_compare(m, SCALAR_GT, size, math_real(m, large_angle));
-    if (m->may_branch)
+    if (m->abilities.branch)
         math_begin_rare(m, is_large);
     Angle large = large_angle_f64(m, size);
-    if (m->may_branch)
+    if (m->abilities.branch)
         math_end_rare(m);
     return choose_angle(m, is_large, large, usual);
 }

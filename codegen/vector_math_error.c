@@ -3,22 +3,22 @@
 
 #include "codegen/vector_math_steps.h"
 
-// erf in f32: erf(x) = x + x p(x^2) below 1, 1 - exp(q(x)) above.
-static const Polynomial erf_small = {8,
-                                     {0x1.06eba8p-3, -0x1.812744p-2, 0x1.ce2eap-4, -0x1.b821e6p-6,
-                                      0x1.55dcc6p-8, -0x1.b99eb6p-11, 0x1.c77348p-14,
-                                      -0x1.1fd45cp-17}};
-static const Polynomial erf_large = {9,
-                                     {0x1.1825bcp-12, -0x1.21492cp0, -0x1.43ad16p-1, -0x1.c18b32p-4,
-                                      0x1.adde18p-6, -0x1.33b9b8p-8, 0x1.31cc78p-11,
-                                      -0x1.750304p-15, 0x1.a20ad4p-20}};
+// erf in f32: erf(x) = x + x p(x^2) below 1, 1 - q(x)^4 above.
+static const Polynomial erf_small = {7,
+                                     {0x1.06eba8p-3, -0x1.81274p-2, 0x1.ce2d52p-4, -0x1.b7fec4p-6,
+                                      0x1.542fecp-8, -0x1.a5197ap-11, 0x1.4c5cb4p-14}};
+static const Polynomial erf_large = {10,
+                                     {0x1.0039ap0, -0x1.2528bcp-2, -0x1.c762dp-4, 0x1.e82fbcp-8,
+                                      0x1.66c704p-6, -0x1.a46c34p-13, -0x1.ff886ap-9,
+                                      0x1.4d787cp-10, -0x1.5ffa46p-13, 0x1.198fc4p-17}};
 
 Scalar *math_erf_f32(Math *m, Scalar *const *x) {
     Scalar *size = math_abs(m, x[0]);
     Scalar *square = math_mul(m, size, size);
     Scalar *small = math_fma(m, size, math_polynomial(m, &erf_small, square), size);
-    Scalar *power = math_polynomial(m, &erf_large, math_at_most(m, size, 4));
-    Scalar *large = math_sub(m, math_real(m, 1), math_small_exp(m, power));
+    Scalar *root = math_polynomial(m, &erf_large, math_at_most(m, size, 4));
+    root = math_mul(m, root, root);
+    Scalar *large = math_sub(m, math_real(m, 1), math_mul(m, root, root));
     Scalar *is_small = math_compare(m, SCALAR_LT, size, math_real(m, 1));
     return math_binary(m, SCALAR_COPYSIGN, math_choose(m, is_small, small, large), x[0]);
 }
@@ -45,7 +45,7 @@ static Scalar *large_complement(Math *m, Scalar *size) {
     Scalar *lost = math_sub(m, math_sub(m, parts.rest, rest), low);
     parts.lost = math_add(m, parts.lost, lost);
     parts.rest = rest;
-    return math_scale(m, math_mul(m, math_exp_of_parts(m, &parts, true), ratio), parts.n);
+    return math_scale(m, math_mul(m, math_exp_of_parts(m, &parts, true), ratio), parts.sum);
 }
 
 Scalar *math_erf_f64(Math *m, Scalar *const *x) {

@@ -11,7 +11,7 @@ Scalar *math_exp(Math *m, Scalar *const *x) {
     const Format *format = m->format;
     Scalar *bounded = math_at_most(m, math_at_least(m, x[0], format->exp_low), format->exp_high);
     ExpParts parts = math_split_exponent(m, bounded);
-    return math_scale(m, math_exp_of_parts(m, &parts, false), parts.n);
+    return math_scale(m, math_exp_of_parts(m, &parts, false), parts.sum);
 }
 
 // 2^x = 2^n exp((x - n) log(2))
@@ -20,8 +20,8 @@ static Scalar *power_of_two_at(Math *m, Scalar *x) {
     Scalar *sum = math_add(m, x, math_real(m, format->rounder));
     Scalar *fraction = math_sub(m, x, math_sub(m, sum, math_real(m, format->rounder)));
     ExpParts parts = {.rest = math_mul(m, fraction, math_real(m, ln2))};
-    parts.n = math_sub(m, math_to_bits(m, sum), math_integer(m, math_bits(m, format->rounder)));
-    return math_scale(m, math_exp_of_parts(m, &parts, false), parts.n);
+    parts.sum = sum;
+    return math_scale(m, math_exp_of_parts(m, &parts, false), parts.sum);
 }
 
 Scalar *math_exp2(Math *m, Scalar *const *x) {
@@ -35,7 +35,8 @@ Scalar *math_expm1(Math *m, Scalar *const *x) {
     const Format *format = m->format;
     Scalar *bounded = math_at_most(m, math_at_least(m, x[0], format->expm1_low), format->exp_high);
     ExpParts parts = math_split_exponent(m, bounded);
-    Scalar *scale = math_power_of_two(m, math_add(m, parts.n, math_integer(m, format->bias - 1)));
+    Scalar *biased = math_add(m, math_rounded(m, parts.sum), math_integer(m, format->bias - 1));
+    Scalar *scale = math_power_of_two(m, biased);
     Scalar *high = math_fma(m, scale, parts.rest, math_sub(m, scale, math_real(m, 0.5)));
     Scalar *low = math_add(m, math_exp_of_rest(m, parts.rest), parts.lost);
     Scalar *half = math_fma(m, scale, low, high);
@@ -56,7 +57,7 @@ Scalar *math_sigmoid(Math *m, Scalar *const *x) {
     Scalar *low = math_sub(m, part, math_sub(m, high, one));
     // Beside 1, a power of two that is no normal number does not count.
     Scalar *tiny = math_compare(m, SCALAR_LT, size, math_real(m, (2 - format->bias) * ln2));
-    Scalar *biased = math_add(m, parts.n, math_integer(m, format->bias));
+    Scalar *biased = math_add(m, math_rounded(m, parts.sum), math_integer(m, format->bias));
     Scalar *scale = math_choose(m, tiny, zero, math_power_of_two(m, biased));
     Scalar *e = math_mul(m, high, scale);
     Scalar *divisor = math_add(m, one, e);
@@ -68,7 +69,7 @@ Scalar *math_sigmoid(Math *m, Scalar *const *x) {
     Scalar *inverse =
         math_choose(m, below, math_sub(m, one, math_mul(m, quotient, scale)), quotient);
     Scalar *y = math_fma(m, change, inverse, quotient);
-    return math_choose(m, below, math_scale(m, y, parts.n), y);
+    return math_choose(m, below, math_scale(m, y, parts.sum), y);
 }
 
 Scalar *math_tanh(Math *m, Scalar *const *x) {
@@ -89,8 +90,8 @@ Scalar *math_tanh(Math *m, Scalar *const *x) {
 // exp(x) / 2, which is finite for a little longer than exp(x); x >= 0
 static Scalar *half_exp(Math *m, Scalar *x) {
     ExpParts parts = math_split_exponent(m, math_at_most(m, x, m->format->exp_high + 2));
-    Scalar *n = math_sub(m, parts.n, math_integer(m, 1));
-    return math_scale(m, math_exp_of_parts(m, &parts, true), n);
+    Scalar *sum = math_sub(m, parts.sum, math_real(m, 1));
+    return math_scale(m, math_exp_of_parts(m, &parts, true), sum);
 }
 
 Scalar *math_cosh(Math *m, Scalar *const *x) {

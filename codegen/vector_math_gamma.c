@@ -90,7 +90,7 @@ Scalar *math_lgamma(Math *of, Scalar *const *x) {
     Scalar *size = math_abs(m, x[0]);
     Scalar *positive = positive_lgamma(m, size);
     Scalar *reflected = math_compare(m, SCALAR_LT, x[0], math_real(m, 0));
-    if (m->may_branch)
+    if (m->abilities.branch)
         math_begin_rare(m, reflected);
     Reflection parts = reflect(m, size);
     // Close to 0 both are -log|x|.
@@ -100,7 +100,7 @@ Scalar *math_lgamma(Math *of, Scalar *const *x) {
     Scalar *mirrored = math_sub(m, math_log(m, &ratio), positive);
     mirrored = math_choose(m, is_tiny, positive, mirrored);
     mirrored = math_choose(m, parts.is_whole, math_real(m, (double)INFINITY), mirrored);
-    if (m->may_branch)
+    if (m->abilities.branch)
         math_end_rare(m);
     return math_choose(m, reflected, mirrored, positive);
 }
@@ -160,7 +160,7 @@ static Scalar *any_polygamma(Math *m, Scalar *x, bool is_trigamma) {
     Scalar *mirror = math_sub(m, math_real(m, 1), x);
     Scalar *positive = math_choose(m, reflected, mirror, x);
     Scalar *value = is_trigamma ? positive_trigamma(m, positive) : positive_digamma(m, positive);
-    if (m->may_branch)
+    if (m->abilities.branch)
         math_begin_rare(m, reflected);
     Scalar *size = math_abs(m, x);
     Reflection parts = reflect(m, size);
@@ -177,7 +177,7 @@ static Scalar *any_polygamma(Math *m, Scalar *x, bool is_trigamma) {
         pole = math_choose(m, math_compare(m, SCALAR_EQ, x, zero), at_zero, nan);
     }
     mirrored = math_choose(m, parts.is_whole, pole, mirrored);
-    if (m->may_branch)
+    if (m->abilities.branch)
         math_end_rare(m);
     return math_choose(m, reflected, mirrored, value);
 }

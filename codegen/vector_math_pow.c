@@ -122,8 +122,7 @@ static Scalar *precise_exp2(Math *m, Scalar *high, Scalar *low) {
     Scalar *part = math_add(m, math_exp_of_rest(m, rest), lost);
     Scalar *one = math_real(m, 1), *y = math_add(m, one, rest);
     part = math_add(m, math_add(m, math_sub(m, one, y), rest), part);
-    Scalar *n = math_sub(m, math_to_bits(m, sum), math_integer(m, math_bits(m, format->rounder)));
-    return math_scale(m, math_add(m, y, part), n);
+    return math_scale(m, math_add(m, y, part), sum);
 }
 
 Scalar *math_pow_f64(Math *m, Scalar *const *x) {

@@ -35,21 +35,21 @@ Scalar *math_fmod_f32(Math *m, Scalar *const *x) {
     Scalar *inverse = math_div(m, math_real(m, 1), divisor);
     Scalar *is_large = math_compare(m, SCALAR_GT, math_mul(m, size, inverse),
                                     math_real(m, ldexp(1, BITS_F32 - 1)));
-    if (m->may_branch)
+    if (m->abilities.branch)
         math_begin_rare(m, is_large);
     Scalar *rest = size;
     for (int shift = MOST_BITS_F32 / BITS_F32 * BITS_F32; shift > 0; shift -= BITS_F32)
         rest = reduce_f32(m, rest, divisor, inverse, shift);
-    if (m->may_branch)
+    if (m->abilities.branch)
         math_end_rare(m);
-    rest = m->may_branch ? math_choose(m, is_large, rest, size) : rest;
+    rest = m->abilities.branch ? math_choose(m, is_large, rest, size) : rest;
     return finish(m, x, size, divisor, reduce_f32(m, rest, divisor, inverse, 0));
 }
 
 // Quotients of more bits are libm's: there may be 2100 of them. Where that cannot be left out, it
 // does all of the work.
 Scalar *math_fmod_f64(Math *m, Scalar *const *x) {
-    if (!m->may_branch)
+    if (!m->abilities.branch)
         return NULL;
     Scalar *size = math_abs(m, x[0]), *divisor = math_abs(m, x[1]);
     Scalar *quotient = math_div(m, size, divisor);

@@ -187,7 +187,7 @@ Scalar *math_step(Math *m, ScalarOp op, ElementType type, Scalar *x, Scalar *y, 
 }
 
 void math_begin_rare(Math *m, Scalar *condition) {
-    check(m->may_branch && m->function->rare == NULL, "rare steps of %s", m->function->name);
+    check(m->abilities.branch && m->function->rare == NULL, "rare steps of %s", m->function->name);
     m->function->rare = condition;
     m->function->rare_from = m->function->scalar_count;
 }
@@ -318,12 +318,19 @@ Scalar *math_flip_sign(Math *m, Scalar *y, Scalar *x) {
 
 // ---- exponentials and logarithms
 
-Scalar *math_scale(Math *m, Scalar *y, Scalar *n) {
-    // In two factors, as n may be beyond the exponents of normal numbers.
-    Scalar *sum = math_add(m, n, math_integer(m, 2 * m->format->bias));
-    Scalar *half = math_binary(m, SCALAR_SHIFT_LOGICAL, sum, math_integer(m, 1));
+Scalar *math_rounded(Math *m, Scalar *sum) {
+    return math_sub(m, math_to_bits(m, sum), math_integer(m, math_bits(m, m->format->rounder)));
+}
+
+Scalar *math_scale(Math *m, Scalar *y, Scalar *sum) {
+    if (m->abilities.scale)
+        return math_binary(m, SCALAR_SCALE, y, math_sub(m, sum, math_real(m, m->format->rounder)));
+    // In two factors, as n may be beyond the exponents of normal numbers. The first product is
+    // exact.
+    Scalar *n = math_add(m, math_rounded(m, sum), math_integer(m, 2 * m->format->bias));
+    Scalar *half = math_binary(m, SCALAR_SHIFT_LOGICAL, n, math_integer(m, 1));
     y = math_mul(m, y, math_power_of_two(m, half));
-    return math_mul(m, y, math_power_of_two(m, math_sub(m, sum, half)));
+    return math_mul(m, y, math_power_of_two(m, math_sub(m, n, half)));
 }
 
 ExpParts math_split_exponent(Math *m, Scalar *x) {
@@ -333,10 +340,10 @@ ExpParts math_split_exponent(Math *m, Scalar *x) {
     Scalar *n = math_sub(m, sum, rounder);
     ExpParts parts;
     Scalar *high = math_fma(m, n, math_real(m, -format->ln2_high), x); // exact
-    Scalar *low = math_mul(m, n, math_real(m, format->ln2_low));
-    parts.rest = math_sub(m, high, low);
-    parts.lost = math_sub(m, math_sub(m, high, parts.rest), low);
-    parts.n = math_sub(m, math_to_bits(m, sum), math_integer(m, math_bits(m, format->rounder)));
+    Scalar *minus_low = math_real(m, -format->ln2_low);
+    parts.rest = math_fma(m, n, minus_low, high);
+    parts.lost = math_fma(m, n, minus_low, math_sub(m, high, parts.rest));
+    parts.sum = sum;
     return parts;
 }
 
@@ -348,15 +355,16 @@ Scalar *math_exp_of_rest(Math *m, Scalar *rest) {
 
 // exp(rest + lost)
 Scalar *math_exp_of_parts(Math *m, const ExpParts *parts, bool precisely) {
-    Scalar *part = math_exp_of_rest(m, parts->rest);
-    part = precisely ? math_add(m, part, parts->lost) : part;
-    part = math_add(m, parts->rest, part);
+    Scalar *rest = parts->rest, *square = math_mul(m, rest, rest);
+    Scalar *polynomial = math_polynomial(m, &m->format->exp, rest);
+    Scalar *part = precisely ? math_add(m, rest, math_fma(m, square, polynomial, parts->lost))
+                             : math_fma(m, square, polynomial, rest);
     return math_add(m, math_real(m, 1), part);
 }
 
 Scalar *math_small_exp(Math *m, Scalar *x) {
     ExpParts parts = math_split_exponent(m, x);
-    Scalar *biased = math_add(m, parts.n, math_integer(m, m->format->bias));
+    Scalar *biased = math_add(m, math_rounded(m, parts.sum), math_integer(m, m->format->bias));
     return math_mul(m, math_exp_of_parts(m, &parts, true), math_power_of_two(m, biased));
 }
 

@@ -37,11 +37,11 @@ typedef struct Math {
     Arena *arena;
     const Format *format;
     MathFunction *function;
-    bool may_branch; // rare steps cost little
+    MathAbilities abilities;
 } Math;
 
 // The steps between the two are needed only where the condition holds: MathFunction.rare. Once in a
-// function, and only if m->may_branch.
+// function, and only if code may branch.
 void math_begin_rare(Math *m, Scalar *condition);
 void math_end_rare(Math *m);
 
@@ -79,13 +79,16 @@ Scalar *math_round(Math *m, Scalar *x);
 Scalar *math_flip_sign(Math *m, Scalar *y, Scalar *x);
 // 2^n for an integer n whose sum with the bias is a normal exponent: that sum is given.
 Scalar *math_power_of_two(Math *m, Scalar *biased);
-// y 2^n, where n may be beyond the exponents of normal numbers, down to twice the least of them.
-Scalar *math_scale(Math *m, Scalar *y, Scalar *n);
+// The integer n, where `sum` is n plus the rounder.
+Scalar *math_rounded(Math *m, Scalar *sum);
+// y 2^n, rounded once, where `sum` is n plus the rounder; n may be beyond the exponents of normal
+// numbers, down to twice the least of them.
+Scalar *math_scale(Math *m, Scalar *y, Scalar *sum);
 
-// x = n log(2) + rest + lost, |rest| <= log(2) / 2, n an integer; `lost` is what rounding took from
-// the rest.
+// x = n log(2) + rest + lost, |rest| <= log(2) / 2, n an integer; `sum` is n plus the rounder, and
+// `lost` is what rounding took from the rest.
 typedef struct ExpParts {
-    Scalar *n, *rest, *lost;
+    Scalar *sum, *rest, *lost;
 } ExpParts;
 
 ExpParts math_split_exponent(Math *m, Scalar *x);
