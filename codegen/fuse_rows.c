@@ -1,9 +1,10 @@
 // Rows: members of a node whose shape continues the node's shape, as y in
 // softmax continues the shape of its sums. They are computed in loops inside of
 // the node's loops, between its reductions.
-#include "codegen/lower_plan.h"
+#include "codegen/lower_points.h"
 
 enum {
+    FEWEST_FOLDED = 8,  // vectors of a row that is reduced while it is computed
     FEWEST_SUMMED = 16, // columns that are summed while rows are computed
     MOST_SUMMED = 4096, // their sums stay in the cache beside the rows
     MOST_SUMS = 8       // of a node
@@ -35,6 +36,15 @@ Buffer *only_purpose(const Lowering *l, const Value *value) {
 static bool is_in_step(const RowStep *step, const Value *value) {
     for (int i = 0; i < step->rows.count; i++) {
         if (step->rows.at[i] == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_folded(const RowStep *step, const Value *value) {
+    for (int i = 0; i < step->folds.count; i++) {
+        if (step->folds.at[i] == value) {
             return true;
         }
     }
@@ -100,25 +110,31 @@ static void collect_member_reads(Lowering *l, const Value *value, Reads *reads) 
     }
 }
 
-// Whether `value` reads a row of the step; `elsewhere`: at another place than
-// its own.
-static bool reads_step(Lowering *l, const RowStep *step, const Value *value, bool elsewhere) {
-    Reads reads = {0};
-    if (step->rows.count == 0) {
-        return false;
-    }
-    collect_member_reads(l, value, &reads);
-    for (int i = 0; i < reads.count; i++) {
-        if (is_in_step(step, reads.at[i].value) &&
-            (!elsewhere || reads.at[i].prefix < reads.at[i].value->type.rank)) {
+// Whether a row of the step is read, or what it reduces its rows to; `elsewhere`: rows only at
+// another place than that of the reader.
+static bool reads_of_step(const RowStep *step, const Reads *reads, bool elsewhere) {
+    for (int i = 0; i < reads->count; i++) {
+        const Read *read = &reads->at[i];
+        if (is_folded(step, read->value) ||
+            (is_in_step(step, read->value) &&
+             (!elsewhere || read->prefix < read->value->type.rank))) {
             return true;
         }
     }
     return false;
 }
 
+static bool reads_step(Lowering *l, const RowStep *step, const Value *value, bool elsewhere) {
+    Reads reads = {0};
+    if (step->rows.count == 0 && step->folds.count == 0) {
+        return false;
+    }
+    collect_member_reads(l, value, &reads);
+    return reads_of_step(step, &reads, elsewhere);
+}
+
 static bool step_is_empty(const RowStep *step) {
-    return step->rows.count == 0 && step->sums.count == 0;
+    return step->rows.count == 0 && step->sums.count == 0 && step->folds.count == 0;
 }
 
 static const Value *summed(const Node *node, int sum) {
@@ -126,20 +142,37 @@ static const Value *summed(const Node *node, int sum) {
 }
 
 Type step_shape(const Node *node, const RowStep *step) {
-    return step->rows.count > 0 ? step->rows.at[0]->type : summed(node, step->sums.at[0])->type;
+    return step->rows.count > 0    ? step->rows.at[0]->type
+           : step->folds.count > 0 ? step->folds.at[0]->definition->operands[0]->type
+                                   : summed(node, step->sums.at[0])->type;
 }
 
-// Whether the sum reads a row of the step at another place than its own.
+// Whether computing an element of `operand` reads what the step cannot give at that place.
 static bool sum_reads_elsewhere(Lowering *l, const RowStep *step, const Value *operand) {
     Reads reads = {0};
     collect_element_reads(l, operand, &reads);
-    for (int i = 0; i < reads.count; i++) {
-        if (is_in_step(step, reads.at[i].value) &&
-            reads.at[i].prefix < reads.at[i].value->type.rank) {
-            return true;
-        }
+    return reads_of_step(step, &reads, true);
+}
+
+bool can_fold(const Lowering *l, const Node *node, const Value *value) {
+    const Inst *inst = value->definition;
+    int rank = node->shape.rank;
+    if (inst->op != OP_reduce_sum && inst->op != OP_reduce_prod && inst->op != OP_reduce_max &&
+        inst->op != OP_reduce_min) {
+        return false;
     }
-    return false;
+    Type type = inst->operands[0]->type;
+    return inst->attr.axes.count == 1 && inst->attr.axes.at[0] == rank && type.rank == rank + 1 &&
+           type_size_at(type, rank) >= (int64_t)FEWEST_FOLDED * vector_lanes(l, type.element);
+}
+
+// Whether the step's loop can gather the reduction, too.
+static bool fold_fits(Lowering *l, const Node *node, const RowStep *step, const Value *value) {
+    const Value *operand = value->definition->operands[0];
+    return step_is_empty(step) ||
+           (step->purpose == NULL && shape_equal(step_shape(node, step), operand->type) &&
+            (step->folds.count == 0 || step->folds.at[0]->type.element == value->type.element) &&
+            !sum_reads_elsewhere(l, step, operand));
 }
 
 // Adds the sums that come after `count` members to the step that is open.
@@ -161,6 +194,23 @@ static void schedule_sums(Lowering *l, const Node *node, int count, RowSteps *st
     }
 }
 
+// A reduction is gathered in the step that is open if that can be; else in one of its own, which
+// comes before the open one unless it depends on that.
+static void schedule_fold(Lowering *l, const Node *node, const Value *value, RowSteps *steps,
+                          RowStep *open) {
+    if (!fold_fits(l, node, open, value)) {
+        if (!reads_step(l, open, value, false)) {
+            RowStep own = {0};
+            vec_push(l->scratch, &own.folds, value);
+            vec_push(l->scratch, steps, own);
+            return;
+        }
+        vec_push(l->scratch, steps, *open);
+        *open = (RowStep){0};
+    }
+    vec_push(l->scratch, &open->folds, value);
+}
+
 RowSteps schedule_rows(Lowering *l, const Node *node) {
     RowSteps steps = {0};
     RowStep open = {0}; // rows to be computed in one loop, once something needs them
@@ -173,6 +223,10 @@ RowSteps schedule_rows(Lowering *l, const Node *node) {
             continue; // another result of the same loop or branch
         }
         bool is_row = is_row_member(node, member) && !is_control(inst);
+        if (!is_row && can_fold(l, node, member)) {
+            schedule_fold(l, node, member, &steps, &open);
+            continue;
+        }
         bool fits =
             !is_row ? !reads_step(l, &open, member, false)
                     : step_is_empty(&open) || (shape_equal(step_shape(node, &open), member->type) &&
@@ -214,7 +268,8 @@ static bool is_read_in_other_step(Lowering *l, const Node *node, const RowStep *
         const Value *reader = node->members.at[i];
         Reads reads = {0};
         collect_member_reads(l, reader, &reads);
-        if (!is_in_step(step, reader) && reads_value(&reads, row, false)) {
+        if (!is_in_step(step, reader) && !is_folded(step, reader) &&
+            reads_value(&reads, row, false)) {
             return true;
         }
     }

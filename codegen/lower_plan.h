@@ -82,12 +82,14 @@ typedef VEC(Node *) Nodes;
 
 // What happens at a point of a node with rows, in order: a member at the point,
 // or rows computed in one loop (under a test of `purpose`, if they are for that
-// optional buffer alone), with the sums that gather them.
+// optional buffer alone), with the sums that gather them and the members at the
+// point that reduce them.
 typedef struct RowStep {
     const Value *point;  // or NULL
     const Inst *control; // a small loop or branch, or NULL
     VEC(const Value *) rows;
     VEC(int) sums; // by number
+    VEC(const Value *) folds;
     Buffer *purpose;
 } RowStep;
 typedef VEC(RowStep) RowSteps;
@@ -145,6 +147,8 @@ bool is_row_member(const Node *node, const Value *value);
 bool continues_shape(Type whole, Type prefix);
 RowSteps schedule_rows(Lowering *l, const Node *node);
 void place_rows(Lowering *l, const Node *node);
+// A reduction of rows that a loop over their elements can gather.
+bool can_fold(const Lowering *l, const Node *node, const Value *value);
 // The shape of what a step computes in a loop.
 Type step_shape(const Node *node, const RowStep *step);
 // Whether the node can gather the sum; what an element of its operand reads.

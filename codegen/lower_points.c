@@ -239,16 +239,25 @@ static void store_or_probe(KernelLowering *k, const Value *member, Scalar *const
     }
 }
 
-// Rows are stored as they are computed.
-static void emit_row_elements(KernelLowering *k, const RowStep *step, Scalar *const *index) {
+Scalar **compute_rows(KernelLowering *k, const RowStep *step, Scalar *const *index) {
     Scalar **results = arena_array(&k->build.scratch, Scalar *, step->rows.count);
     for (int i = 0; i < step->rows.count; i++) {
         results[i] = member_element(k, step->rows.at[i], index);
     }
     gather_sums(k, step, index);
+    return results;
+}
+
+void store_rows(KernelLowering *k, const RowStep *step, Scalar *const *index,
+                Scalar *const *results) {
     for (int i = 0; i < step->rows.count; i++) {
         store_or_probe(k, step->rows.at[i], index, results[i]);
     }
+}
+
+// Rows are stored as they are computed.
+static void emit_row_elements(KernelLowering *k, const RowStep *step, Scalar *const *index) {
+    store_rows(k, step, index, compute_rows(k, step, index));
 }
 
 // Which neighbouring axes inside of the node's point can be one loop.
@@ -301,6 +310,8 @@ static void emit_members(KernelLowering *k, const Node *node, Scalar *const *ind
         const Value *member = steps.at[i].point;
         if (steps.at[i].control != NULL) {
             emit_small_control(k, steps.at[i].control);
+        } else if (steps.at[i].folds.count > 0) {
+            fold_rows(k, &steps.at[i], index);
         } else if (member == NULL) {
             emit_rows(k, node, &steps.at[i], index);
         } else if (is_reduction(member->definition->op)) {
@@ -316,6 +327,10 @@ static void emit_members(KernelLowering *k, const Node *node, Scalar *const *ind
         }
         if (steps.at[i].point != NULL) {
             store_or_probe(k, steps.at[i].point, index, results[i]);
+        }
+        for (int j = 0; j < steps.at[i].folds.count; j++) {
+            const Value *fold = steps.at[i].folds.at[j];
+            store_or_probe(k, fold, index, element(k, fold, index));
         }
     }
 }

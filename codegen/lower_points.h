@@ -60,6 +60,12 @@ Scalar *reduction_step(KernelLowering *k, const Reduction *r, Scalar *before, Sc
 Scalar *reduction_join(KernelLowering *k, const Reduction *r, Scalar *x, Scalar *y);
 // Reduces at one point of the result's shape.
 Scalar *reduce_at_point(KernelLowering *k, const Value *value, Scalar *const *index);
+// The rows of a step at one place, with the sums that gather them; and their stores.
+Scalar **compute_rows(KernelLowering *k, const RowStep *step, Scalar *const *index);
+void store_rows(KernelLowering *k, const RowStep *step, Scalar *const *index,
+                Scalar *const *results);
+// Computes the rows of a step with folds at a point, and what those reduce them to.
+void fold_rows(KernelLowering *k, const RowStep *step, Scalar *const *point);
 // Small loops and branches inside of a kernel (lower_small.c).
 void emit_small_control(KernelLowering *k, const Inst *inst);
 void store_small_results(KernelLowering *k, const Inst *inst);

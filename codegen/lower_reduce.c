@@ -9,9 +9,10 @@
 #include "codegen/lower_points.h"
 
 enum {
-    SMALL_TOTAL = 8,   // elements of a reduction that is written out
-    CHUNK = 32,        // terms of a sum of f32 in one lane before it is added to the f64 sum
-    FEWEST_COLUMNS = 4 // results accumulated at once, else reduction is by rows
+    SMALL_TOTAL = 8,    // elements of a reduction that is written out
+    CHUNK = 32,         // terms of a sum of f32 in one lane before it is added to the f64 sum
+    FEWEST_COLUMNS = 4, // results accumulated at once, else reduction is by rows
+    MUCH_WORK = 12      // for an element of rows, beside which a sum in one vector does not wait
 };
 
 int vector_lanes(const Lowering *l, ElementType type) {
@@ -295,15 +296,23 @@ static RowPlan plan_rows(Lowering *l, const Node *node, const Reduction *r) {
 }
 
 // A reduction with its lanes under construction.
+typedef struct Fold {
+    Reduction reduction;
+    Local *sums;
+    Local *wide; // NULL, or f64 sums of the lanes' sums
+} Fold;
+
+// Reductions of the same elements, one behind the other, in lanes.
 typedef struct Lanes {
     KernelLowering *k;
-    const Reduction *r;
     const RowPlan *plan;
+    const RowStep *step; // whose rows are computed at the same time, or NULL
     Scalar *const *index;
     Scalar **ordered; // index of each reduced axis, in the plan's order
     int count;
-    Local *sums;
-    Local *wide; // NULL, or f64 sums of the lanes' sums
+    Fold *folds;
+    int fold_count;
+    bool wide; // some fold is
 } Lanes;
 
 static void set_lanes(Lanes *lanes, Local *local, Scalar *value) {
@@ -313,31 +322,63 @@ static void set_lanes(Lanes *lanes, Local *local, Scalar *value) {
     end_scope(b);
 }
 
+// The place of a row's element in the shape of rows.
+static Scalar **row_index(KernelLowering *k, Scalar *const *point, Scalar *inner) {
+    int rank = k->node->shape.rank;
+    Scalar **index = new_index(k, rank + 1);
+    for (int axis = 0; axis < rank; axis++) {
+        index[axis] = point[axis];
+    }
+    index[rank] = inner;
+    return index;
+}
+
 // Adds elements start .. start + count - 1 of the innermost axis to the lanes.
 static void step_lanes(Lanes *lanes, Scalar *start, int64_t count) {
     KernelLowering *k = lanes->k;
     KernelBuilder *b = &k->build;
     const RowPlan *plan = lanes->plan;
     Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
+    set_room(b, lanes->count, false);
     Scalar *position = scalar_binary(b, SCALAR_ADD, start, lane);
     fill_index(k, &plan->nest, plan->nest.loop_count - 1, position, lanes->ordered);
-    Scalar **inner = new_index(k, lanes->r->axis_count);
-    for (int i = 0; i < lanes->r->axis_count; i++) {
+    Scalar **inner = new_index(k, plan->nest.axis_count), **row = NULL, **rows = NULL;
+    for (int i = 0; i < plan->nest.axis_count; i++) {
         inner[plan->order[i]] = lanes->ordered[i];
     }
-    Scalar *before = scalar_local(b, lanes->sums, lane);
-    add_set(b, lanes->sums, lane, reduction_step(k, lanes->r, before, lanes->index, inner));
+    if (lanes->step != NULL) {
+        row = row_index(k, lanes->index, inner[0]);
+        rows = compute_rows(k, lanes->step, row);
+    }
+    Scalar **after = arena_array(&b->scratch, Scalar *, lanes->fold_count);
+    for (int i = 0; i < lanes->fold_count; i++) {
+        Fold *fold = &lanes->folds[i];
+        Scalar *before = scalar_local(b, fold->sums, lane);
+        after[i] = reduction_step(k, &fold->reduction, before, lanes->index, inner);
+    }
+    for (int i = 0; i < lanes->fold_count; i++) {
+        add_set(b, lanes->folds[i].sums, lane, after[i]);
+    }
+    if (lanes->step != NULL) {
+        store_rows(k, lanes->step, row, rows);
+    }
     end_scope(b);
 }
 
 static void flush_lanes(Lanes *lanes) {
     KernelBuilder *b = &lanes->k->build;
-    Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes->count, "lane");
-    Scalar *sum = scalar_cast(b, TYPE_F64, scalar_local(b, lanes->sums, lane));
-    Scalar *total = scalar_binary(b, SCALAR_ADD, scalar_local(b, lanes->wide, lane), sum);
-    add_set(b, lanes->wide, lane, total);
-    add_set(b, lanes->sums, lane, scalar_number(b, lanes->sums->type, 0));
-    end_scope(b);
+    for (int i = 0; i < lanes->fold_count; i++) {
+        Local *sums = lanes->folds[i].sums, *wide = lanes->folds[i].wide;
+        if (wide == NULL) {
+            continue;
+        }
+        Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes->count, "lane");
+        Scalar *sum = scalar_cast(b, TYPE_F64, scalar_local(b, sums, lane));
+        Scalar *total = scalar_binary(b, SCALAR_ADD, scalar_local(b, wide, lane), sum);
+        add_set(b, wide, lane, total);
+        add_set(b, sums, lane, scalar_number(b, sums->type, 0));
+        end_scope(b);
+    }
 }
 
 // `steps` steps of all lanes from element `start` on.
@@ -355,7 +396,7 @@ static void step_many(Lanes *lanes, Scalar *start, int64_t steps) {
 static void run_innermost(Lanes *lanes, int64_t extent) {
     KernelBuilder *b = &lanes->k->build;
     int64_t steps = extent / lanes->count, tail = extent % lanes->count, chunks = 0;
-    if (lanes->wide != NULL && steps > CHUNK) {
+    if (lanes->wide && steps > CHUNK) {
         chunks = steps / CHUNK;
         int64_t size = (int64_t)CHUNK * lanes->count;
         Scalar *chunk = begin_loop(b, LOOP_SERIAL, chunks, loop_name(lanes->k));
@@ -367,58 +408,103 @@ static void run_innermost(Lanes *lanes, int64_t extent) {
     if (tail > 0) {
         step_lanes(lanes, scalar_position(b, steps * lanes->count), tail);
     }
-    if (lanes->wide != NULL) {
-        flush_lanes(lanes);
-    }
+    flush_lanes(lanes);
 }
 
 // Joins the lanes pairwise, halving their number.
-static Scalar *join_lanes(Lanes *lanes) {
+static Scalar *join_lanes(Lanes *lanes, const Fold *fold) {
     KernelLowering *k = lanes->k;
     KernelBuilder *b = &k->build;
-    Local *local = lanes->wide != NULL ? lanes->wide : lanes->sums;
+    Local *local = fold->wide != NULL ? fold->wide : fold->sums;
     for (int half = lanes->count / 2; half >= 1; half /= 2) {
         Scalar *lane = begin_loop(b, LOOP_VECTOR, half, "lane");
         Scalar *other = scalar_binary(b, SCALAR_ADD, lane, scalar_position(b, half));
         Scalar *x = scalar_local(b, local, lane), *y = scalar_local(b, local, other);
-        add_set(b, local, lane, reduction_join(k, lanes->r, x, y));
+        add_set(b, local, lane, reduction_join(k, &fold->reduction, x, y));
         end_scope(b);
     }
-    return scalar_cast(b, lanes->r->type, scalar_local(b, local, scalar_position(b, 0)));
+    return scalar_cast(b, fold->reduction.type, scalar_local(b, local, scalar_position(b, 0)));
 }
 
-static int lanes_for(const Lowering *l, const Reduction *r, int64_t extent) {
-    int lanes = 2 * vector_lanes(l, r->type);
+// Two vectors, so that their sums do not wait for each other; one is enough if much is computed for
+// each element.
+static int lanes_for(const Lowering *l, ElementType type, int64_t extent, bool costly) {
+    int lanes = (costly ? 1 : 2) * vector_lanes(l, type);
     while (lanes > 1 && extent < 2 * lanes) {
         lanes /= 2;
     }
     return lanes < 4 ? 1 : lanes;
 }
 
+static void begin_fold(Lanes *lanes, Fold *fold, int64_t extent) {
+    KernelLowering *k = lanes->k;
+    const Reduction *r = &fold->reduction;
+    bool precise = is_sum(r) && r->type == TYPE_F32 && r->total > (int64_t)CHUNK * lanes->count;
+    // Short rows are added in f64 at once, long ones in chunks.
+    bool all_wide = precise && extent < 16 * lanes->count;
+    fold->sums = add_local(&k->build, all_wide ? TYPE_F64 : r->type, lanes->count, "sums");
+    set_lanes(lanes, fold->sums, reduction_start(k, r, fold->sums->type));
+    if (precise && !all_wide) {
+        fold->wide = add_local(&k->build, TYPE_F64, lanes->count, "wide_sums");
+        set_lanes(lanes, fold->wide, scalar_number(&k->build, TYPE_F64, 0));
+        lanes->wide = true;
+    }
+}
+
+static void run_lanes(Lanes *lanes) {
+    KernelLowering *k = lanes->k;
+    const LoopNest *nest = &lanes->plan->nest;
+    int last = nest->loop_count - 1;
+    for (int i = 0; i < lanes->fold_count; i++) {
+        begin_fold(lanes, &lanes->folds[i], nest->loops[last].extent);
+    }
+    open_nest(k, nest, 0, last, LOOP_SERIAL, lanes->ordered);
+    run_innermost(lanes, nest->loops[last].extent);
+    close_loops(k, last);
+}
+
 static Scalar *reduce_long(KernelLowering *k, const Reduction *r, Scalar *const *index) {
     Lowering *l = k->lowering;
     RowPlan plan = plan_rows(l, k->node, r);
-    int last = plan.nest.loop_count - 1;
-    int64_t extent = plan.nest.loops[last].extent;
+    int64_t extent = plan.nest.loops[plan.nest.loop_count - 1].extent;
+    Fold fold = {.reduction = *r};
     Lanes lanes = {.k = k,
-                   .r = r,
                    .plan = &plan,
                    .index = index,
                    .ordered = new_index(k, r->axis_count),
-                   .count = lanes_for(l, r, extent)};
-    bool precise = is_sum(r) && r->type == TYPE_F32 && r->total > (int64_t)CHUNK * lanes.count;
-    // Short rows are added in f64 at once, long ones in chunks.
-    bool all_wide = precise && extent < 16 * lanes.count;
-    lanes.sums = add_local(&k->build, all_wide ? TYPE_F64 : r->type, lanes.count, "sums");
-    set_lanes(&lanes, lanes.sums, reduction_start(k, r, lanes.sums->type));
-    if (precise && !all_wide) {
-        lanes.wide = add_local(&k->build, TYPE_F64, lanes.count, "wide_sums");
-        set_lanes(&lanes, lanes.wide, scalar_number(&k->build, TYPE_F64, 0));
+                   .count = lanes_for(l, r->type, extent, false),
+                   .folds = &fold,
+                   .fold_count = 1};
+    run_lanes(&lanes);
+    return join_lanes(&lanes, &fold);
+}
+
+void fold_rows(KernelLowering *k, const RowStep *step, Scalar *const *point) {
+    Lowering *l = k->lowering;
+    int count = step->folds.count;
+    Fold *folds = arena_array(&k->build.scratch, Fold, count);
+    for (int i = 0; i < count; i++) {
+        folds[i].reduction = reduction_of(step->folds.at[i]);
     }
-    open_nest(k, &plan.nest, 0, last, LOOP_SERIAL, lanes.ordered);
-    run_innermost(&lanes, extent);
-    close_loops(k, last);
-    return join_lanes(&lanes);
+    const Reduction *first = &folds[0].reduction;
+    RowPlan plan = {.order = {0}};
+    plan.nest = make_nest(first->sizes, 1, (bool[]){false});
+    int64_t work = 0;
+    for (int i = 0; i < step->rows.count; i++) {
+        work += state_of(l, step->rows.at[i])->cost;
+    }
+    Lanes lanes = {.k = k,
+                   .plan = &plan,
+                   .step = step,
+                   .index = point,
+                   .ordered = new_index(k, 1),
+                   .count = lanes_for(l, first->type, first->total, work >= MUCH_WORK),
+                   .folds = folds,
+                   .fold_count = count};
+    run_lanes(&lanes);
+    for (int i = 0; i < count; i++) {
+        remember_element(k, step->folds.at[i], point, join_lanes(&lanes, &folds[i]));
+    }
 }
 
 // Whether the next element x takes the place of the first largest (smallest) one so far. A NaN
