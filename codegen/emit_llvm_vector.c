@@ -516,6 +516,7 @@ static void emit_iterations(Emitter *emitter, const Loop *loop, LLVMValueRef sta
     emitter->width = width;
     emit_llvm_block(emitter, &loop->body);
     emitter->width = 1;
+    emit_prefetches(emitter, loop);
 }
 
 // The last `count` iterations at once, in the lowest lanes of a vector.
