@@ -386,7 +386,8 @@ static bool can_join_as_row(const Lowering *l, const Node *node, const Value *va
     return node->kind == NODE_POINTS && node->has_long_reduction && !node->by_columns &&
            is_inlinable(value->definition->op) && continues_shape(value->type, node->shape) &&
            node->members.count < MEMBER_LIMIT && type_elements(value->type) > 0 &&
-           reads_own_point(l, node, node->shape, reads, &reads_member) && reads_member;
+           reads_own_point(l, node, node->shape, reads, &reads_member) &&
+           (reads_member || can_go_beside(l, node, value, reads));
 }
 
 // A node of rows only takes in a reduction of them: then its members become

@@ -4,10 +4,13 @@
 #include "codegen/lower_points.h"
 
 enum {
-    FEWEST_FOLDED = 8,  // vectors of a row that is reduced while it is computed
-    FEWEST_SUMMED = 16, // columns that are summed while rows are computed
-    MOST_SUMMED = 4096, // their sums stay in the cache beside the rows
-    MOST_SUMS = 8       // of a node
+    LONG_ROW = 1 << 20,     // bytes
+    CHEAP_AGAIN = 15,       // cost of what is computed again in their place
+    CHEAP_EXPONENTIAL = 20, // or if it ends in an exponential
+    FEWEST_FOLDED = 8,      // vectors of a row that is reduced while it is computed
+    FEWEST_SUMMED = 16,     // columns that are summed while rows are computed
+    MOST_SUMMED = 4096,     // their sums stay in the cache beside the rows
+    MOST_SUMS = 8           // of a node
 };
 
 bool is_row_member(const Node *node, const Value *value) {
@@ -157,13 +160,64 @@ static bool sum_reads_elsewhere(Lowering *l, const RowStep *step, const Value *o
 bool can_fold(const Lowering *l, const Node *node, const Value *value) {
     const Inst *inst = value->definition;
     int rank = node->shape.rank;
-    if (inst->op != OP_reduce_sum && inst->op != OP_reduce_prod && inst->op != OP_reduce_max &&
-        inst->op != OP_reduce_min) {
+    bool is_sum = inst->op == OP_reduce_sum || inst->op == OP_reduce_prod;
+    bool is_extreme = inst->op == OP_reduce_max || inst->op == OP_reduce_min;
+    // The loop over a single row is spread over threads, but not if it looks for an extreme.
+    if (!is_sum && (!is_extreme || type_elements(node->shape) == 1)) {
         return false;
     }
     Type type = inst->operands[0]->type;
     return inst->attr.axes.count == 1 && inst->attr.axes.at[0] == rank && type.rank == rank + 1 &&
            type_size_at(type, rank) >= (int64_t)FEWEST_FOLDED * vector_lanes(l, type.element);
+}
+
+static bool is_long_row(const Node *node, const Value *row) {
+    int64_t bytes = (int64_t)element_bytes(row->type.element);
+    for (int axis = node->shape.rank; axis < row->type.rank; axis++) {
+        bytes *= type_size_at(row->type, axis);
+    }
+    return bytes >= LONG_ROW;
+}
+
+bool can_go_beside(const Lowering *l, const Node *node, const Value *value, const Reads *reads) {
+    if (!is_long_row(node, value) || state_of(l, value)->cost > CHEAP_AGAIN) {
+        return false;
+    }
+    bool shares = false;
+    for (int i = 0; i < reads->count; i++) {
+        const Read *read = &reads->at[i];
+        bool at_place = read->prefix == value->type.rank && state_of(l, read->value)->node != node;
+        shares = shares || (at_place && reads_value(&node->reads, read->value, false));
+    }
+    for (int i = 0; shares && i < node->members.count; i++) {
+        const Value *member = node->members.at[i];
+        if (!is_row_member(node, member) && can_fold(l, node, member) &&
+            shape_equal(member->definition->operands[0]->type, value->type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// An earlier step whose loop can compute the row beside what it reduces: the row depends on nothing
+// in the node.
+static RowStep *find_beside(Lowering *l, const Node *node, const RowSteps *steps,
+                            const Value *row) {
+    Reads reads = {0};
+    collect_reads(l, row, &reads);
+    for (int i = 0; i < reads.count; i++) {
+        if (state_of(l, reads.at[i].value)->node == node) {
+            return NULL;
+        }
+    }
+    for (int i = 0; i < steps->count; i++) {
+        RowStep *step = &steps->at[i];
+        if (step->folds.count > 0 && step->purpose == NULL &&
+            shape_equal(step_shape(node, step), row->type)) {
+            return step;
+        }
+    }
+    return NULL;
 }
 
 // Whether the step's loop can gather the reduction, too.
@@ -227,6 +281,13 @@ RowSteps schedule_rows(Lowering *l, const Node *node) {
             schedule_fold(l, node, member, &steps, &open);
             continue;
         }
+        RowStep *beside = is_row && state_of(l, member)->cost <= CHEAP_AGAIN
+                              ? find_beside(l, node, &steps, member)
+                              : NULL;
+        if (beside != NULL) {
+            vec_push(l->scratch, &beside->rows, member);
+            continue;
+        }
         bool fits =
             !is_row ? !reads_step(l, &open, member, false)
                     : step_is_empty(&open) || (shape_equal(step_shape(node, &open), member->type) &&
@@ -283,6 +344,25 @@ static bool is_read_in_other_step(Lowering *l, const Node *node, const RowStep *
     return false;
 }
 
+// Rows so long that they would leave the cache before they are read: computing an exponential again
+// costs less than that. Not rows that are computed of others, which might be computed again, too.
+static bool is_computed_again(Lowering *l, const Node *node, const Value *row) {
+    const ValueState *state = state_of(l, row);
+    int most = row->definition->op == OP_exp ? CHEAP_EXPONENTIAL : CHEAP_AGAIN;
+    if (!is_long_row(node, row) || state->cost > most || l->options->vector_bytes < 32) {
+        return false;
+    }
+    Reads reads = {0};
+    collect_reads(l, row, &reads);
+    for (int i = 0; i < reads.count; i++) {
+        const Value *read = reads.at[i].value;
+        if (state_of(l, read)->node == node && is_row_member(node, read)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Rows that are read in another step than theirs are kept: in their own buffer
 // if others read that too, else in one with the room for a single row.
 void place_rows(Lowering *l, const Node *node) {
@@ -292,7 +372,8 @@ void place_rows(Lowering *l, const Node *node) {
         for (int j = 0; j < step->rows.count; j++) {
             const Value *row = step->rows.at[j];
             ValueState *state = state_of(l, row);
-            if (!state->stored && is_read_in_other_step(l, node, step, row)) {
+            if (!state->stored && is_read_in_other_step(l, node, step, row) &&
+                !is_computed_again(l, node, row)) {
                 Type type = row->type;
                 type.dims += node->shape.rank;
                 type.rank -= node->shape.rank;

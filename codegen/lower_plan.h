@@ -149,6 +149,9 @@ RowSteps schedule_rows(Lowering *l, const Node *node);
 void place_rows(Lowering *l, const Node *node);
 // A reduction of rows that a loop over their elements can gather.
 bool can_fold(const Lowering *l, const Node *node, const Value *value);
+// Whether a long row, which depends on nothing in the node, is cheap to compute while the node
+// reduces what both read.
+bool can_go_beside(const Lowering *l, const Node *node, const Value *value, const Reads *reads);
 // The shape of what a step computes in a loop.
 Type step_shape(const Node *node, const RowStep *step);
 // Whether the node can gather the sum; what an element of its operand reads.

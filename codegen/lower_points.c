@@ -251,7 +251,16 @@ Scalar **compute_rows(KernelLowering *k, const RowStep *step, Scalar *const *ind
 void store_rows(KernelLowering *k, const RowStep *step, Scalar *const *index,
                 Scalar *const *results) {
     for (int i = 0; i < step->rows.count; i++) {
-        store_or_probe(k, step->rows.at[i], index, results[i]);
+        const Value *row = step->rows.at[i];
+        Buffer *purpose = step->folds.count > 0 ? only_purpose(k->lowering, row) : NULL;
+        bool tests = purpose != NULL && purpose != k->node->guard && !k->probe;
+        if (tests) {
+            begin_present(&k->build, purpose);
+        }
+        store_or_probe(k, row, index, results[i]);
+        if (tests) {
+            end_scope(&k->build);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ enum {
     SMALL_TOTAL = 8,    // elements of a reduction that is written out
     CHUNK = 32,         // terms of a sum of f32 in one lane before it is added to the f64 sum
     FEWEST_COLUMNS = 4, // results accumulated at once, else reduction is by rows
-    MUCH_WORK = 12      // for an element of rows, beside which a sum in one vector does not wait
+    MUCH_WORK = 16      // for an element of rows, beside which a sum in one vector does not wait
 };
 
 int vector_lanes(const Lowering *l, ElementType type) {
