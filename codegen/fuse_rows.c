@@ -180,7 +180,9 @@ static bool is_long_row(const Node *node, const Value *row) {
 }
 
 bool can_go_beside(const Lowering *l, const Node *node, const Value *value, const Reads *reads) {
-    if (!is_long_row(node, value) || state_of(l, value)->cost > CHEAP_AGAIN) {
+    // In a loop it may be better stored in the place of what it is made of.
+    bool is_result = value->region->owner == NULL && state_of(l, value)->destinations.count > 0;
+    if (!is_result || !is_long_row(node, value) || state_of(l, value)->cost > CHEAP_AGAIN) {
         return false;
     }
     bool shares = false;

@@ -136,6 +136,33 @@ static bool is_scatter(const Inst *inst) {
     return inst->op == OP_scatter_add || inst->op == OP_scatter_set;
 }
 
+// A scatter waits until all others have read what it changes, so that it may happen in its place;
+// unless one of them reads its result, too.
+static void sink_scatters(Nodes *nodes) {
+    for (int i = nodes->count - 1; i >= 0; i--) {
+        Node *scatter = nodes->at[i];
+        if (scatter->kind != NODE_MOVE || !is_scatter(scatter->inst)) {
+            continue;
+        }
+        int last = i, first_user = nodes->count;
+        for (int j = nodes->count - 1; j > i; j--) {
+            const Reads *reads = &nodes->at[j]->reads;
+            bool reads_base = reads_value(reads, scatter->inst->operands[0], false);
+            last = reads_base && last == i ? j : last;
+            first_user = reads_value(reads, scatter->inst->results[0], false) ? j : first_user;
+        }
+        if (first_user <= last) {
+            continue;
+        }
+        for (int j = i; j < last; j++) {
+            nodes->at[j] = nodes->at[j + 1];
+            nodes->at[j]->position = j;
+        }
+        nodes->at[last] = scatter;
+        scatter->position = last;
+    }
+}
+
 // The scatter into `value` that may happen in its place, or NULL.
 static const Value *scatter_in_place(Lowering *l, const Nodes *nodes, const Value *value) {
     for (int i = 0; i < nodes->count; i++) {
@@ -288,6 +315,7 @@ static void lower_body(Lowering *l, LoopLowering *loop, Scalar *index) {
     state_of(l, loop->body->parameters.at[0])->entry_scalar = index;
     request_yields(l, loop);
     Nodes nodes = plan_region(l, loop->body);
+    sink_scatters(&nodes);
     place_yields(l, loop, &nodes);
     place_values(l, &nodes);
     lower_nodes(l, &nodes);
