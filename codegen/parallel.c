@@ -470,17 +470,9 @@ typedef struct Spreading {
     const LowerOptions *options;
     Arena scratch;
     bool *exclusive;
+    int *uses; // by buffer id
     int buffer_count;
 } Spreading;
-
-static bool has_own_buffers(const Statement *call) {
-    for (int i = 0; i < call->kernel->buffers.count; i++) {
-        if (call->buffers[i] != call->kernel->buffers.at[i]) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static bool spread_call(Spreading *s, const Statement *call, Block *out) {
     for (int may_flush = 1; may_flush >= 0 && has_own_buffers(call); may_flush--) {
@@ -499,11 +491,57 @@ static bool spread_call(Spreading *s, const Statement *call, Block *out) {
     return false;
 }
 
+// Puts the kernel where the loop's first one is, and takes out all of those.
+static void replace_joined(Program *program, const Loop *loop, Kernel *joined) {
+    int count = 0;
+    for (int i = 0; i < program->kernels.count; i++) {
+        Kernel *kernel = program->kernels.at[i];
+        const Kernel *called = NULL;
+        for (int j = 0; j < loop->body.statements.count && called != kernel; j++) {
+            called = loop->body.statements.at[j]->kernel;
+        }
+        if (called != kernel || kernel == loop->body.statements.at[0]->kernel) {
+            program->kernels.at[count++] = called == kernel ? joined : kernel;
+        }
+    }
+    program->kernels.count = count;
+}
+
+// Whose iterations are independent, and calls too short to be spread themselves.
+static bool spread_calls(Spreading *s, const Loop *loop, Block *out) {
+    Statement *call = join_short_calls(s->program->arena, &s->scratch, loop, s->options);
+    if (call == NULL) {
+        return false;
+    }
+    int *inside = arena_array(&s->scratch, int, s->buffer_count + 1);
+    bool *exclusive = arena_array(&s->scratch, bool, s->buffer_count + 1);
+    count_uses(&loop->body, inside);
+    for (int i = 0; i < s->buffer_count; i++) {
+        exclusive[i] = s->program->buffers.at[i]->kind == BUFFER_WORKSPACE &&
+                       inside[i] == s->uses[i];
+    }
+    Split split = {.program = s->program,
+                   .arena = s->program->arena,
+                   .scratch = &s->scratch,
+                   .options = s->options,
+                   .kernel = call->kernel,
+                   .exclusive = exclusive};
+    if (!split_kernel(&split, false)) {
+        return false;
+    }
+    replace_joined(s->program, loop, call->kernel);
+    commit(s->program, s->entry, call, &split, out);
+    return true;
+}
+
 static void spread_block(Spreading *s, Block *block) {
     Block out = {{0}};
     for (int i = 0; i < block->statements.count; i++) {
         Statement *statement = block->statements.at[i];
         if (statement->kind == STATEMENT_CALL && spread_call(s, statement, &out)) {
+            continue;
+        }
+        if (statement->kind == STATEMENT_LOOP && spread_calls(s, statement->loop, &out)) {
             continue;
         }
         if (statement->kind == STATEMENT_LOOP) {
@@ -518,12 +556,12 @@ static void spread_block(Spreading *s, Block *block) {
 
 void make_parallel(Program *program, Entry *entry, const LowerOptions *options) {
     Spreading s = {.program = program, .entry = entry, .options = options};
-    int count = program->buffers.count;
-    int *uses = arena_array(&s.scratch, int, count + 1);
+    int count = s.buffer_count = program->buffers.count;
+    s.uses = arena_array(&s.scratch, int, count + 1);
     s.exclusive = arena_array(&s.scratch, bool, count + 1);
-    count_uses(&entry->body, uses);
+    count_uses(&entry->body, s.uses);
     for (int i = 0; i < count; i++) {
-        s.exclusive[i] = program->buffers.at[i]->kind == BUFFER_WORKSPACE && uses[i] == 1;
+        s.exclusive[i] = program->buffers.at[i]->kind == BUFFER_WORKSPACE && s.uses[i] == 1;
     }
     spread_block(&s, &entry->body);
     arena_free(&s.scratch);

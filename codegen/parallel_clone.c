@@ -22,6 +22,14 @@ Cloner start_clone(Arena *arena, Arena *scratch, const Kernel *from, const char 
     return c;
 }
 
+Cloner continue_clone(Arena *arena, Arena *scratch, const Kernel *from, Kernel *to,
+                      Scalar **given) {
+    Cloner c = {.arena = arena, .from = from, .to = to, .given = given};
+    c.scalars = arena_array(scratch, Scalar *, from->scalar_count + 1);
+    c.locals = arena_array(scratch, Local *, from->locals.count + 1);
+    return c;
+}
+
 void place_statement(Arena *arena, Block *out, const Statement *proto) {
     Statement *statement = arena_new(arena, Statement);
     *statement = *proto;
@@ -74,6 +82,9 @@ Scalar *clone_use(Cloner *c, const Scalar *x) {
     }
     check(x->op == SCALAR_CONSTANT || x->op == SCALAR_ARGUMENT, "a part of kernel %s lacks s%d",
           c->from->name, x->id);
+    if (x->op == SCALAR_ARGUMENT && c->given != NULL) {
+        return c->given[x->integer];
+    }
     Scalar *copy = arena_new(c->arena, Scalar);
     *copy = *x;
     copy->id = c->to->scalar_count++;

@@ -51,7 +51,8 @@ typedef struct Cloner {
     Local **locals;   // of `to`, by id in `from`
     BufferList privates;
     VEC(Scalar *) starts; // of the chunk's own part of each
-    Scalar *chunk; // the argument of `to` that is the number of the chunk; NULL: there is none
+    Scalar *chunk;  // the argument of `to` that is the number of the chunk; NULL: there is none
+    Scalar **given; // what stands for the arguments of `from`; NULL: the same arguments
 } Cloner;
 
 // How a loop is cut into chunks.
@@ -63,6 +64,9 @@ typedef struct Chunks {
 
 Cloner start_clone(Arena *arena, Arena *scratch, const Kernel *from, const char *name,
                    bool has_chunk);
+// Goes on with a kernel that others were copied to.
+Cloner continue_clone(Arena *arena, Arena *scratch, const Kernel *from, Kernel *to,
+                      Scalar **given);
 Scalar *clone_use(Cloner *c, const Scalar *x);
 void clone_statement(Cloner *c, const Statement *statement, Block *out);
 // The statement with a loop in it cut down to the iterations of the chunk.
@@ -141,5 +145,12 @@ ScalarOp combination_of(const Statement *statement, const Local *local);
 bool locals_end(const Split *split, const Statement *top, const LocalList *carried);
 // Cuts a long sum, `statement`, in partial sums. False, and nothing is changed, if it is none.
 bool split_reduction(Split *split, const Statement *statement, double work);
+
+// Does the call pass the buffers that the kernel names?
+bool has_own_buffers(const Statement *call);
+// The call of a new kernel that does what the loop of an entry does, if that consists of calls which
+// are too short to be spread; else NULL.
+Statement *join_short_calls(Arena *arena, Arena *scratch, const Loop *loop,
+                            const LowerOptions *options);
 
 #endif
