@@ -25,6 +25,7 @@ typedef struct Access {
     bool joins[MOST_LOOPS]; // axis and the next may be one loop
     int score[MOST_LOOPS];  // how well memory is accessed if this axis is the
                             // innermost
+    int scalars;            // of the kernel
 } Access;
 
 // Looks at all accesses of the kernel under construction (lower_access.c).

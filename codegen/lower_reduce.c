@@ -12,7 +12,11 @@ enum {
     SMALL_TOTAL = 8,    // elements of a reduction that is written out
     CHUNK = 32,         // terms of a sum of f32 in one lane before it is added to the f64 sum
     FEWEST_COLUMNS = 4, // results accumulated at once, else reduction is by rows
-    MUCH_WORK = 16      // for an element of rows, beside which a sum in one vector does not wait
+    MUCH_WORK = 16,     // for an element of rows, beside which a sum in one vector does not wait
+    MOST_WAYS = 4,      // rows that are added side by side
+    ENOUGH_SUMS = 8,    // vectors: then no addition waits for the one before
+    SHORT_STEP = 32,    // scalars of a step that may be written out for each way
+    FEW_STEPS = 4       // that are written out
 };
 
 int vector_lanes(const Lowering *l, ElementType type) {
@@ -224,7 +228,7 @@ static void probe_reduction(Lowering *l, const Node *node, const Reduction *r, A
     close_loops(&k, nest.loop_count);
     Access all;
     find_accesses(&k, index, sizes, count, &all);
-    *access = (Access){0};
+    *access = (Access){.scalars = k.build.facts.count};
     for (int axis = 0; axis < r->axis_count; axis++) {
         access->joins[axis] = axis + 1 < r->axis_count && all.joins[shape.rank + axis];
         access->score[axis] = all.score[shape.rank + axis];
@@ -387,7 +391,8 @@ static void step_many(Lanes *lanes, Scalar *start, int64_t steps) {
         return;
     }
     KernelBuilder *b = &lanes->k->build;
-    Scalar *step = begin_loop(b, LOOP_SERIAL, steps, loop_name(lanes->k));
+    LoopKind kind = steps <= FEW_STEPS ? LOOP_UNROLL : LOOP_SERIAL;
+    Scalar *step = begin_loop(b, kind, steps, loop_name(lanes->k));
     Scalar *offset = scalar_binary(b, SCALAR_MUL, step, scalar_position(b, lanes->count));
     step_lanes(lanes, scalar_binary(b, SCALAR_ADD, start, offset), lanes->count);
     end_scope(b);
@@ -575,6 +580,17 @@ typedef struct Columns {
     Scalar *base;
 } Columns;
 
+// One reduction of such a block. Rows are added in turns to several rows of sums, so that no
+// addition waits for the one before; these are joined at the end.
+typedef struct ColumnSums {
+    const Reduction *r;
+    LoopNest nest;
+    Scalar **inner; // index of each reduced axis
+    int ways;       // rows of sums
+    Local *sums;
+    Local *wide; // NULL, or f64 sums of the sums
+} ColumnSums;
+
 static Scalar *begin_columns(Columns *c) {
     KernelBuilder *b = &c->k->build;
     Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
@@ -585,30 +601,85 @@ static Scalar *begin_columns(Columns *c) {
     return column;
 }
 
-static void set_columns(Columns *c, Local *local, Scalar *value) {
+static Scalar *way_position(const Columns *c, Scalar *way, Scalar *column) {
     KernelBuilder *b = &c->k->build;
+    Scalar *start = scalar_binary(b, SCALAR_MUL, way, scalar_position(b, c->width));
+    return scalar_binary(b, SCALAR_ADD, start, column);
+}
+
+static void set_columns(Columns *c, Local *local, int ways, Scalar *value) {
+    KernelBuilder *b = &c->k->build;
+    Scalar *way = begin_loop(b, LOOP_UNROLL, ways, "way");
     Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
-    add_set(b, local, column, value);
+    add_set(b, local, way_position(c, way, column), value);
+    close_loops(c->k, 2);
+}
+
+// Adds the rows of sums to the first.
+static void join_ways(Columns *c, const ColumnSums *it) {
+    KernelBuilder *b = &c->k->build;
+    for (int half = it->ways / 2; half >= 1; half /= 2) {
+        Scalar *way = begin_loop(b, LOOP_UNROLL, half, "way");
+        Scalar *other = scalar_binary(b, SCALAR_ADD, way, scalar_position(b, half));
+        Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
+        Scalar *place = way_position(c, way, column);
+        Scalar *x = scalar_local(b, it->sums, place);
+        Scalar *y = scalar_local(b, it->sums, way_position(c, other, column));
+        add_set(b, it->sums, place, reduction_join(c->k, it->r, x, y));
+        close_loops(c->k, 2);
+    }
+}
+
+static void flush_columns(Columns *c, const ColumnSums *it) {
+    KernelBuilder *b = &c->k->build;
+    join_ways(c, it);
+    Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
+    Scalar *sum = scalar_cast(b, TYPE_F64, scalar_local(b, it->sums, column));
+    sum = scalar_binary(b, SCALAR_ADD, scalar_local(b, it->wide, column), sum);
+    add_set(b, it->wide, column, sum);
+    end_scope(b);
+    set_columns(c, it->sums, it->ways, scalar_number(b, it->sums->type, 0));
+}
+
+static void step_columns(Columns *c, const ColumnSums *it, Scalar *position, Scalar *way) {
+    KernelBuilder *b = &c->k->build;
+    fill_index(c->k, &it->nest, it->nest.loop_count - 1, position, it->inner);
+    Scalar *column = begin_columns(c), *place = way_position(c, way, column);
+    Scalar *before = scalar_local(b, it->sums, place);
+    add_set(b, it->sums, place, reduction_step(c->k, it->r, before, c->index, it->inner));
     end_scope(b);
 }
 
-static void flush_columns(Columns *c, Local *sums, Local *wide) {
+// Rows start .. start + count - 1 of the innermost reduced axis.
+static void step_rows(Columns *c, const ColumnSums *it, Scalar *start, int64_t count) {
     KernelBuilder *b = &c->k->build;
-    Scalar *column = begin_loop(b, LOOP_VECTOR, c->width, "column");
-    Scalar *sum = scalar_cast(b, TYPE_F64, scalar_local(b, sums, column));
-    add_set(b, wide, column, scalar_binary(b, SCALAR_ADD, scalar_local(b, wide, column), sum));
-    add_set(b, sums, column, scalar_number(b, sums->type, 0));
-    end_scope(b);
+    int64_t turns = count / it->ways, rest = count % it->ways;
+    if (turns > 0) {
+        Scalar *turn = begin_loop(b, LOOP_SERIAL, turns, loop_name(c->k));
+        Scalar *first = scalar_binary(b, SCALAR_MUL, turn, scalar_position(b, it->ways));
+        first = scalar_binary(b, SCALAR_ADD, start, first);
+        Scalar *way = begin_loop(b, LOOP_UNROLL, it->ways, "way");
+        step_columns(c, it, scalar_binary(b, SCALAR_ADD, first, way), way);
+        close_loops(c->k, 2);
+    }
+    if (rest > 0) {
+        Scalar *row = begin_loop(b, LOOP_SERIAL, rest, loop_name(c->k));
+        Scalar *first = scalar_binary(b, SCALAR_ADD, start, scalar_position(b, count - rest));
+        step_columns(c, it, scalar_binary(b, SCALAR_ADD, first, row), scalar_position(b, 0));
+        end_scope(b);
+    }
 }
 
-static void step_columns(Columns *c, const Reduction *r, const LoopNest *nest, Scalar *position,
-                         Scalar **inner, Local *sums) {
-    KernelBuilder *b = &c->k->build;
-    fill_index(c->k, nest, nest->loop_count - 1, position, inner);
-    Scalar *column = begin_columns(c);
-    Scalar *before = scalar_local(b, sums, column);
-    add_set(b, sums, column, reduction_step(c->k, r, before, c->index, inner));
-    end_scope(b);
+// Whole vectors only: the rows of sums are to live in registers.
+static int choose_ways(const Columns *c, const Local *sums, int64_t extent, int scalars) {
+    int lanes = vector_lanes(c->k->lowering, sums->type), ways = 1;
+    if (c->width % lanes != 0 || scalars > SHORT_STEP) {
+        return 1;
+    }
+    while (ways < MOST_WAYS && ways * (c->width / lanes) < ENOUGH_SUMS && 8 * ways <= extent) {
+        ways *= 2;
+    }
+    return ways;
 }
 
 static void reduce_columns(Columns *c, const Value *value) {
@@ -618,43 +689,38 @@ static void reduce_columns(Columns *c, const Value *value) {
     Access access;
     int column_score;
     probe_reduction(k->lowering, c->node, &r, &access, &column_score);
-    LoopNest nest = make_nest(r.sizes, r.axis_count, access.joins);
-    int last = nest.loop_count - 1;
-    int64_t extent = nest.loops[last].extent;
+    ColumnSums it = {.r = &r, .nest = make_nest(r.sizes, r.axis_count, access.joins)};
+    int last = it.nest.loop_count - 1;
+    int64_t extent = it.nest.loops[last].extent;
     bool precise = is_sum(&r) && r.type == TYPE_F32 && r.total > CHUNK;
     bool all_wide = precise && extent < CHUNK;
-    Local *sums = add_local(b, all_wide ? TYPE_F64 : r.type, c->width, "sums"), *wide = NULL;
-    set_columns(c, sums, reduction_start(k, &r, sums->type));
+    it.sums = add_local(b, all_wide ? TYPE_F64 : r.type, c->width, "sums");
+    it.ways = choose_ways(c, it.sums, extent, access.scalars);
+    it.sums->count *= it.ways;
+    set_columns(c, it.sums, it.ways, reduction_start(k, &r, it.sums->type));
     if (precise && !all_wide) {
-        wide = add_local(b, TYPE_F64, c->width, "wide_sums");
-        set_columns(c, wide, scalar_number(b, TYPE_F64, 0));
+        it.wide = add_local(b, TYPE_F64, c->width, "wide_sums");
+        set_columns(c, it.wide, 1, scalar_number(b, TYPE_F64, 0));
     }
-    Scalar **inner = new_index(k, r.axis_count);
-    open_nest(k, &nest, 0, last, LOOP_SERIAL, inner);
-    int64_t chunk = wide != NULL ? CHUNK : extent, chunks = extent / chunk;
-    for (int part = 0; part < 2; part++) {
-        int64_t rest = extent % chunk;
-        if (part == 0 ? chunks == 0 : rest == 0) {
-            continue;
-        }
-        Scalar *start = scalar_position(b, chunks * chunk);
-        if (part == 0) {
-            Scalar *number = begin_loop(b, LOOP_SERIAL, chunks, loop_name(k));
-            start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, chunk));
-        }
-        Scalar *row = begin_loop(b, LOOP_SERIAL, part == 0 ? chunk : rest, loop_name(k));
-        step_columns(c, &r, &nest, scalar_binary(b, SCALAR_ADD, start, row), inner, sums);
-        end_scope(b);
-        if (wide != NULL) {
-            flush_columns(c, sums, wide);
-        }
-        if (part == 0) {
-            end_scope(b);
-        }
+    it.inner = new_index(k, r.axis_count);
+    open_nest(k, &it.nest, 0, last, LOOP_SERIAL, it.inner);
+    int64_t chunk = it.wide != NULL ? CHUNK : extent, chunks = extent / chunk;
+    Scalar *number = begin_loop(b, LOOP_SERIAL, chunks, loop_name(k));
+    step_rows(c, &it, scalar_binary(b, SCALAR_MUL, number, scalar_position(b, chunk)), chunk);
+    if (it.wide != NULL) {
+        flush_columns(c, &it);
+    }
+    end_scope(b);
+    if (extent % chunk > 0) {
+        step_rows(c, &it, scalar_position(b, chunks * chunk), extent % chunk);
+        flush_columns(c, &it);
     }
     close_loops(k, last);
+    if (it.wide == NULL) {
+        join_ways(c, &it);
+    }
     vec_push(&b->scratch, &k->accumulators,
-             ((Accumulator){value, wide != NULL ? wide : sums, NULL}));
+             ((Accumulator){value, it.wide != NULL ? it.wide : it.sums, NULL}));
 }
 
 static void emit_block(Columns *c) {
