@@ -517,8 +517,8 @@ static bool spread_calls(Spreading *s, const Loop *loop, Block *out) {
     bool *exclusive = arena_array(&s->scratch, bool, s->buffer_count + 1);
     count_uses(&loop->body, inside);
     for (int i = 0; i < s->buffer_count; i++) {
-        exclusive[i] = s->program->buffers.at[i]->kind == BUFFER_WORKSPACE &&
-                       inside[i] == s->uses[i];
+        exclusive[i] =
+            s->program->buffers.at[i]->kind == BUFFER_WORKSPACE && inside[i] == s->uses[i];
     }
     Split split = {.program = s->program,
                    .arena = s->program->arena,

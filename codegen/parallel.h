@@ -2,7 +2,8 @@
 // long loop of independent iterations takes a chunk of them, whose number is its last argument, and
 // the entry calls it in a LOOP_PARALLEL over the chunks. Long sums are cut too: chunks make partial
 // sums, which the rest of the kernel adds in the order of their numbers. What parts need of
-// single values that earlier ones have computed goes through temporaries.
+// single values that earlier ones have computed goes through temporaries. A loop over calls that
+// are too short to be cut becomes one kernel if its iterations can be spread.
 //
 // Chunks are fixed here, by the work that a loop is, and whoever runs them, one thread or many,
 // runs the same ones: so results have the same bits whatever the number of threads.

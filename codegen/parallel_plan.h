@@ -65,8 +65,7 @@ typedef struct Chunks {
 Cloner start_clone(Arena *arena, Arena *scratch, const Kernel *from, const char *name,
                    bool has_chunk);
 // Goes on with a kernel that others were copied to.
-Cloner continue_clone(Arena *arena, Arena *scratch, const Kernel *from, Kernel *to,
-                      Scalar **given);
+Cloner continue_clone(Arena *arena, Arena *scratch, const Kernel *from, Kernel *to, Scalar **given);
 Scalar *clone_use(Cloner *c, const Scalar *x);
 void clone_statement(Cloner *c, const Statement *statement, Block *out);
 // The statement with a loop in it cut down to the iterations of the chunk.
@@ -148,8 +147,8 @@ bool split_reduction(Split *split, const Statement *statement, double work);
 
 // Does the call pass the buffers that the kernel names?
 bool has_own_buffers(const Statement *call);
-// The call of a new kernel that does what the loop of an entry does, if that consists of calls which
-// are too short to be spread; else NULL.
+// The call of a new kernel that does what the loop of an entry does, if that consists of calls
+// which are too short to be spread; else NULL.
 Statement *join_short_calls(Arena *arena, Arena *scratch, const Loop *loop,
                             const LowerOptions *options);
 
