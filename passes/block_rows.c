@@ -4,6 +4,9 @@
 // instructions is as small as a block and stays in the cache. What others need of the group is
 // stacked; sums over rows are carried. Rows that do not fill a block are computed behind the loop.
 //
+// So do large operands that several instructions read, as the examples of a linear model: a block
+// of their rows stays in the cache from the first reader to the last.
+//
 // Bodies of the loops are looked at in their turn: the first loop may be over a batch, one in it
 // over rows.
 #include <string.h>
@@ -17,8 +20,11 @@
 enum {
     FEWEST_ROWS = 16,     // in a block, where each block reads other operands from end to end
     SMALL_SUM = 1 << 16,  // bytes of all blocks' sums that are stacked and added at the end
+    SMALL_SHARE = 32,     // or this part of the operand's
     NEAR = 1 << 18,       // bytes of operands that stay in the cache from block to block
     FAR = 1 << 24,        // those that do not even stay in the last level's
+    SHORTEST_PIECE = 256, // bytes
+    LONG_SUM = 8192,      // terms of f32 that are gathered in f64
     MOST_GROUPS = 1 << 10 // in a function
 };
 
@@ -33,6 +39,8 @@ typedef struct Plan {
 
 typedef struct Traffic {
     double saved;     // bytes that are neither stored nor read
+    int readers;      // contractions that read the group's operand, and one for all others
+    bool others;      // some of the readers are none
     double row;       // bytes in each row of what is neither
     double whole;     // bytes that each block reads from end to end
     double again;     // bytes that could have been moved while values are computed again
@@ -76,6 +84,22 @@ static void count_inst(const RowGroup *group, const bool *inside, int number, in
     }
 }
 
+// Of the group's operand: all but the first of its readers in a phase find it in the cache.
+static void count_operand(const RowGroup *group, const Inst *inst, Traffic *it) {
+    const Value *result = inst->results[0];
+    bool is_contraction = inst->op == OP_contract;
+    if (reads_operand(group, inst) && (is_contraction || !it->others)) {
+        it->saved += (double)type_bytes(group->operand->type) * (it->readers > 0);
+        it->row = (double)type_bytes(group->operand->type) / (double)group->rows;
+        it->readers++;
+        it->others = it->others || !is_contraction;
+    }
+    if (has_rows(group->place[result->id]) && is_large(group->of, result) &&
+        group->stored[result->id]) {
+        it->saved -= 2 * (double)type_bytes(result->type);
+    }
+}
+
 static int64_t largest_divisor(int64_t x, int64_t most) {
     int64_t divisor = most < x ? most : x;
     while (x % divisor != 0) {
@@ -106,6 +130,27 @@ static double traffic_weight(double whole) {
     return whole <= NEAR ? 0 : whole <= FAR ? 0.25 : 0.5;
 }
 
+// Bytes that a block may have: of derived values a bit more than a cache of level 2 has, of an
+// operand half of level 1, but several times what else each block reads and adds to. 0: too large.
+static int64_t room_of_block(const Plan *plan, double whole, int64_t large) {
+    if (plan->group.operand == NULL) {
+        return large + large / 2;
+    }
+    int64_t least = 4 * (int64_t)whole;
+    return least > large / 2 ? 0 : least > large / 64 ? least : large / 64;
+}
+
+// Whether a block of the operand is made of pieces of memory that are long enough to be read as
+// fast as if they were one.
+static bool has_long_pieces(const Plan *plan) {
+    const Value *operand = plan->group.operand;
+    int64_t bytes = plan->block * (int64_t)element_bytes(operand->type.element);
+    for (int i = plan->group.place[operand->id].axis + 1; i < operand->type.rank; i++) {
+        bytes *= dim_value(operand->type.dims[i]);
+    }
+    return bytes >= SHORTEST_PIECE;
+}
+
 // False if the group is not worth a loop.
 static bool choose_plan(Plan *plan, int64_t large) {
     const RowGroup *group = &plan->group;
@@ -119,6 +164,9 @@ static bool choose_plan(Plan *plan, int64_t large) {
             if (inside[k]) {
                 count_inst(group, inside, k, phase, &it);
             }
+            if (inside[k] && group->operand != NULL) {
+                count_operand(group, of->insts[k], &it);
+            }
         }
         row = it.row > row ? it.row : row;
         whole += it.whole;
@@ -129,12 +177,13 @@ static bool choose_plan(Plan *plan, int64_t large) {
     if (row <= 0) {
         return false;
     }
-    plan->block = choose_block(group->rows, row, widest, large + large / 2);
+    int64_t room = room_of_block(plan, widest, large);
+    plan->block = room > 0 ? choose_block(group->rows, row, widest, room) : group->rows;
     plan->blocks = group->rows / plan->block;
     plan->rest = group->rows % plan->block;
     double repeated = (double)(plan->blocks - 1) * whole * traffic_weight(whole);
     plan->gain = saved - again - repeated;
-    return plan->blocks > 1 && plan->gain > 0;
+    return plan->blocks > 1 && plan->gain > 0 && (group->operand == NULL || has_long_pieces(plan));
 }
 
 static bool plan_axis(Plan *plan, const RowRegion *of, const Value *seed, int axis) {
@@ -255,6 +304,8 @@ static Outputs list_outputs(const Blocks *it, int phase) {
     const RowGroup *group = it->group;
     const RowRegion *of = group->of;
     Outputs list = {arena_array(of->scratch, Output, of->count), 0, 0};
+    double operand = group->operand == NULL ? 0 : (double)type_bytes(group->operand->type);
+    double few = operand / SMALL_SHARE > SMALL_SUM ? operand / SMALL_SHARE : SMALL_SUM;
     for (int pass = 0; pass < 2; pass++) {
         for (int k = 0; k < of->count; k++) {
             const Inst *inst = of->insts[k];
@@ -263,9 +314,9 @@ static Outputs list_outputs(const Blocks *it, int phase) {
                 continue;
             }
             double bytes = (double)type_bytes(inst->results[0]->type);
-            OutputKind kind = group->kind[k] == ROW_MAP                       ? OUTPUT_ROWS
-                              : bytes * (double)it->plan->blocks <= SMALL_SUM ? OUTPUT_PARTS
-                                                                              : OUTPUT_CARRIED;
+            OutputKind kind = group->kind[k] == ROW_MAP                 ? OUTPUT_ROWS
+                              : bytes * (double)it->plan->blocks <= few ? OUTPUT_PARTS
+                                                                        : OUTPUT_CARRIED;
             if ((kind == OUTPUT_CARRIED) == (pass == 0)) {
                 list.at[list.count++] = (Output){inst, kind, NULL};
                 list.carried += pass == 0;
@@ -273,6 +324,12 @@ static Outputs list_outputs(const Blocks *it, int phase) {
         }
     }
     return list;
+}
+
+// What a sum over rows is gathered in: many parts of f32 in f64.
+static ElementType gathered_in(const Blocks *it, const Value *sum) {
+    bool is_long = sum->type.element == TYPE_F32 && it->group->rows > LONG_SUM;
+    return is_long ? TYPE_F64 : sum->type.element;
 }
 
 static Value *scalar_index(Builder *b, int64_t value) {
@@ -283,7 +340,10 @@ static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const 
     const Plan *plan = it->plan;
     Value **initial = arena_array(it->group->of->scratch, Value *, outputs->carried + 1);
     for (int i = 0; i < outputs->carried; i++) {
-        initial[i] = build_full(b, outputs->at[i].inst->results[0]->type, 0);
+        const Value *sum = outputs->at[i].inst->results[0];
+        Type type = sum->type;
+        type.element = gathered_in(it, sum);
+        initial[i] = build_full(b, type, 0);
     }
     Inst *loop = build_loop(b, dim_constant(it->module->dims, plan->blocks), initial,
                             outputs->carried, NULL);
@@ -295,7 +355,8 @@ static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const 
     for (int i = 0; i < outputs->count; i++) {
         Value *value = value_map_get(&block.values, outputs->at[i].inst->results[0]);
         if (i < outputs->carried) {
-            value = build_add(&inner, body->parameters.at[i + 1], value);
+            Value *before = body->parameters.at[i + 1];
+            value = build_add(&inner, before, build_cast(&inner, value, before->type.element));
         }
         vec_push(it->module->arena, &body->yields, value);
     }
@@ -322,8 +383,9 @@ static void join_outputs(Blocks *it, Builder *b, const Inst *loop, const Block *
             Value *last = value_map_get(&rest->values, old);
             whole = output->kind == OUTPUT_ROWS
                         ? build_concat(b, (Value *[]){whole, last}, 2, place.axis)
-                        : build_add(b, whole, last);
+                        : build_add(b, whole, build_cast(b, last, whole->type.element));
         }
+        whole = build_cast(b, whole, old->type.element);
         whole->name = old->name;
         value_map_set(&it->whole, old, whole);
     }
@@ -418,21 +480,43 @@ static bool is_open(const Search *search, const RowRegion *of, const Inst *inst)
            !(inst->results[0]->id < search->count && search->rejected[inst->results[0]->id]);
 }
 
+static bool find_seed(Plan *plan, const RowRegion *of, Search *search) {
+    for (int k = 0; k < of->count; k++) {
+        const Inst *inst = of->insts[k];
+        if (!is_open(search, of, inst)) {
+            continue;
+        }
+        if (find_plan(plan, of, inst->results[0])) {
+            return true;
+        }
+        if (inst->results[0]->id < search->count) {
+            search->rejected[inst->results[0]->id] = true;
+        }
+    }
+    return false;
+}
+
+static bool find_operand(Plan *plan, const RowRegion *of) {
+    bool *seen = arena_array(of->scratch, bool, of->value_count);
+    for (int k = 0; k < of->count; k++) {
+        const Inst *inst = of->insts[k];
+        for (int i = 0; i < inst->operand_count; i++) {
+            const Value *value = inst->operands[i];
+            bool is_new = !seen[value->id];
+            seen[value->id] = true;
+            if (is_new && is_shared_operand(of, value) && find_plan(plan, of, value)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool block_once(PassContext *context, Region *region, Search *search) {
     Arena scratch = {0};
     RowRegion of = row_region_new(&scratch, region, search->large);
     Plan plan = {.block = 0};
-    bool found = false;
-    for (int k = 0; k < of.count && !found; k++) {
-        const Inst *inst = of.insts[k];
-        if (!is_open(search, &of, inst)) {
-            continue;
-        }
-        found = find_plan(&plan, &of, inst->results[0]);
-        if (!found && inst->results[0]->id < search->count) {
-            search->rejected[inst->results[0]->id] = true;
-        }
-    }
+    bool found = find_seed(&plan, &of, search) || find_operand(&plan, &of);
     if (found) {
         rewrite_region(context, &of, &plan);
     }

@@ -5,15 +5,14 @@
 
 #include "passes/match.h"
 
+enum { MOST_PRODUCTS = 16 }; // for each element of the larger operand of a thin contraction
+
 // ---- the region
 
 static void note_use(RowRegion *it, const Value *value, int user, int *count, bool fill) {
-    int id = value->id;
-    if (it->maker[id] >= 0) {
-        int at = count[id]++;
-        if (fill) {
-            it->users[it->first_user[id] + at] = user;
-        }
+    int at = count[value->id]++;
+    if (fill) {
+        it->users[it->first_user[value->id] + at] = user;
     }
 }
 
@@ -234,6 +233,12 @@ bool is_seed(const RowRegion *it, const Value *value) {
     return false;
 }
 
+bool is_shared_operand(const RowRegion *it, const Value *value) {
+    return is_large(it, value) && (it->maker[value->id] < 0 || it->solid[value->id]) &&
+           it->first_user[value->id + 1] - it->first_user[value->id] > 1 &&
+           is_read_by_contraction(it, value);
+}
+
 // ---- growing
 
 static bool is_placed(const RowGroup *group, const Value *value) {
@@ -310,17 +315,38 @@ static void consider(RowGroup *group, const Inst *inst, bool may_sum) {
     }
 }
 
+// A contraction that takes little more time than reading its larger operand.
+static bool is_thin_contraction(const Inst *inst) {
+    int64_t products = contraction_length(inst) * type_elements(inst->results[0]->type);
+    int64_t x = type_elements(inst->operands[0]->type), y = type_elements(inst->operands[1]->type);
+    return products <= MOST_PRODUCTS * (x > y ? x : y);
+}
+
+// Whether the group may grow through an instruction that reads its rows.
+static bool may_join(const RowGroup *group, const Inst *inst) {
+    return group->operand == NULL ||
+           (is_simple(inst) && (inst->op != OP_contract || is_thin_contraction(inst)));
+}
+
 static void visit_later(RowGroup *group, const Value *value) {
     vec_push(group->of->scratch, &group->work, value);
 }
 
 static void place_operands(RowGroup *group, const Inst *inst);
 
-// A large value that the group reads: computed in the group if it can be.
+// Whether the group had better make a value that it reads than read it.
+static bool is_worth_making(const RowGroup *group, const Value *value) {
+    const Inst *inst = value->definition;
+    return is_large(group->of, value) ? !group->of->solid[value->id]
+                                      : group->operand != NULL && inst != NULL &&
+                                            op_info(inst->op)->elementwise && !is_costly(inst);
+}
+
+// A value that the group reads: computed in the group if that is worth it, and possible.
 static void place_large(RowGroup *group, const Value *value, Place place) {
     int maker = maker_of(group, value);
-    if (maker < 0 || is_placed(group, value) || !has_rows(place) || !is_large(group->of, value) ||
-        group->of->solid[value->id]) {
+    if (maker < 0 || is_placed(group, value) || !has_rows(place) ||
+        !is_worth_making(group, value)) {
         return;
     }
     group->place[value->id] = place;
@@ -350,14 +376,19 @@ static void visit_users(RowGroup *group, const Value *value) {
     for (int i = of->first_user[value->id]; i < of->first_user[value->id + 1]; i++) {
         int user = of->users[i];
         const Inst *inst = of->insts[user];
-        bool known = group->core[user] || group->free[user];
+        bool known = group->core[user] || (group->free[user] && group->operand == NULL);
+        if (!may_join(group, inst)) {
+            continue;
+        }
         consider(group, inst, true);
         if (known || group->kind[user] == ROW_OUTSIDE) {
             continue;
         }
         group->core[user] = true;
+        group->free[user] = false;
         place_operands(group, inst);
-        if (group->kind[user] == ROW_MAP && of->derived[inst->results[0]->id]) {
+        bool goes_on = group->operand != NULL || of->derived[inst->results[0]->id];
+        if (group->kind[user] == ROW_MAP && goes_on) {
             visit_later(group, inst->results[0]);
         }
     }
@@ -552,6 +583,16 @@ bool *instructions_of_phase(const RowGroup *group, int phase) {
     return inside;
 }
 
+bool reads_operand(const RowGroup *group, const Inst *inst) {
+    Place *places = places_of_operands(group, inst);
+    for (int i = 0; i < inst->operand_count && !is_view(inst); i++) {
+        if (has_rows(places[i]) && behind_views(inst->operands[i]) == group->operand) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool is_computed_in(const RowGroup *group, const bool *inside, const Value *value, Place place) {
     int maker = maker_of(group, value);
     return maker >= 0 && inside[maker] && has_rows(place) &&
@@ -624,11 +665,17 @@ bool find_row_group(RowGroup *group, const RowRegion *of, const Value *seed, int
     group->member = arena_array(arena, bool, of->count);
     group->outside = arena_array(arena, bool, of->count);
     group->stored = arena_array(arena, bool, values);
-    place_large(group, seed, (Place){axis, 1});
+    if (is_shared_operand(of, seed)) {
+        group->operand = seed;
+        group->place[seed->id] = (Place){axis, 1};
+        visit_later(group, seed);
+    } else {
+        place_large(group, seed, (Place){axis, 1});
+    }
     while (group->work.count > 0) {
         visit_users(group, group->work.at[--group->work.count]);
     }
-    if (!group->core[of->maker[seed->id]]) {
+    if (group->operand == NULL && !group->core[of->maker[seed->id]]) {
         return false;
     }
     place_small(group);

@@ -6,6 +6,10 @@
 // rows. Where the way from one large value to another leads through something that needs all rows
 // at once, or through another contraction, the group has phases, one behind the other: each becomes
 // a loop. Large values of an earlier phase are computed again in a later one if that is cheap.
+//
+// A group may also grow from a large value that several instructions read and none can make again,
+// the operand: in it is everything that depends on the operand's rows and takes little more time
+// than reading them, so that a block of them is read from the cache but for the first time.
 #ifndef TDSL_PASSES_ROW_GROUPS_H
 #define TDSL_PASSES_ROW_GROUPS_H
 
@@ -32,6 +36,8 @@ RowRegion row_region_new(Arena *scratch, Region *region, int64_t large);
 bool is_large(const RowRegion *it, const Value *value);
 // True if lowering would give it memory of its own, large and for the region's use alone.
 bool is_seed(const RowRegion *it, const Value *value);
+// True if it is large, given or costly, and read by a contraction and by others.
+bool is_shared_operand(const RowRegion *it, const Value *value);
 
 typedef enum RowKind {
     ROW_OUTSIDE, // not computed row by row
@@ -41,6 +47,7 @@ typedef enum RowKind {
 
 typedef struct RowGroup {
     const RowRegion *of;
+    const Value *operand; // that it grows from, or NULL
     int64_t rows;
     Place *place;  // by value id: where the rows are
     RowKind *kind; // by instruction
@@ -54,12 +61,15 @@ typedef struct RowGroup {
     VEC(const Value *) work;
 } RowGroup;
 
-// The group that grows from axis `axis` of `seed`. False if there is none.
+// The group that grows from axis `axis` of `seed`, a seed or a shared operand. False if there is
+// none.
 bool find_row_group(RowGroup *group, const RowRegion *of, const Value *seed, int axis);
 // The instructions that the loop of a phase computes, by instruction; in `scratch`.
 bool *instructions_of_phase(const RowGroup *group, int phase);
 // Where an instruction of the group has the rows of its operands; in `scratch`.
 Place *places_of_operands(const RowGroup *group, const Inst *inst);
+// True if an instruction that is computed reads rows of the group's operand.
+bool reads_operand(const RowGroup *group, const Inst *inst);
 // True if `value` is among what the loop with these instructions computes, its rows at `place`.
 bool is_computed_in(const RowGroup *group, const bool *inside, const Value *value, Place place);
 
