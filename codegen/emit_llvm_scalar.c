@@ -130,9 +130,10 @@ static LLVMValueRef cast(Emitter *emitter, LLVMValueRef x, ElementType from, Ele
         return LLVMBuildFPCast(b, x, type, "");
     if (element_is_real(from))
         return real_to_integer(emitter, x, from, to);
-    if (element_is_real(to))
-        return from == TYPE_BOOL ? LLVMBuildUIToFP(b, x, type, "")
-                                 : LLVMBuildSIToFP(b, x, type, "");
+    if (element_is_real(to)) // a choice by a mask, which takes one instruction in vectors
+        return from == TYPE_BOOL
+                   ? LLVMBuildSelect(b, x, lane_real(emitter, to, 1), LLVMConstNull(type), "")
+                   : LLVMBuildSIToFP(b, x, type, "");
     return LLVMBuildIntCast2(b, x, type, from != TYPE_BOOL, "");
 }
 

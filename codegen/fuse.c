@@ -137,6 +137,7 @@ static void want(Lowering *l, const Value *value) {
 
 static void note_operand_needs(Lowering *l, const Inst *inst) {
     ValueState *first = inst->operand_count > 0 ? state_of(l, inst->operands[0]) : NULL;
+    const Inst *product;
     switch (inst->op) {
     case OP_slice:
     case OP_pad: first->wanted = first->wanted || first->fallible; break;
@@ -152,10 +153,12 @@ static void note_operand_needs(Lowering *l, const Inst *inst) {
         }
         break;
     case OP_contract:
+    case OP_reduce_sum:
+        product = tiled_product(l, inst);
         for (int i = 0; i < 2; i++) {
-            if (is_tiled_contract(l, inst)) {
-                want(l, view_source(inst->operands[i]));
-            } else {
+            if (product != NULL) {
+                want(l, view_source(product->operands[i]));
+            } else if (inst->op == OP_contract) {
                 state_of(l, inst->operands[i])->repeated = true;
             }
         }
@@ -318,7 +321,7 @@ static NodeKind node_kind(const Lowering *l, const Inst *inst) {
         return NODE_POINTS;
     }
     if (is_reduction(inst->op)) {
-        return inst->op == OP_contract && is_tiled_contract(l, inst) ? NODE_TILES : NODE_POINTS;
+        return tiled_product(l, inst) != NULL ? NODE_TILES : NODE_POINTS;
     }
     check(inst->op == OP_concat || inst->op == OP_scatter_add || inst->op == OP_scatter_set ||
               inst->op == OP_cumsum,

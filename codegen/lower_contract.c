@@ -84,10 +84,7 @@ static bool is_of_one(const Label *label, int operand) {
     return label->in[operand] && !label->in[1 - operand];
 }
 
-bool is_tiled_contract(const Lowering *l, const Inst *inst) {
-    if (l->options->level == 0 || type_elements(inst->results[0]->type) == 0) {
-        return false;
-    }
+static bool is_worth_tiles(const Inst *inst) {
     Labels labels;
     find_labels(inst, &labels);
     int64_t largest[2] = {0, 0}, terms = 1, products = 1;
@@ -110,6 +107,14 @@ bool is_tiled_contract(const Lowering *l, const Inst *inst) {
     bool is_batch = last < 0 || (labels.at[last].in[0] && labels.at[last].in[1]);
     return !is_batch && largest[0] >= FEWEST_ROWS && largest[1] >= FEWEST_COLUMNS &&
            terms >= FEWEST_TERMS && products >= FEWEST_PRODUCTS;
+}
+
+const Inst *tiled_product(const Lowering *l, const Inst *inst) {
+    if (l->options->level == 0 || type_elements(inst->results[0]->type) == 0) {
+        return NULL;
+    }
+    const Inst *product = as_contraction(l, inst);
+    return product != NULL && is_worth_tiles(product) ? product : NULL;
 }
 
 // How the operands' places in memory depend on the labels' indices.
@@ -187,11 +192,6 @@ static void make_axes(Product *p, const Labels *labels) {
             axis->stride[party] = label->stride[from];
         }
     }
-}
-
-int64_t even_block(int64_t size, int64_t most) {
-    int64_t blocks = (size + most - 1) / most;
-    return (size + blocks - 1) / blocks;
 }
 
 // ---- costs, in cycles of a core that does two vector operations in each
@@ -333,7 +333,9 @@ static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
     bool masks = l->options->vector_bytes >= 64;
     double least = -1;
     for (int right = 0; right < 2; right++) {
-        Product p = {.inst = best->inst, .operand = {1 - right, right}, .lane = -1, .split = -1};
+        Product p = {.inst = best->inst, .differs = best->differs, .lane = -1, .split = -1};
+        p.operand[LEFT] = 1 - right;
+        p.operand[RIGHT] = right;
         make_axes(&p, labels);
         for (int i = 0; i < p.count * p.count; i++) {
             p.row = i / p.count;
@@ -518,7 +520,8 @@ static void choose_split(Product *p, int64_t cache) {
 
 void plan_product(Lowering *l, const Inst *inst, Product *p) {
     Labels labels;
-    *p = (Product){.inst = inst};
+    *p = (Product){.inst = as_contraction(l, inst), .differs = inst->op != OP_contract};
+    inst = p->inst;
     find_labels(inst, &labels);
     find_strides(l, inst, &labels);
     choose_axes(l, p, &labels);

@@ -24,6 +24,7 @@ typedef enum LeftPacking {
 
 typedef struct Product {
     const Inst *inst;
+    bool differs;             // squares of differences are summed in place of products
     int operand[2];           // of the instruction: LEFT has the rows, RIGHT the columns
     const char *own[PARTIES]; // labels
     bool direct[2];           // every element is a load at a place linear in all indices
@@ -66,9 +67,14 @@ typedef struct Tiles {
 
 // Chooses the loops (lower_contract.c).
 void plan_product(Lowering *l, const Inst *inst, Product *p);
+// The instruction, if it is a contraction; of a sum of squared differences of two operands that of
+// their products (lower_distances.c); else NULL.
+const Inst *as_contraction(const Lowering *l, const Inst *inst);
 // Sets the labels of an axis from the axis's index.
 void set_axis(Tiles *t, const Axis *axis, Scalar *index);
 Scalar *operand_element(Tiles *t, int party);
+// The sum `before` and one term.
+Scalar *tile_step(Tiles *t, Scalar *left, Scalar *right, Scalar *before);
 // Opens loops over all contracted axes but `except`, small ones of the given kind, and returns
 // their number.
 int open_contracted(Tiles *t, int except, LoopKind small);
@@ -79,7 +85,7 @@ Scalar *begin_tile_columns(Tiles *t, LoopKind kind, int64_t room);
 void start_tile(Tiles *t, Local *tile, int64_t stride);
 // Stores the results of the tile, or keeps them for the next block.
 void store_tile(Tiles *t, Local *tile, int64_t stride);
-// The largest block that divides `size` into the fewest blocks of at most `most`.
+// The largest block that divides `size` into the fewest blocks of at most `most` (lower_outer.c).
 int64_t even_block(int64_t size, int64_t most);
 
 // Elements of the contracted axes.

@@ -39,7 +39,7 @@ static void step(Tiles *t, Local *sums, Scalar *start, int64_t count, int lanes)
     set_axis(t, &t->p.axes[t->p.lane], scalar_binary(b, SCALAR_ADD, start, lane));
     Scalar *left = operand_element(t, LEFT), *right = operand_element(t, RIGHT);
     Scalar *position = sums_position(t, row, column, lane, lanes);
-    add_set(b, sums, position, scalar_fma(b, left, right, scalar_local(b, sums, position)));
+    add_set(b, sums, position, tile_step(t, left, right, scalar_local(b, sums, position)));
     close_loops(t->k, 3);
 }
 

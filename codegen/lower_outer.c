@@ -14,6 +14,11 @@ static int64_t round_up(int64_t size, int64_t unit) {
     return (size + unit - 1) / unit * unit;
 }
 
+int64_t even_block(int64_t size, int64_t most) {
+    int64_t blocks = (size + most - 1) / most;
+    return (size + blocks - 1) / blocks;
+}
+
 // Lanes of the vectors that a row of the tile consists of. In C two of the widest vectors, or
 // narrower ones: a tile of one would need many rows, for which narrower registers do not suffice.
 static int64_t tile_lanes(const Tiles *t, int64_t width) {
@@ -61,7 +66,7 @@ static void accumulate(Tiles *t, Local *tile, int64_t stride) {
                                      : operand_element(t, RIGHT);
     Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, stride));
     Scalar *position = scalar_binary(b, SCALAR_ADD, start, column);
-    add_set(b, tile, position, scalar_fma(b, left, right, scalar_local(b, tile, position)));
+    add_set(b, tile, position, tile_step(t, left, right, scalar_local(b, tile, position)));
     close_loops(t->k, 2 + opened);
 }
 

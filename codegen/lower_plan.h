@@ -176,9 +176,9 @@ bool is_entry_result(const Lowering *l, const Value *value);
 bool is_stack(const Value *value); // a loop's result with a row for each iteration
 // So few elements that they are written out (lower_reduce.c).
 bool is_small_reduction(const Value *value);
-// A contraction worth register tiles (lower_contract.c), and the operand's
-// stored leaf.
-bool is_tiled_contract(const Lowering *l, const Inst *inst);
+// The contraction that is worth register tiles (lower_contract.c): the instruction, or what stands
+// for a sum of squared differences; else NULL.
+const Inst *tiled_product(const Lowering *l, const Inst *inst);
 bool reduces_by_columns(Lowering *l, const Value *value); // lower_reduce.c
 // The value that an affine view of it reads: through transposes, slices,
 // broadcasts and reshapes.

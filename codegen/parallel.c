@@ -526,7 +526,7 @@ static bool spread_calls(Spreading *s, const Loop *loop, Block *out) {
                    .options = s->options,
                    .kernel = call->kernel,
                    .exclusive = exclusive};
-    if (!split_kernel(&split, false)) {
+    if (!split_kernel(&split)) {
         return false;
     }
     replace_joined(s->program, loop, call->kernel);

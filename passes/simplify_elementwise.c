@@ -31,6 +31,9 @@ static Value *simplify_add(Builder *b, Value *x, Value *y) {
 }
 
 static Value *simplify_sub(Builder *b, Value *x, Value *y) {
+    if (negated(x) == y) {
+        return build_neg(b, build_add(b, y, y));
+    }
     if (is_number(y, 0.0)) {
         return x;
     }

@@ -1,6 +1,7 @@
 // Identities of reductions: over axes of one element, and of repeated values.
 //
-// A sum of n equal numbers is their product with n, which rounds once instead of n times.
+// A sum of n equal numbers is their product with n, which rounds once instead of n times. Signs and
+// doublings, which do not round, are taken out of sums.
 #include "passes/match.h"
 #include "passes/simplify.h"
 
@@ -98,6 +99,22 @@ static Value *reduce_repeated(Builder *b, const Inst *inst) {
     return build_broadcast(b, small, value_shape(inst->results[0]), it.kept);
 }
 
+// The sum of -x is 0 - the sum of x: never -0, as sums are not.
+static Value *sum_without_factor(Builder *b, const Inst *inst) {
+    const Inst *negation = defined_by(inst->operands[0], OP_neg);
+    const Inst *twice = defined_by(inst->operands[0], OP_add);
+    Ints axes = inst->attr.axes;
+    if (negation != NULL) {
+        Value *sum = build_reduce(b, OP_reduce_sum, negation->operands[0], axes.at, axes.count);
+        return build_sub(b, build_full(b, sum->type, 0), sum);
+    }
+    if (twice != NULL && twice->operands[0] == twice->operands[1]) {
+        Value *sum = build_reduce(b, OP_reduce_sum, twice->operands[0], axes.at, axes.count);
+        return build_add(b, sum, sum);
+    }
+    return NULL;
+}
+
 Value *simplify_reduction(Builder *b, const Inst *inst) {
     switch ((int)inst->op) {
     case OP_reduce_sum:
@@ -109,5 +126,6 @@ Value *simplify_reduction(Builder *b, const Inst *inst) {
     if (reduces_units(inst)) {
         return build_reshape(b, inst->operands[0], value_shape(inst->results[0]));
     }
-    return reduce_repeated(b, inst);
+    Value *sum = inst->op == OP_reduce_sum ? sum_without_factor(b, inst) : NULL;
+    return sum != NULL ? sum : reduce_repeated(b, inst);
 }
