@@ -191,9 +191,16 @@ static bool convert_tensor(Call *call, int index, bool is_floating) {
     return true;
 }
 
+// What messages call an argument; those of the prelude's own functions are passed on from others.
+static const char *argument_text(const Call *call, int index) {
+    return builtin_is_public(call->builtin)
+               ? arena_format(call->e->arena, "%s of %s", call->names[index],
+                              builtin_name(call->builtin))
+               : call->names[index];
+}
+
 static bool convert_int(Call *call, int index) {
-    const char *what =
-        arena_format(call->e->arena, "%s of %s", call->names[index], builtin_name(call->builtin));
+    const char *what = argument_text(call, index);
     int64_t number;
     if (!val_to_int(call->e, call->at[index], call->spans[index], what, &number)) {
         return false;
@@ -203,8 +210,7 @@ static bool convert_int(Call *call, int index) {
 }
 
 static bool convert_size(Call *call, int index, Val *val) {
-    const char *what =
-        arena_format(call->e->arena, "%s of %s", call->names[index], builtin_name(call->builtin));
+    const char *what = argument_text(call, index);
     const Dim *dim;
     if (!val_to_dim(call->e, *val, call->spans[index], what, &dim)) {
         return false;
@@ -243,7 +249,10 @@ static bool convert_number(Call *call, int index) {
     if (!val_known_real(call->at[index], &number)) {
         return refuse_kind(call, index, "a number");
     }
-    call->at[index] = real_val(number);
+    int64_t whole; // a factor that is one does not make reals of integers
+    call->at[index] = call->at[index].kind == VAL_INT && val_known_int(call->at[index], &whole)
+                          ? number_val(call->e, whole)
+                          : real_val(number);
     return true;
 }
 

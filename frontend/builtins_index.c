@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 // An index tensor, i64, with the size added to negative indices.
 static Value *index_at(Call *call, int index, const Dim *size) {
@@ -333,6 +334,23 @@ Val builtin_masked_fill(Call *call) {
 
 // ---- scatter
 
+// x with source at the indices, one for each axis. Of bools, the sum is whether one of them is
+// true.
+static Val scattered(Call *call, Op op, Value *x, Value *source, Value **indices) {
+    Elaborator *e = call->e;
+    int rank = x->type.rank;
+    bool is_any = op == OP_scatter_add && x->type.element == TYPE_BOOL;
+    Value **operands = arena_array(e->arena, Value *, rank + 2);
+    at_span(e, call->span);
+    operands[0] = is_any ? convert(e, x, TYPE_I64) : x;
+    operands[1] = is_any ? convert(e, source, TYPE_I64) : source;
+    for (int i = 0; i < rank; i++) {
+        operands[i + 2] = indices[i];
+    }
+    Value *result = emit(e, call->span, op, operands, rank + 2, NULL);
+    return tensor_val(is_any ? convert(e, result, TYPE_BOOL) : result);
+}
+
 static Val scatter(Call *call, BuiltinHandler *handler, Op op) {
     Elaborator *e = call->e;
     Value *x = tensor_at(call, 0), *index = tensor_at(call, 2);
@@ -373,14 +391,7 @@ static Val scatter(Call *call, BuiltinHandler *handler, Op op) {
             return error_val();
         }
     }
-    Value **indices = indices_with(call, value_shape(index), axis, index);
-    Value **operands = arena_array(e->arena, Value *, rank + 2);
-    operands[0] = x;
-    operands[1] = source;
-    for (int i = 0; i < rank; i++) {
-        operands[i + 2] = indices[i];
-    }
-    return tensor_val(emit(e, call->span, op, operands, rank + 2, NULL));
+    return scattered(call, op, x, source, indices_with(call, value_shape(index), axis, index));
 }
 
 Val builtin_scatter_add(Call *call) {
@@ -388,7 +399,18 @@ Val builtin_scatter_add(Call *call) {
 }
 
 Val builtin_scatter(Call *call) {
-    return scatter(call, builtin_scatter, OP_scatter_set);
+    if (!is_given(call, 4)) {
+        return scatter(call, builtin_scatter, OP_scatter_set);
+    }
+    if (strcmp(string_at(call, 4), "add") == 0) {
+        return builtin_scatter_add(call);
+    }
+    if (strcmp(string_at(call, 4), "multiply") == 0) {
+        return call_prelude(call, "scatter_multiply", call->at, 4);
+    }
+    report(call->e, call->spans[4], "reduce is none, \"add\" or \"multiply\", got \"%s\"",
+           string_at(call, 4));
+    return error_val();
 }
 
 // Slices of x at a vector of indices, of which negative ones count from the end if `wraps`.
@@ -412,14 +434,7 @@ static Val scatter_slices(Call *call, Op op, Value *x, int axis, bool wraps, Val
                      show_value_type(e, source));
         return error_val();
     }
-    Value **indices = indices_with(call, shape, axis, index);
-    Value **operands = arena_array(e->arena, Value *, shape.count + 2);
-    operands[0] = x;
-    operands[1] = source;
-    for (int i = 0; i < shape.count; i++) {
-        operands[i + 2] = indices[i];
-    }
-    return tensor_val(emit(e, call->span, op, operands, shape.count + 2, NULL));
+    return scattered(call, op, x, source, indices_with(call, shape, axis, index));
 }
 
 Val builtin_index_add(Call *call) {
@@ -434,10 +449,6 @@ Val builtin_index_add(Call *call) {
     }
     double alpha = number_at(call, 4);
     ElementType element = x->type.element;
-    if (element == TYPE_BOOL) {
-        report(e, call->spans[0], "index_add needs numbers, got %s", show_value_type(e, x));
-        return error_val();
-    }
     if (alpha != floor(alpha) && !element_is_real(element)) {
         report(e, call->spans[4], "index_add needs alpha to be a whole number for %s",
                show_value_type(e, x));
@@ -445,7 +456,10 @@ Val builtin_index_add(Call *call) {
     }
     if (alpha != 1) {
         source = convert(e, source, element);
-        source = build_mul(&e->builder, source, scalar_of(call, element, alpha));
+        bool is_bool = element == TYPE_BOOL;
+        Value *factor = scalar_of(call, element, is_bool ? alpha != 0 : alpha);
+        source = build_binary(&e->builder, is_bool ? OP_logical_and : OP_mul, source,
+                              broadcast_value(e, factor, value_shape(source)));
     }
     return scatter_slices(call, OP_scatter_add, x, axis, false, source, 3);
 }

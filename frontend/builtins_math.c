@@ -22,26 +22,25 @@ static Val scaled(Call *call, BinaryOp op) {
     return binary_operator(e, call->span, op, call->at[0], call->spans[0], y, call->spans[1]);
 }
 
-static bool is_bool_tensor(Val val) {
-    return is_tensor(val) && val.tensor->type.element == TYPE_BOOL;
+// Of bools, x or (y and alpha != 0).
+static Val add_bools(Call *call) {
+    if (call->at[2].kind == VAL_REAL) {
+        report(call->e, call->spans[2], "add needs alpha to be a whole number for bools");
+        return error_val();
+    }
+    if (number_at(call, 2) == 0) {
+        Val nothing[2] = {call->at[1], bool_val(false)};
+        call->at[1] = elementwise(call->e, call->span, OP_logical_and, nothing, call->spans);
+    }
+    return elementwise(call->e, call->span, OP_logical_or, call->at, call->spans);
 }
 
 Val builtin_add(Call *call) {
-    if (is_bool_tensor(call->at[0]) && is_bool_tensor(call->at[1])) {
-        return elementwise(call->e, call->span, OP_logical_or, call->at, call->spans);
-    }
-    return scaled(call, BINARY_ADD);
+    return is_bool_tensor(call->at[0]) && is_bool_tensor(call->at[1]) ? add_bools(call)
+                                                                      : scaled(call, BINARY_ADD);
 }
 
 Val builtin_sub(Call *call) {
-    for (int i = 0; i < 2; i++) {
-        if (is_bool_tensor(call->at[i])) {
-            Diag *diag = report(call->e, call->spans[i], "sub needs numbers, got %s",
-                                describe(call->e, call->at[i]));
-            hint(call->e, diag, "logical_xor tells where bools differ; cast(x, i64) makes 0 and 1");
-            return error_val();
-        }
-    }
     return scaled(call, BINARY_SUBTRACT);
 }
 
@@ -211,8 +210,12 @@ Val builtin_outer(Call *call) {
     }
     Value *x = tensor_at(call, 0);
     Value *column = reshape_value(e, x, shape_with(call, x->type, 1, constant_of(call, 1)));
-    return binary_operator(e, call->span, BINARY_MULTIPLY, tensor_val(column), call->spans[0],
-                           call->at[1], call->spans[1]);
+    Val operands[2] = {tensor_val(column), call->at[1]};
+    if (is_bool_tensor(operands[0]) && is_bool_tensor(operands[1])) {
+        return elementwise(e, call->span, OP_logical_and, operands, call->spans);
+    }
+    return binary_operator(e, call->span, BINARY_MULTIPLY, operands[0], call->spans[0], operands[1],
+                           call->spans[1]);
 }
 
 // ---- einsum

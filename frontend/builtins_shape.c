@@ -99,6 +99,13 @@ Val builtin_unflatten(Call *call) {
     if (!solve_open_size(call, part, &sizes, call->spans[2])) {
         return error_val();
     }
+    const Dim *joined = type_size(e->module->dims, (Type){part.element, sizes.count, sizes.at});
+    if (joined == NULL || !dim_equal(joined, part.dims[0])) {
+        report_sizes(e, call->spans[2], !type_is_static(x->type),
+                     "unflatten: the product of the sizes is not the size of the axis, %s",
+                     show_dim_text(e, part.dims[0]));
+        return error_val();
+    }
     const Dim **dims;
     Dims shape = make_dims(e, x->type.rank - 1 + sizes.count, &dims);
     for (int i = 0; i < shape.count; i++) {
@@ -476,7 +483,7 @@ Val builtin_unbind(Call *call) {
 Val builtin_flip(Call *call) {
     Value *x = tensor_at(call, 0);
     Ints axes;
-    if (call->at[1].list.count == 0 || x->type.rank == 0) {
+    if (call->at[1].list.count == 0) {
         return tensor_val(x);
     }
     if (!axes_at(call, 1, x->type.rank, &axes)) {

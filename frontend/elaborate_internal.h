@@ -74,6 +74,10 @@ struct Val {
 static inline bool is_error(Val val) {
     return val.kind == VAL_ERROR;
 }
+static inline bool is_bool_tensor(Val val) {
+    return val.kind == VAL_TENSOR && val.tensor->type.element == TYPE_BOOL;
+}
+
 static inline bool is_tensor(Val val) {
     return val.kind == VAL_TENSOR;
 }

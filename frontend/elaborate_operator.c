@@ -202,14 +202,31 @@ static ElementType operand_element(Elaborator *e, const OpInfo *info, ElementTyp
     }
 }
 
-static bool refuse_element(Elaborator *e, Span span, Op op, const OpInfo *info,
-                           ElementType element) {
-    const char *needs = NULL;
-    if (info->rule == RULE_numeric && element == TYPE_BOOL) {
-        needs = "numbers";
-    } else if (info->rule == RULE_integer && !element_is_integer(element)) {
-        needs = "integers";
-    } else {
+// Integers stay what they are.
+static bool rounds(Op op) {
+    return op == OP_floor || op == OP_ceil || op == OP_trunc || op == OP_round;
+}
+
+// What PyTorch asks of the operands, though the operator could be given a meaning; NULL if nothing.
+static const char *needed_elements(Op op, const OpInfo *info, ElementType element) {
+    bool needs_numbers = info->rule == RULE_numeric || rounds(op) || op == OP_fmod;
+    if (needs_numbers && element == TYPE_BOOL) {
+        return "numbers";
+    }
+    if (info->rule == RULE_integer && !element_is_integer(element)) {
+        return "integers";
+    }
+    return op == OP_hypot && !element_is_real(element) ? "floating-point numbers" : NULL;
+}
+
+static bool refuse_elements(Elaborator *e, Span span, Op op, const OpInfo *info,
+                            const Val *operands) {
+    ElementType element = promote_elements(e, operands, info->arity);
+    if (op == OP_sub && (is_bool_tensor(operands[0]) || is_bool_tensor(operands[1]))) {
+        element = TYPE_BOOL; // not even beside a number
+    }
+    const char *needs = needed_elements(op, info, element);
+    if (needs == NULL) {
         return false;
     }
     Diag *diag =
@@ -218,6 +235,8 @@ static bool refuse_element(Elaborator *e, Span span, Op op, const OpInfo *info,
         hint(e, diag,
              "cast(x, f32) makes 0 and 1 of false and true; `and`, `or` and `not` combine "
              "them");
+    } else if (op == OP_hypot) {
+        hint(e, diag, "convert them: cast(x, f32)");
     }
     return true;
 }
@@ -256,11 +275,6 @@ static bool static_elementwise(Elaborator *e, Op op, const OpInfo *info, const V
     return false;
 }
 
-// Integers stay what they are.
-static bool rounds(Op op) {
-    return op == OP_floor || op == OP_ceil || op == OP_trunc || op == OP_round;
-}
-
 Val elementwise(Elaborator *e, Span span, Op op, const Val *operands, const Span *spans) {
     const OpInfo *info = op_info(op);
     Value *values[3];
@@ -274,12 +288,13 @@ Val elementwise(Elaborator *e, Span span, Op op, const Val *operands, const Span
     if (static_elementwise(e, op, info, operands, &result)) {
         return result;
     }
-    if (rounds(op) && is_tensor(operands[0]) &&
-        element_is_integer(operands[0].tensor->type.element)) {
+    if ((rounds(op) && is_tensor(operands[0]) &&
+         element_is_integer(operands[0].tensor->type.element)) ||
+        (op == OP_sign && is_bool_tensor(operands[0]))) {
         return operands[0];
     }
     ElementType element = operand_element(e, info, promote_elements(e, truths, info->arity));
-    if (refuse_element(e, span, op, info, element) ||
+    if (refuse_elements(e, span, op, info, truths) ||
         !unify_to(e, span, info->name, element, truths, spans, info->arity, values)) {
         return error_val();
     }
