@@ -92,18 +92,35 @@ void add_builtin_docs(Arena *arena, BuiltinDocList *docs) {
     }
 }
 
-const char *other_argument_name(const char *name) {
-    static const char *const pairs[][2] = {{"input", "x"},    {"other", "y"},
-                                           {"axis", "dim"},   {"keepdims", "keepdim"},
-                                           {"exponent", "y"}, {"self", "x"},
-                                           {"mat2", "y"},     {"vec2", "y"},
-                                           {"divisor", "y"},  {"unbiased", "correction"}};
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        if (strcmp(name, pairs[i][0]) == 0) {
-            return pairs[i][1];
+const char *other_argument_name(const char *name, int which) {
+    static const char *const rows[][1 + OTHER_NAMES_MAX] = {
+        {"input", "x", "values"},
+        {"input1", "x1", "x"},
+        {"input2", "x2", "y"},
+        {"self", "x"},
+        {"other", "y"},
+        {"A", "x"},
+        {"B", "y"},
+        {"axis", "dim"},
+        {"keepdims", "keepdim"},
+        {"exponent", "y"},
+        {"mat2", "y"},
+        {"vec", "y"},
+        {"vec2", "y"},
+        {"tensor", "y"},
+        {"divisor", "y"},
+        {"unbiased", "correction"},
+        {"size", "shape"},
+        {"repeats", "sizes"},
+        {"matrices", "tensors"},
+        {"sections", "indices_or_sections"},
+        {"indices", "indices_or_sections"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(name, rows[i][0]) == 0) {
+            return rows[i][1 + which];
         }
     }
-    return name;
+    return NULL;
 }
 
 // ---- signatures
@@ -323,8 +340,11 @@ static bool place_keyword(Call *call, const Formal *formals, const CallArgument 
                           bool *given) {
     Elaborator *e = call->e;
     int index = find_formal(formals, call->count, argument->name);
-    if (index < 0) {
-        index = find_formal(formals, call->count, other_argument_name(argument->name));
+    const char *other;
+    for (int i = 0; index < 0 && i < OTHER_NAMES_MAX &&
+                    (other = other_argument_name(argument->name, i)) != NULL;
+         i++) {
+        index = find_formal(formals, call->count, other);
     }
     if (index < 0) {
         NameVec names = {0};

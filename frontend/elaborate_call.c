@@ -37,9 +37,13 @@ static int find_exact_parameter(const AstFunction *ast, const char *name) {
 
 static int find_parameter(const FunctionVal *function, const char *name) {
     int index = find_exact_parameter(function->ast, name);
-    return index < 0 && function->is_prelude
-               ? find_exact_parameter(function->ast, other_argument_name(name))
-               : index;
+    const char *other;
+    for (int i = 0; index < 0 && function->is_prelude && i < OTHER_NAMES_MAX &&
+                    (other = other_argument_name(name, i)) != NULL;
+         i++) {
+        index = find_exact_parameter(function->ast, other);
+    }
+    return index;
 }
 
 static const char *parameter_list(Elaborator *e, const AstFunction *ast) {

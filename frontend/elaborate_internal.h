@@ -336,8 +336,10 @@ bool builtin_is_public(const Builtin *builtin); // not the prelude's alone
 void add_builtin_docs(Arena *arena, BuiltinDocList *docs);
 // The operator's name in the language.
 const char *operator_name(Op op);
-// PyTorch's or NumPy's other name of an argument: input for x, axis for dim.
-const char *other_argument_name(const char *name);
+// What an argument that PyTorch or NumPy calls `name` is called here: x for input, dim for axis. Of
+// several names the one numbered `which`; NULL: there is none.
+enum { OTHER_NAMES_MAX = 2 };
+const char *other_argument_name(const char *name, int which);
 const char *builtin_name(const Builtin *builtin);
 // Names of everything callable, for "did you mean".
 void add_builtin_names(Elaborator *e, NameVec *names);
