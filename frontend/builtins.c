@@ -93,28 +93,27 @@ void add_builtin_docs(Arena *arena, BuiltinDocList *docs) {
 }
 
 const char *other_argument_name(const char *name, int which) {
-    static const char *const rows[][1 + OTHER_NAMES_MAX] = {
-        {"input", "x", "values"},
-        {"input1", "x1", "x"},
-        {"input2", "x2", "y"},
-        {"self", "x"},
-        {"other", "y"},
-        {"A", "x"},
-        {"B", "y"},
-        {"axis", "dim"},
-        {"keepdims", "keepdim"},
-        {"exponent", "y"},
-        {"mat2", "y"},
-        {"vec", "y"},
-        {"vec2", "y"},
-        {"tensor", "y"},
-        {"divisor", "y"},
-        {"unbiased", "correction"},
-        {"size", "shape"},
-        {"repeats", "sizes"},
-        {"matrices", "tensors"},
-        {"sections", "indices_or_sections"},
-        {"indices", "indices_or_sections"}};
+    static const char *const rows[][1 + OTHER_NAMES_MAX] = {{"input", "x", "values"},
+                                                            {"input1", "x1", "x"},
+                                                            {"input2", "x2", "y"},
+                                                            {"self", "x"},
+                                                            {"other", "y"},
+                                                            {"A", "x"},
+                                                            {"B", "y"},
+                                                            {"axis", "dim"},
+                                                            {"keepdims", "keepdim"},
+                                                            {"exponent", "y"},
+                                                            {"mat2", "y"},
+                                                            {"vec", "y"},
+                                                            {"vec2", "y"},
+                                                            {"tensor", "y"},
+                                                            {"divisor", "y"},
+                                                            {"unbiased", "correction"},
+                                                            {"size", "shape"},
+                                                            {"repeats", "sizes"},
+                                                            {"matrices", "tensors"},
+                                                            {"sections", "indices_or_sections"},
+                                                            {"indices", "indices_or_sections"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (strcmp(name, rows[i][0]) == 0) {
             return rows[i][1 + which];

@@ -92,6 +92,11 @@ static Val arange_known(Call *call, double start, double end, double step, Eleme
         report(e, call->span, "arange needs a step that is not 0");
         return error_val();
     }
+    if ((end - start) / step < 0) {
+        Diag *diag = report(e, call->span, "arange: the step leads away from the end");
+        hint(e, diag, "a step from a larger to a smaller number is negative");
+        return error_val();
+    }
     if (count > 0x1p40) {
         report(e, call->span, "arange: too many numbers");
         return error_val();

@@ -105,6 +105,13 @@ Val builtin_round(Call *call) {
     if (decimals == 0) {
         return elementwise(e, call->span, OP_round, &x, call->spans);
     }
+    if (is_tensor(x) && !element_is_real(x.tensor->type.element)) {
+        Diag *diag =
+            report(e, call->spans[0], "round with decimals needs a floating-point tensor, got %s",
+                   show_value_type(e, x.tensor));
+        hint(e, diag, "convert it: cast(x, f32)");
+        return error_val();
+    }
     factor = real_val(pow(10, (double)(decimals < 0 ? -decimals : decimals)));
     BinaryOp before = decimals > 0 ? BINARY_MULTIPLY : BINARY_DIVIDE;
     BinaryOp after = decimals > 0 ? BINARY_DIVIDE : BINARY_MULTIPLY;
