@@ -64,6 +64,86 @@ static void bound_result(KernelBuilder *k, Scalar *x, int64_t low, int64_t high)
     }
 }
 
+enum { MOST_TERMS = 16 };
+
+// x as a sum of multiples and a constant.
+typedef struct Terms {
+    Scalar *at[MOST_TERMS];
+    int64_t factor[MOST_TERMS];
+    int count;
+    int64_t constant;
+} Terms;
+
+static bool collect_terms(Scalar *x, int64_t factor, Terms *terms) {
+    int64_t c, product;
+    if (scalar_is_constant(x, &c)) {
+        return !__builtin_mul_overflow(c, factor, &product) &&
+               !__builtin_add_overflow(terms->constant, product, &terms->constant);
+    }
+    if (is_op_with_constant(x, SCALAR_MUL, &c)) {
+        return !__builtin_mul_overflow(c, factor, &product) &&
+               collect_terms(x->args[0], product, terms);
+    }
+    if (x->op == SCALAR_ADD && x->type == TYPE_I64) {
+        return collect_terms(x->args[0], factor, terms) && collect_terms(x->args[1], factor, terms);
+    }
+    if (terms->count == MOST_TERMS) {
+        return false;
+    }
+    terms->at[terms->count] = x;
+    terms->factor[terms->count++] = factor;
+    return true;
+}
+
+static Scalar *fold_add(KernelBuilder *k, Scalar *x, Scalar *y);
+static Scalar *fold_multiply(KernelBuilder *k, Scalar *x, Scalar *y);
+
+// Are they (e / n) * n * c and (e % n) * c?
+static bool are_parts(const Scalar *quotient, int64_t whole, const Scalar *rest, int64_t factor) {
+    int64_t n, product;
+    return quotient->op == SCALAR_DIV && rest->op == SCALAR_REMAINDER &&
+           quotient->args[0] == rest->args[0] && quotient->args[1] == rest->args[1] &&
+           scalar_is_constant(rest->args[1], &n) && !__builtin_mul_overflow(n, factor, &product) &&
+           product == whole;
+}
+
+static bool has_remainder(const Terms *terms) {
+    for (int i = 0; i < terms->count; i++) {
+        if (terms->at[i]->op == SCALAR_REMAINDER) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static Scalar *sum_of_terms(KernelBuilder *k, const Terms *terms, Scalar *sum) {
+    for (int i = 0; i < terms->count; i++) {
+        Scalar *factor = scalar_position(k, terms->factor[i]);
+        sum = fold_add(k, sum, fold_multiply(k, terms->at[i], factor));
+    }
+    return sum;
+}
+
+// x + y, where x has a term (e / n) * n * c and y has (e % n) * c; else NULL.
+static Scalar *join_remainder(KernelBuilder *k, Scalar *x, Scalar *y) {
+    Terms left = {.count = 0}, right = {.count = 0};
+    if (!collect_terms(y, 1, &right) || !has_remainder(&right) || !collect_terms(x, 1, &left)) {
+        return NULL;
+    }
+    for (int i = 0; i < left.count * right.count; i++) {
+        int of_x = i / right.count, of_y = i % right.count;
+        const Scalar *rest = right.at[of_y];
+        if (are_parts(left.at[of_x], left.factor[of_x], rest, right.factor[of_y])) {
+            right.at[of_y] = rest->args[0];
+            left.factor[of_x] = 0;
+            int64_t constant = wrap_add(left.constant, right.constant);
+            Scalar *sum = sum_of_terms(k, &left, scalar_position(k, constant));
+            return sum_of_terms(k, &right, sum);
+        }
+    }
+    return NULL;
+}
+
 static Scalar *fold_add(KernelBuilder *k, Scalar *x, Scalar *y) {
     int64_t a, b, c;
     if (scalar_is_constant(x, &a)) {
@@ -80,11 +160,9 @@ static Scalar *fold_add(KernelBuilder *k, Scalar *x, Scalar *y) {
             return fold_add(k, x->args[0], scalar_position(k, wrap_add(b, c)));
         }
     }
-    // (e / n) * n + e % n
-    if (y->op == SCALAR_REMAINDER && is_op_with_constant(x, SCALAR_MUL, &a) &&
-        x->args[0]->op == SCALAR_DIV && x->args[0]->args[0] == y->args[0] &&
-        x->args[0]->args[1] == y->args[1] && x->args[1] == y->args[1]) {
-        return y->args[0];
+    Scalar *joined = join_remainder(k, x, y);
+    if (joined != NULL) {
+        return joined;
     }
     Scalar *sum = binary_raw(k, SCALAR_ADD, TYPE_I64, x, y);
     const ScalarFacts *f = scalar_facts(k, x), *g = scalar_facts(k, y);
@@ -132,37 +210,6 @@ static Scalar *fold_multiply(KernelBuilder *k, Scalar *x, Scalar *y) {
                      largest(largest(p, q), largest(r, s)));
     }
     return product;
-}
-
-enum { MOST_TERMS = 16 };
-
-// x as a sum of multiples and a constant.
-typedef struct Terms {
-    Scalar *at[MOST_TERMS];
-    int64_t factor[MOST_TERMS];
-    int count;
-    int64_t constant;
-} Terms;
-
-static bool collect_terms(Scalar *x, int64_t factor, Terms *terms) {
-    int64_t c, product;
-    if (scalar_is_constant(x, &c)) {
-        return !__builtin_mul_overflow(c, factor, &product) &&
-               !__builtin_add_overflow(terms->constant, product, &terms->constant);
-    }
-    if (is_op_with_constant(x, SCALAR_MUL, &c)) {
-        return !__builtin_mul_overflow(c, factor, &product) &&
-               collect_terms(x->args[0], product, terms);
-    }
-    if (x->op == SCALAR_ADD && x->type == TYPE_I64) {
-        return collect_terms(x->args[0], factor, terms) && collect_terms(x->args[1], factor, terms);
-    }
-    if (terms->count == MOST_TERMS) {
-        return false;
-    }
-    terms->at[terms->count] = x;
-    terms->factor[terms->count++] = factor;
-    return true;
 }
 
 // x is n * whole + rest with rest >= 0 and no overflow, and part of it is a multiple of n.
