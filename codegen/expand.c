@@ -36,13 +36,15 @@ static Scalar *expand_sign(KernelBuilder *k, Scalar *x) {
     return scalar_select(k, compare(k, SCALAR_GT, x, 0), number_like(k, x, 1), negative);
 }
 
-// Of equal operands the second is the result.
+// Of equal operands the second is the result; of a NaN and a number the NaN is. Processors have one
+// instruction for the inner choice.
 Scalar *expand_extreme(KernelBuilder *k, bool largest, Scalar *x, Scalar *y) {
     Scalar *first = scalar_binary(k, largest ? SCALAR_GT : SCALAR_LT, x, y);
-    if (element_is_real(x->type)) {
-        first = scalar_binary(k, SCALAR_OR, first, scalar_binary(k, SCALAR_NE, x, x));
+    Scalar *extreme = scalar_select(k, first, x, y);
+    if (!element_is_real(x->type)) {
+        return extreme;
     }
-    return scalar_select(k, first, x, y);
+    return scalar_select(k, scalar_binary(k, SCALAR_NE, x, x), x, extreme);
 }
 
 // The quotient of f32 is taken in f64: there floor() of it is exact but for the

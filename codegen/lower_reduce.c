@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "codegen/lower_element.h"
 #include "codegen/lower_points.h"
 
 enum {
@@ -152,12 +153,7 @@ Scalar *reduction_join(KernelLowering *k, const Reduction *r, Scalar *x, Scalar 
         if (x->type == TYPE_BOOL) {
             return scalar_binary(b, largest ? SCALAR_OR : SCALAR_AND, x, y);
         }
-        // x stays if it is NaN: then nothing is greater than it.
-        Scalar *better = scalar_binary(b, largest ? SCALAR_GT : SCALAR_LT, y, x);
-        if (element_is_real(x->type)) {
-            better = scalar_binary(b, SCALAR_OR, better, scalar_binary(b, SCALAR_NE, y, y));
-        }
-        return scalar_select(b, better, y, x);
+        return expand_extreme(b, largest, y, x);
     }
     default: unreachable("%s does not join", op_info(r->inst->op)->name);
     }
