@@ -525,7 +525,7 @@ void plan_product(Lowering *l, const Inst *inst, Product *p) {
     find_labels(inst, &labels);
     find_strides(l, inst, &labels);
     choose_axes(l, p, &labels);
-    p->packs = wants_packing(p);
+    p->packs = wants_packing(p) || wants_padding(l, p);
     for (int i = 0; i < p->count; i++) {
         if (!p->axes[i].in[RESULT]) {
             p->apart[p->apart_count++] = p->axes[i];
@@ -635,7 +635,8 @@ static Scalar *tile_position(Tiles *t, Scalar *row, int64_t stride, Scalar *colu
 void start_tile(Tiles *t, Local *tile, int64_t stride) {
     KernelBuilder *b = &t->k->build;
     Scalar *row = begin_rows(t, LOOP_UNROLL);
-    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
+    Scalar *column =
+        t->finish ? begin_tile_columns(t, LOOP_VECTOR, stride) : begin_padded_columns(t, stride);
     Scalar *start = scalar_number(b, tile->type, 0);
     if (t->finish) {
         start = scalar_load_now(b, t->partial, flat_position(t->k, t->node->shape, t->index));
@@ -779,8 +780,8 @@ void lower_tiles(Lowering *l, Node *node) {
         t.index[i] = scalar_position(&k.build, 0);
     }
     if (t.p.packs) {
-        int64_t width = t.p.packs_all ? t.p.axes[t.p.column].size : outer_width(&t);
-        t.panel = plain_buffer(l, t.type, right_panel_elements(&t.p, width), "panel");
+        int64_t elements = right_panel_elements(&t.p, panel_width(&t));
+        t.panel = plain_buffer(l, t.type, elements, "panel");
     }
     if (t.p.left != LEFT_IN_PLACE) {
         int64_t rows = t.p.axes[t.p.row].size;

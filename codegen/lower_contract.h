@@ -62,6 +62,7 @@ typedef struct Tiles {
     Scalar *block;         // number of the block of the split axis, if each tile looks at it
     bool finish;           // all blocks are done: results are made of `partial`
     int64_t width, height; // of the tile
+    int64_t padded;        // columns that its rows and the panel have room for: behind are zeros
     Scalar *first_row, *first_column;
 } Tiles;
 
@@ -81,6 +82,8 @@ int open_contracted(Tiles *t, int except, LoopKind small);
 // Rows and columns of the tile; `room` is that of arrays (Loop.room), or 0.
 Scalar *begin_rows(Tiles *t, LoopKind kind);
 Scalar *begin_tile_columns(Tiles *t, LoopKind kind, int64_t room);
+// All columns of its rows, where none is read or stored outside of it (lower_outer.c).
+Scalar *begin_padded_columns(Tiles *t, int64_t room);
 // What the tile starts from. Its element (row, column) is tile[row * stride + column].
 void start_tile(Tiles *t, Local *tile, int64_t stride);
 // Stores the results of the tile, or keeps them for the next block.
@@ -109,6 +112,9 @@ void pack_rows(Tiles *t, Scalar *first, int64_t count);
 // All rows and columns; the loops over all other axes of the result are open but those in `inside`.
 void emit_outer_products(Tiles *t, const int *inside, int inside_count); // lower_outer.c
 int64_t outer_width(const Tiles *t);                                     // columns of a tile
+// The right operand is better copied, with zeros behind its columns.
+bool wants_padding(const Lowering *l, const Product *p);
+int64_t panel_width(const Tiles *t);                  // columns that the panel has room for
 int64_t tallest_tile(int64_t vectors, int registers); // rows of a tile of so many vectors
 void emit_dot_products(Tiles *t);                     // lower_dots.c
 int64_t dot_block(int64_t size, int registers);       // rows or columns of a tile

@@ -126,7 +126,7 @@ static void emit_tile(Tiles *t, int64_t height, int64_t width) {
     int lanes = vector_lanes(t->k->lowering, t->type);
     bool is_long = t->type == TYPE_F32 && t->p.axes[t->p.lane].size / lanes > LONG_STEPS;
     t->height = height;
-    t->width = width;
+    t->width = t->padded = width;
     Local *tile = add_local(b, t->type, height * width, "tile");
     start_tile(t, tile, width);
     if (!t->finish) {

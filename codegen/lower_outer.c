@@ -7,7 +7,8 @@
 enum {
     MOST_TILE_ROWS = 14,
     FEW_TILE_ROWS = 4, // of wide vectors in C, which are pairs of registers on some processors
-    MOST_TERMS_OUT = 9
+    MOST_TERMS_OUT = 9,
+    MOST_PADDED_TERMS = 8192 // copies of more would be large
 };
 
 static int64_t round_up(int64_t size, int64_t unit) {
@@ -36,10 +37,45 @@ int64_t outer_width(const Tiles *t) {
     return columns <= 3 * lanes ? columns : 2 * lanes;
 }
 
+// C has no masked vectors. A few columns that do not fill vectors are copied with zeros behind
+// them.
+bool wants_padding(const Lowering *l, const Product *p) {
+    int lanes = vector_lanes(l, p->inst->results[0]->type.element);
+    int64_t columns = p->axes[p->column].size;
+    return l->options->unmasked && p->lane < 0 && lanes > 1 && columns <= 3 * lanes &&
+           columns % lanes != 0 && count_terms(p) <= MOST_PADDED_TERMS;
+}
+
+// Columns that the tiles of a strip of `width` have room for.
+static int64_t padded_width(const Tiles *t, int64_t width) {
+    int64_t lanes = vector_lanes(t->k->lowering, t->type), unit = lanes / 2;
+    if (!t->p.packs || !t->k->lowering->options->unmasked || lanes <= 1) {
+        return width;
+    }
+    while (unit / 2 >= width && unit > 1) {
+        unit /= 2;
+    }
+    return round_up(width, unit);
+}
+
+int64_t panel_width(const Tiles *t) {
+    int64_t columns = t->p.axes[t->p.column].size, width = outer_width(t);
+    int64_t padded = padded_width(t, width), rest = padded_width(t, columns % width);
+    return t->p.packs_all ? columns / width * padded + rest : padded;
+}
+
+Scalar *begin_padded_columns(Tiles *t, int64_t room) {
+    int64_t width = t->width;
+    t->width = t->padded;
+    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, room);
+    t->width = width;
+    return column;
+}
+
 // Columns of a row of the tile, with room for whole vectors, of which the last one may be masked
 // where the target can do that.
-static int64_t tile_stride(const Tiles *t, int64_t width) {
-    int64_t lanes = tile_lanes(t, width), room = lanes;
+static int64_t tile_stride(const Tiles *t) {
+    int64_t width = t->padded, lanes = tile_lanes(t, width), room = lanes;
     if (width >= lanes) {
         return round_up(width, lanes);
     }
@@ -61,7 +97,7 @@ static void accumulate(Tiles *t, Local *tile, int64_t stride) {
     Scalar *left = t->left_panel != NULL
                        ? scalar_load(b, t->left_panel, left_panel_position(t, row))
                        : operand_element(t, LEFT);
-    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
+    Scalar *column = begin_padded_columns(t, stride);
     Scalar *right = t->panel != NULL ? scalar_load(b, t->panel, right_panel_position(t, column))
                                      : operand_element(t, RIGHT);
     Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, stride));
@@ -72,7 +108,7 @@ static void accumulate(Tiles *t, Local *tile, int64_t stride) {
 
 static void emit_tile(Tiles *t, int64_t height) {
     t->height = height;
-    int64_t stride = tile_stride(t, t->width);
+    int64_t stride = tile_stride(t);
     Local *tile = add_local(&t->k->build, t->type, height * stride, "tile");
     start_tile(t, tile, stride);
     if (!t->finish) {
@@ -91,7 +127,7 @@ int64_t tallest_tile(int64_t vectors, int registers) {
 static int64_t tile_height(const Tiles *t, int64_t count) {
     const LowerOptions *options = t->k->lowering->options;
     int registers = options->vector_registers > 0 ? options->vector_registers : 16;
-    int64_t width = t->p.left != LEFT_IN_PLACE ? outer_width(t) : t->width;
+    int64_t width = t->p.left != LEFT_IN_PLACE ? padded_width(t, outer_width(t)) : t->padded;
     int64_t lanes = tile_lanes(t, width);
     int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
     if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
@@ -137,12 +173,14 @@ void for_each_strip(Tiles *t, void (*emit)(Tiles *t, const void *context), const
     KernelBuilder *b = &t->k->build;
     int64_t columns = t->p.axes[t->p.column].size, width = outer_width(t);
     t->width = width;
+    t->padded = padded_width(t, width);
     Scalar *number = begin_loop(b, LOOP_SERIAL, columns / width, "column_block");
     t->first_column = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, width));
     emit(t, context);
     end_scope(b);
     if (columns % width > 0) {
         t->width = columns % width;
+        t->padded = padded_width(t, t->width);
         t->first_column = scalar_position(b, columns - columns % width);
         emit(t, context);
     }

@@ -50,7 +50,7 @@ static Scalar *term_position(Tiles *t, bool of_all) {
 Scalar *right_panel_position(Tiles *t, Scalar *column) {
     KernelBuilder *b = &t->k->build;
     Scalar *term = term_position(t, t->p.packs_all);
-    Scalar *start = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, t->width));
+    Scalar *start = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, t->padded));
     if (t->p.packs_all) {
         Scalar *terms = scalar_position(b, count_terms(&t->p));
         Scalar *before = scalar_binary(b, SCALAR_MUL, t->first_column, terms);
@@ -96,6 +96,15 @@ static void close_all_terms(Tiles *t, int opened) {
     t->term = NULL;
 }
 
+// Behind the columns.
+static void pack_zeros(Tiles *t) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *index = begin_loop(b, LOOP_VECTOR, t->padded - t->width, "column");
+    Scalar *column = scalar_binary(b, SCALAR_ADD, scalar_position(b, t->width), index);
+    add_store(b, t->panel, right_panel_position(t, column), scalar_number(b, t->type, 0));
+    end_scope(b);
+}
+
 // Elements that are not neighbours are faster loaded one by one than gathered.
 static void pack_element(Tiles *t) {
     bool gathers = t->p.direct[RIGHT] && t->p.axes[t->p.column].stride[RIGHT] != 1;
@@ -103,6 +112,9 @@ static void pack_element(Tiles *t) {
     Scalar *x = operand_element(t, RIGHT);
     add_store(&t->k->build, t->panel, right_panel_position(t, column), x);
     close_loops(t->k, 1);
+    if (t->padded > t->width) {
+        pack_zeros(t);
+    }
 }
 
 void pack_columns(Tiles *t) {
