@@ -56,7 +56,7 @@ static void write_square_roots(Text *out) {
 static void write_clones(Text *out) {
     text_add(
         out,
-        "/* Kernels with much work are compiled for several processors, of which the best is\n"
+        "/* Entries and kernels are compiled for several processors, of which the best is\n"
         " * chosen when the program is loaded. Define TDSL_ONE_TARGET to compile them once. */\n"
         "#if defined(TDSL_ONE_TARGET)\n"
         "#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)\n"
@@ -79,11 +79,14 @@ static void write_clones(Text *out) {
         "\n"
         "/* -O2 of GCC leaves loops as they are. -O3 merges iterations of loops around a tile, "
         "which\n"
-        " * then does not fit into registers. With -std=c99 it does not fuse x * y + z. */\n"
+        " * then does not fit into registers. With -std=c99 it does not fuse x * y + z. Nobody "
+        "reads\n"
+        " * the flags of floating-point exceptions. */\n"
         "#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8 && defined(__OPTIMIZE__) "
         "\\\n"
         "    && !defined(__OPTIMIZE_SIZE__)\n"
-        "#pragma GCC optimize(\"O3\", \"no-loop-unroll-and-jam\", \"fp-contract=fast\")\n"
+        "#pragma GCC optimize(\"O3\", \"no-loop-unroll-and-jam\", \"fp-contract=fast\", \\\n"
+        "                     \"no-trapping-math\")\n"
         "#endif\n\n");
 }
 
@@ -96,6 +99,16 @@ static void write_unroll(Text *out) {
                   "#else\n"
                   "#define TDSL_UNROLL\n"
                   "#endif\n\n");
+}
+
+static void write_vector(Text *out) {
+    text_add(out,
+             "/* A loop that is to become one vector or two, and to be written out only then. */\n"
+             "#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8\n"
+             "#define TDSL_VECTOR _Pragma(\"GCC unroll 1\")\n"
+             "#else\n"
+             "#define TDSL_VECTOR\n"
+             "#endif\n\n");
 }
 
 static void write_prologue(Text *out, const Program *program, const ProductOptions *options) {
@@ -239,7 +252,7 @@ static void take_file_names(Writer *writer) {
         for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
             for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
                 const char *name = helper_name(writer, (Helper)helper, types[i], types[k]);
-                if (i == k || helper >= HELPER_CAST) {
+                if (i == k || helper == HELPER_CAST || helper == HELPER_BITS) {
                     names_take(&writer->names, name);
                 }
             }
@@ -333,6 +346,9 @@ void emit_c_source(Text *out, const Program *program, const ProductOptions *opti
     }
     if (strstr(text_string(&body), " TDSL_UNROLL\n")) {
         write_unroll(out);
+    }
+    if (strstr(text_string(&body), " TDSL_VECTOR\n")) {
+        write_vector(out);
     }
     Text functions = text_new(out->arena);
     write_math_functions(&writer, &functions);

@@ -74,6 +74,9 @@ FunctionInfo analyze_function(Arena *arena, const Block *body, int scalar_count,
 ScalarInfo *scalar_info(const FunctionInfo *info, const Scalar *scalar);
 // Is it an integer or bool of one possible value? It is printed as that.
 bool is_known_number(const FunctionInfo *info, const Scalar *scalar);
+// A choice between reals that is no minimum or maximum: GCC makes branches of it where it finds no
+// vectors, so it is printed as a call of a function of bits.
+bool chooses_by_bits(const Scalar *scalar);
 LocalInfo *find_local(const FunctionInfo *info, const Local *local);
 // Does the statement, with all inside it, read or set the local?
 bool statement_touches_local(const Statement *statement, const Local *local);

@@ -324,10 +324,14 @@ static void write_loop(Writer *writer, const Loop *loop) {
     }
     if (order == TILE_ROWS_UNROLLED) {
         write_line(writer, "TDSL_UNROLL");
+    } else if (is_short_vector(&writer->info, loop)) {
+        write_line(writer, "TDSL_VECTOR");
     }
     names_open_scope(&writer->names);
     write_loop_head(writer, loop);
+    writer->vector_loops += loop->kind == LOOP_VECTOR;
     write_block(writer, &loop->body);
+    writer->vector_loops -= loop->kind == LOOP_VECTOR;
     names_close_scope(&writer->names);
     writer->depth--;
     write_line(writer, "}");

@@ -102,7 +102,7 @@ static Level level_of(const Writer *writer, const Scalar *scalar) {
     case SCALAR_OR:
     case SCALAR_XOR:
     case SCALAR_SHIFT_RIGHT: return LEVEL_BITS;
-    case SCALAR_SELECT: return LEVEL_ANY;
+    case SCALAR_SELECT: return chooses_by_bits(scalar) ? LEVEL_PRIMARY : LEVEL_ANY;
     case SCALAR_LOAD: return scalar->type == TYPE_BOOL ? LEVEL_COMPARE : LEVEL_PRIMARY;
     default: return LEVEL_PRIMARY;
     }
@@ -130,24 +130,52 @@ static void write_libm(Writer *writer, const char *function, const Scalar *scala
                scalar);
 }
 
-static const MathFunction *find_math(Writer *writer, const Scalar *scalar) {
-    for (int i = 0; i < writer->math.count; i++) {
-        const MathFunction *known = writer->math.at[i];
-        if (known->type == scalar->type && strcmp(known->name, scalar->name) == 0) {
-            return known;
+static const MathFunction *find_math(const MathFunction *const *known, int count,
+                                     const Scalar *scalar) {
+    for (int i = 0; i < count; i++) {
+        if (known[i]->type == scalar->type && strcmp(known[i]->name, scalar->name) == 0) {
+            return known[i];
         }
     }
-    const MathFunction *function =
-        math_function(writer->arena, scalar->name, scalar->type, (MathAbilities){0});
-    if (function) {
-        vec_push(writer->arena, &writer->math, function);
+    return NULL;
+}
+
+// The function written out, NULL if it is libm's; notes that it is used.
+static const MathFunction *use_math(Writer *writer, const Scalar *scalar) {
+    const MathFunction *function = find_math(writer->math.at, writer->math.count, scalar);
+    if (!function) {
+        function = math_function(writer->arena, scalar->name, scalar->type,
+                                 (MathAbilities){.branch = true});
+        if (function) {
+            vec_push(writer->arena, &writer->math, function);
+        }
     }
     return function;
 }
 
+// The same without a branch, if it has one otherwise and is short then; notes that it is used.
+static const MathFunction *use_even_math(Writer *writer, const Scalar *scalar) {
+    enum { MOST_STEPS = 128 };
+    const MathFunction *even = find_math(writer->even_math.at, writer->even_math.count, scalar);
+    if (even) {
+        return even;
+    }
+    const MathFunction *function =
+        math_function(writer->arena, scalar->name, scalar->type, (MathAbilities){.branch = true});
+    even = math_function(writer->arena, scalar->name, scalar->type, (MathAbilities){0});
+    if (!even || !function->rare || even->steps.count > MOST_STEPS) {
+        return NULL;
+    }
+    vec_push(writer->arena, &writer->even_math, even);
+    return even;
+}
+
 // A function of this file where vector code is made of it, else libm's.
 static void write_function(Writer *writer, const Scalar *scalar) {
-    if (find_math(writer, scalar)) {
+    const MathFunction *even = writer->vector_loops > 0 ? use_even_math(writer, scalar) : NULL;
+    if (even) {
+        write_call(writer, math_part_spelling(writer->arena, even, "any"), scalar);
+    } else if (use_math(writer, scalar)) {
         write_call(writer, math_function_spelling(writer->arena, scalar->name, scalar->type),
                    scalar);
     } else {
@@ -288,6 +316,10 @@ static void write_shift(Writer *writer, const Scalar *scalar) {
 }
 
 static void write_select(Writer *writer, const Scalar *scalar) {
+    if (chooses_by_bits(scalar)) {
+        write_call(writer, helper_name(writer, HELPER_CHOOSE, scalar->type, scalar->type), scalar);
+        return;
+    }
     const Scalar *x = scalar->args[1], *y = scalar->args[2];
     write_expression(writer, scalar->args[0], LEVEL_COMPARE);
     text_add(writer->out, " ? ");

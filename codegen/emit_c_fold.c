@@ -64,6 +64,16 @@ void place_locals(FunctionInfo *info) {
     }
 }
 
+bool chooses_by_bits(const Scalar *scalar) {
+    if (scalar->op != SCALAR_SELECT || !element_is_real(scalar->type)) {
+        return false;
+    }
+    const Scalar *condition = scalar->args[0], *x = scalar->args[1], *y = scalar->args[2];
+    bool is_order = condition->op >= SCALAR_LT && condition->op <= SCALAR_GE;
+    return !is_order || !((condition->args[0] == x && condition->args[1] == y) ||
+                          (condition->args[0] == y && condition->args[1] == x));
+}
+
 static bool calls_function(const Scalar *scalar, const ScalarInfo *known) {
     switch (scalar->op) {
     case SCALAR_FMA:
@@ -78,6 +88,7 @@ static bool calls_function(const Scalar *scalar, const ScalarInfo *known) {
     case SCALAR_LIBM: return true;
     case SCALAR_CAST:
         return element_is_real(scalar->args[0]->type) && element_is_integer(scalar->type);
+    case SCALAR_SELECT: return chooses_by_bits(scalar);
     default: return known->wraps;
     }
 }
@@ -103,7 +114,7 @@ static bool reads_better_everywhere(const FunctionInfo *info, const Scalar *scal
 // An operand of an operator that C might not evaluate, or where compilers warn of calls, is
 // computed before.
 static bool user_allows(const Scalar *user, const Scalar *operand, const ScalarInfo *known) {
-    if (user->op == SCALAR_SELECT && operand != user->args[0]) {
+    if (user->op == SCALAR_SELECT && operand != user->args[0] && !chooses_by_bits(user)) {
         return !known->reads && !known->calls;
     }
     if ((user->op == SCALAR_AND || user->op == SCALAR_OR) && user->type == TYPE_BOOL) {

@@ -84,9 +84,10 @@ void write_kernel(Writer *writer, const Kernel *kernel, const Range *arguments) 
                                                     kernel->comment, kernel->twins.count));
     const char **parameters = kernel_parameters(writer, kernel);
     int count = kernel->buffers.count + kernel->argument_count;
-    // Finding the function when it is called costs a few nanoseconds, and it cannot be inlined.
-    enum { MUCH_WORK = 256 };
-    if (estimate_work(&writer->info, &kernel->body) >= MUCH_WORK) {
+    // GCC calls a kernel's clone from an entry's directly; finding it costs others a nanosecond or
+    // two, so what is smaller had better be inlined.
+    enum { LEAST_WORK = 16 };
+    if (estimate_work(&writer->info, &kernel->body) >= LEAST_WORK) {
         write_line(writer, "TDSL_CLONES");
     }
     const char *none = "void";
@@ -231,14 +232,15 @@ static void write_temporaries(Writer *writer) {
     }
 }
 
-static bool block_calls_failing_kernel(const Block *block) {
+// Does it call a kernel, if so asked one that fails, other than in chunks?
+static bool block_calls_kernel(const Block *block, bool failing) {
     for (int i = 0; i < block->statements.count; i++) {
         const Statement *statement = block->statements.at[i];
-        if ((statement->kind == STATEMENT_CALL && statement->kernel->fails) ||
+        if ((statement->kind == STATEMENT_CALL && (statement->kernel->fails || !failing)) ||
             (statement->kind == STATEMENT_LOOP && statement->loop->kind != LOOP_PARALLEL &&
-             block_calls_failing_kernel(&statement->loop->body)) ||
-            block_calls_failing_kernel(&statement->body) ||
-            block_calls_failing_kernel(&statement->otherwise)) {
+             block_calls_kernel(&statement->loop->body, failing)) ||
+            block_calls_kernel(&statement->body, failing) ||
+            block_calls_kernel(&statement->otherwise, failing)) {
             return true;
         }
     }
@@ -277,6 +279,9 @@ void write_entry(Writer *writer, const Entry *entry) {
     names_take(&writer->names, "parallel");
     write_comment(writer, entry_meaning(entry));
     const char *symbol = loaded_symbol(writer->arena, writer->program, entry);
+    if (block_calls_kernel(&entry->body, false)) {
+        write_line(writer, "TDSL_CLONES");
+    }
     write_list(writer, arena_format(writer->arena, "int %s(", symbol), parameters, count, ") {");
     writer->depth = 1;
     write_pointer_checks(writer, entry);
@@ -292,7 +297,7 @@ void write_entry(Writer *writer, const Entry *entry) {
         }
     }
     write_temporaries(writer);
-    if (block_calls_failing_kernel(&entry->body)) {
+    if (block_calls_kernel(&entry->body, true)) {
         write_line(writer, "int status;");
     }
     write_block(writer, &entry->body);

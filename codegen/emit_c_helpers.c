@@ -10,14 +10,25 @@ static const char *name_of_helper(Arena *arena, Helper helper, ElementType from,
     if (helper == HELPER_CAST) {
         return arena_format(arena, "%s_to_%s", element_name(from), element_name(to));
     }
+    if (helper == HELPER_CHOOSE) {
+        return arena_format(arena, "choose_%s", element_name(to));
+    }
     if (helper == HELPER_BITS) {
         return arena_format(arena, "%s_from_bits_of_%s", element_name(to), element_name(from));
     }
     return arena_format(arena, "%s_%s", helper_verbs[helper], element_name(from));
 }
 
+static ElementType bits_of(ElementType real) {
+    return real == TYPE_F32 ? TYPE_I32 : TYPE_I64;
+}
+
 const char *helper_name(Writer *writer, Helper helper, ElementType from, ElementType to) {
     writer->helpers[helper][from][to] = true;
+    if (helper == HELPER_CHOOSE) {
+        writer->helpers[HELPER_BITS][to][bits_of(to)] = true;
+        writer->helpers[HELPER_BITS][bits_of(to)][to] = true;
+    }
     return name_of_helper(writer->arena, helper, from, to);
 }
 
@@ -82,6 +93,19 @@ static void write_bits(Text *out, ElementType from, ElementType to, const char *
                 c_element_type(to));
 }
 
+// y ^ ((x ^ y) & mask), the mask all ones where the condition, 0 or 1, holds.
+static void write_choose(Text *out, ElementType type, const char *name) {
+    ElementType bits = bits_of(type);
+    const char *real = c_element_type(type), *word = type == TYPE_F32 ? "uint32_t" : "uint64_t";
+    const char *to = name_of_helper(out->arena, HELPER_BITS, type, bits);
+    text_format(out, "static inline %s %s(%s condition, %s x, %s y) {\n", real, name, word, real,
+                real);
+    text_format(out, "    const %s a = (%s)%s(x);\n", word, word, to);
+    text_format(out, "    const %s b = (%s)%s(y);\n", word, word, to);
+    text_format(out, "    return %s((%s)(b ^ ((a ^ b) & (0 - condition))));\n}\n\n",
+                name_of_helper(out->arena, HELPER_BITS, bits, type), c_element_type(bits));
+}
+
 static void write_helper_body(Text *out, Helper helper, ElementType from, ElementType to,
                               const char *name) {
     switch (helper) {
@@ -93,6 +117,7 @@ static void write_helper_body(Text *out, Helper helper, ElementType from, Elemen
     case HELPER_FMA: write_fma(out, from, name); break;
     case HELPER_CAST: write_conversion(out, from, to, name); break;
     case HELPER_BITS: write_bits(out, from, to, name); break;
+    case HELPER_CHOOSE: write_choose(out, to, name); break;
     case HELPER_COUNT: break;
     }
 }

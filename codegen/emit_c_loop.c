@@ -1,28 +1,29 @@
 // Recognises tile loops and estimates work.
 #include "codegen/emit_c_loop.h"
 
+#include "codegen/affine.h"
+
 static bool is_constant(const FunctionInfo *info, const Scalar *scalar, int64_t *value) {
     Range range = info->scalars[scalar->id].range;
     *value = range.low;
     return !element_is_real(scalar->type) && range.low == range.high;
 }
 
-// row * width + column, with room for all columns: no two iterations share an element.
+// row * width + column + what neither moves, with room for all columns: no two iterations share an
+// element.
 static bool is_tile_place(const FunctionInfo *info, const Scalar *place, const Loop *rows,
                           const Loop *columns) {
-    if (!place || place->op != SCALAR_ADD) {
+    Affine sum;
+    int64_t count;
+    if (!place || !affine_of(place, &sum) || !is_constant(info, columns->extent, &count)) {
         return false;
     }
-    for (int side = 0; side < 2; side++) {
-        const Scalar *start = place->args[side], *column = place->args[1 - side];
-        int64_t width, count;
-        if (column == columns->index && start->op == SCALAR_MUL && start->args[0] == rows->index &&
-            is_constant(info, start->args[1], &width) &&
-            is_constant(info, columns->extent, &count) && width >= count) {
-            return true;
+    for (int i = 0; i < sum.count; i++) {
+        if (sum.terms[i].atom->op != SCALAR_INDEX) {
+            return false;
         }
     }
-    return false;
+    return affine_factor(&sum, columns->index) == 1 && affine_factor(&sum, rows->index) >= count;
 }
 
 // Are the first `count` statements scalars that read the local, if at all, at `place`?
@@ -46,8 +47,20 @@ static const Statement *last_statement(const Block *block, StatementKind kind) {
     return last && last->kind == kind ? last : NULL;
 }
 
+enum { FEW_COLUMNS = 16 }; // GCC's max-completely-peel-times
+
+// Very short ones are better written out, but for those that join the lanes of sums.
+bool is_short_vector(const FunctionInfo *info, const Loop *loop) {
+    int64_t extent;
+    if (loop->kind != LOOP_VECTOR || !is_constant(info, loop->extent, &extent)) {
+        return false;
+    }
+    bool joins = (extent == 2 || extent == 4) && last_statement(&loop->body, STATEMENT_SET);
+    return joins || (extent >= 8 && extent <= FEW_COLUMNS);
+}
+
 TileOrder tile_order(const FunctionInfo *info, const Loop *outer) {
-    enum { MOST_ROWS = 32, FEW_COLUMNS = 16 }; // as TDSL_UNROLL; GCC's max-completely-peel-times
+    enum { MOST_ROWS = 32 }; // as TDSL_UNROLL
     int64_t rows, columns;
     const Statement *nested = last_statement(&outer->body, STATEMENT_LOOP);
     if (!nested || !is_constant(info, outer->extent, &rows) || rows > MOST_ROWS) {

@@ -19,6 +19,10 @@ typedef enum TileOrder {
 // Of the loop and the one that is its last statement.
 TileOrder tile_order(const FunctionInfo *info, const Loop *outer);
 
+// Iterations that fill a vector or two, which GCC would write out as scalar code before it looks
+// for vectors.
+bool is_short_vector(const FunctionInfo *info, const Loop *loop);
+
 // Scalar operations that the block executes, as far as extents are known; for choosing what is
 // worth compiling for several processors.
 double estimate_work(const FunctionInfo *info, const Block *block);

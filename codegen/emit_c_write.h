@@ -15,8 +15,9 @@ typedef enum Helper {
     HELPER_NEG,
     HELPER_ABS,
     HELPER_FMA,
-    HELPER_CAST, // real to integer
-    HELPER_BITS, // the same bits in another type
+    HELPER_CAST,   // real to integer
+    HELPER_BITS,   // the same bits in another type
+    HELPER_CHOOSE, // one of two reals, without a branch
     HELPER_COUNT
 } Helper;
 
@@ -27,6 +28,7 @@ typedef struct Writer {
     Names names;
     bool helpers[HELPER_COUNT][ELEMENT_TYPE_COUNT][ELEMENT_TYPE_COUNT]; // used
     VEC(const MathFunction *) math;       // functions called instead of libm's
+    VEC(const MathFunction *) even_math;  // those without branches that loops of vectors call
     int buffer_count;                     // Buffer.id is below this
     const char **kernel_name;             // by the kernel's place in the program
     const char **task_name, **chunk_name; // of kernels that are called in chunks, else NULL
@@ -39,7 +41,8 @@ typedef struct Writer {
     VEC(const Scalar *) pending; // computed, to be printed within their users
     Text line, *around_line;     // the line being written; where it goes
     int depth;
-    int unnamed; // number of values that got a number for a name
+    int vector_loops; // around the place
+    int unnamed;      // number of values that got a number for a name
 } Writer;
 
 // How tightly an expression binds: the least that may stand at some place without parentheses.

@@ -1,10 +1,56 @@
 // The functions of vector_math.c as C. Compilers turn loops that call them into vector code without
-// any flag, on two conditions: there is no branch in them, not even a conditional expression, so
-// selections are arithmetic on bits; and nothing is reassociated.
+// any flag, on three conditions: there is no branch in them, not even a conditional expression, so
+// selections are arithmetic on bits; nothing is reassociated; and they are inlined.
+//
+// A function with rare steps becomes four: whether an argument is a rare one, the function of the
+// usual ones, that of any, which stays apart, and their choice. Loops of vectors call that of any
+// if it is not much longer.
 #include "codegen/vector_math_c.h"
+
+#include <string.h>
 
 const char *math_function_spelling(Arena *arena, const char *name, ElementType type) {
     return arena_format(arena, "%s_%s", name, element_name(type));
+}
+
+const char *math_part_spelling(Arena *arena, const MathFunction *function, const char *part) {
+    return arena_format(arena, "%s_%s_%s", function->name, part, element_name(function->type));
+}
+
+// What a function is made of, and what of it is printed.
+typedef struct Part {
+    const MathFunction *function;
+    bool usual; // without the rare steps
+    const Scalar *result;
+    bool *needed; // by id: steps that the result depends on
+} Part;
+
+// What a scalar is in the part.
+static const Scalar *in_part(const Part *part, const Scalar *scalar) {
+    const MathFunction *function = part->function;
+    while (part->usual && scalar->op == SCALAR_SELECT && scalar->args[0] == function->rare) {
+        scalar = scalar->args[2];
+    }
+    check(!part->usual || scalar->op == SCALAR_CONSTANT || scalar->id < function->rare_from ||
+              scalar->id >= function->rare_to,
+          "the usual steps of %s need a rare one", function->name);
+    return scalar;
+}
+
+static Part make_part(Arena *arena, const MathFunction *function, const Scalar *result,
+                      bool usual) {
+    Part part = {.function = function,
+                 .usual = usual,
+                 .needed = arena_array(arena, bool, function->scalar_count)};
+    part.result = in_part(&part, result);
+    part.needed[part.result->id] = true;
+    for (int i = function->steps.count - 1; i >= 0; i--) {
+        const Scalar *step = function->steps.at[i];
+        for (int k = 0; part.needed[step->id] && k < step->arg_count; k++) {
+            part.needed[in_part(&part, step->args[k])->id] = true;
+        }
+    }
+    return part;
 }
 
 static const char *unsigned_type(ElementType type) {
@@ -34,9 +80,10 @@ static void write_bits(Text *out, ElementType type, uint64_t bits) {
     }
 }
 
-static void write_operand(Text *out, const MathFunction *function, const Scalar *scalar) {
+static void write_operand(Text *out, const Part *part, const Scalar *scalar) {
+    scalar = in_part(part, scalar);
     if (scalar->op == SCALAR_ARGUMENT) {
-        text_add(out, scalar == function->arguments[0] ? "x" : "y");
+        text_add(out, scalar == part->function->arguments[0] ? "x" : "y");
     } else if (scalar->op != SCALAR_CONSTANT) {
         text_format(out, "v%d", scalar->id);
     } else if (element_is_real(scalar->type)) {
@@ -65,18 +112,16 @@ static const char *sign_of(ScalarOp op) {
     }
 }
 
-static void write_call(Text *out, const MathFunction *function, const char *name,
-                       const Scalar *step) {
+static void write_call(Text *out, const Part *part, const char *name, const Scalar *step) {
     text_format(out, "%s(", name);
     for (int i = 0; i < step->arg_count; i++) {
         text_add(out, i ? ", " : "");
-        write_operand(out, function, step->args[i]);
+        write_operand(out, part, step->args[i]);
     }
     text_add_char(out, ')');
 }
 
-static void write_bit_cast(Writer *writer, Text *out, const MathFunction *function,
-                           const Scalar *step) {
+static void write_bit_cast(Writer *writer, Text *out, const Part *part, const Scalar *step) {
     ElementType from = step->args[0]->type, to = step->type;
     if (element_is_integer(to)) {
         text_format(out, "(%s)%s(", unsigned_type(to), helper_name(writer, HELPER_BITS, from, to));
@@ -84,91 +129,180 @@ static void write_bit_cast(Writer *writer, Text *out, const MathFunction *functi
         text_format(out, "%s((%s)", helper_name(writer, HELPER_BITS, from, to),
                     c_element_type(from));
     }
-    write_operand(out, function, step->args[0]);
+    write_operand(out, part, step->args[0]);
     text_add_char(out, ')');
 }
 
-static void write_step(Writer *writer, Text *out, const MathFunction *function,
-                       const Scalar *step) {
+static void write_step(Writer *writer, Text *out, const Part *part, const Scalar *step) {
     const char *suffix = step->type == TYPE_F32 ? "f" : "";
     text_format(out, "    const %s v%d = ", value_type(step), step->id);
     switch (step->op) {
     case SCALAR_FMA:
-        write_call(out, function, helper_name(writer, HELPER_FMA, step->type, step->type), step);
+        write_call(out, part, helper_name(writer, HELPER_FMA, step->type, step->type), step);
         break;
-    case SCALAR_ABS:
-        write_call(out, function, arena_format(out->arena, "fabs%s", suffix), step);
-        break;
+    case SCALAR_ABS: write_call(out, part, arena_format(out->arena, "fabs%s", suffix), step); break;
     case SCALAR_SQRT:
-        write_call(out, function, arena_format(out->arena, "sqrt%s", suffix), step);
+        write_call(out, part, arena_format(out->arena, "sqrt%s", suffix), step);
         break;
     case SCALAR_COPYSIGN:
-        write_call(out, function, arena_format(out->arena, "copysign%s", suffix), step);
+        write_call(out, part, arena_format(out->arena, "copysign%s", suffix), step);
         break;
     case SCALAR_SELECT:
-        write_call(out, function, math_function_spelling(out->arena, "choose", step->type), step);
+        write_call(out, part, helper_name(writer, HELPER_CHOOSE, step->type, step->type), step);
         break;
-    case SCALAR_BITS: write_bit_cast(writer, out, function, step); break;
+    case SCALAR_BITS: write_bit_cast(writer, out, part, step); break;
     case SCALAR_CAST:
         text_format(out, "(%s)", c_element_type(step->type));
-        write_operand(out, function, step->args[0]);
+        write_operand(out, part, step->args[0]);
         break;
     default:
-        check(sign_of(step->op) != NULL, "scalar operator %d in %s", (int)step->op, function->name);
-        write_operand(out, function, step->args[0]);
+        check(sign_of(step->op) != NULL, "scalar operator %d in %s", (int)step->op,
+              part->function->name);
+        write_operand(out, part, step->args[0]);
         text_format(out, " %s ", sign_of(step->op));
-        write_operand(out, function, step->args[1]);
+        write_operand(out, part, step->args[1]);
     }
     text_add(out, ";\n");
 }
 
-static void write_definition(Writer *writer, Text *out, const MathFunction *function) {
+// The parameters of `head` and the brace.
+static void write_head(Text *out, const MathFunction *function, const char *head) {
     const char *type = c_element_type(function->type);
-    text_format(out, "static inline %s %s(%s x", type,
-                math_function_spelling(out->arena, function->name, function->type), type);
-    if (function->arity > 1)
+    text_format(out, "%s(%s x", head, type);
+    if (function->arity > 1) {
         text_format(out, ", %s y", type);
-    text_add(out, ") {\n");
-    for (int i = 0; i < function->steps.count; i++) {
-        write_step(writer, out, function, function->steps.at[i]);
     }
-    text_format(out, "    return v%d;\n}\n\n", function->result->id);
+    text_add(out, ") {\n");
 }
 
-// y ^ ((x ^ y) & mask), the mask all ones where the condition, 0 or 1, holds.
-static void write_choose(Writer *writer, Text *out, ElementType type) {
-    ElementType bits = type == TYPE_F32 ? TYPE_I32 : TYPE_I64;
-    const char *real = c_element_type(type), *word = unsigned_type(bits);
-    const char *to = helper_name(writer, HELPER_BITS, type, bits);
-    text_format(out, "static inline %s %s(%s condition, %s x, %s y) {\n", real,
-                math_function_spelling(out->arena, "choose", type), word, real, real);
-    text_format(out, "    const %s a = (%s)%s(x);\n", word, word, to);
-    text_format(out, "    const %s b = (%s)%s(y);\n", word, word, to);
-    text_format(out, "    return %s((%s)(b ^ ((a ^ b) & (0 - condition))));\n}\n\n",
-                helper_name(writer, HELPER_BITS, bits, type), c_element_type(bits));
+static void write_part(Writer *writer, Text *out, const Part *part) {
+    const MathFunction *function = part->function;
+    for (int i = 0; i < function->steps.count; i++) {
+        if (part->needed[function->steps.at[i]->id]) {
+            write_step(writer, out, part, function->steps.at[i]);
+        }
+    }
+    text_add(out, "    return ");
+    write_operand(out, part, part->result);
+    text_add(out, ";\n}\n\n");
+}
+
+// A function that does the same for every argument.
+static void write_even(Writer *writer, Text *out, const MathFunction *function, const char *head) {
+    Part part = make_part(out->arena, function, function->result, false);
+    write_head(out, function, head);
+    write_part(writer, out, &part);
+}
+
+static const char *argument_list(const MathFunction *function) {
+    return function->arity > 1 ? "(x, y)" : "(x)";
+}
+
+// The whole function without branches, for loops of vectors.
+static void write_any_part(Writer *writer, Text *out, const MathFunction *even) {
+    const char *head =
+        arena_format(out->arena, "static TDSL_INLINE %s %s", c_element_type(even->type),
+                     math_part_spelling(out->arena, even, "any"));
+    write_even(writer, out, even, head);
+}
+
+static bool has_any_part(const Writer *writer, const MathFunction *function) {
+    for (int i = 0; i < writer->even_math.count; i++) {
+        const MathFunction *even = writer->even_math.at[i];
+        if (even->type == function->type && strcmp(even->name, function->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What stays apart is called so seldom that it may be slow.
+static void write_rare_part(Writer *writer, Text *out, const MathFunction *function) {
+    const char *type = c_element_type(function->type), *called = function->name;
+    const char *head = arena_format(out->arena, "static TDSL_RARE %s %s", type,
+                                    math_part_spelling(out->arena, function, "rare"));
+    const MathFunction *even =
+        math_function(out->arena, function->name, function->type, (MathAbilities){0});
+    if (has_any_part(writer, function)) {
+        called = math_part_spelling(out->arena, function, "any");
+    } else if (even) {
+        write_even(writer, out, even, head);
+        return;
+    } else if (function->type == TYPE_F32) {
+        called = arena_format(out->arena, "%sf", called);
+    }
+    write_head(out, function, head);
+    text_format(out, "    return %s%s;\n}\n\n", called, argument_list(function));
+}
+
+static void write_branching(Writer *writer, Text *out, const MathFunction *function) {
+    Arena *arena = out->arena;
+    const char *type = c_element_type(function->type);
+    const char *is_rare = math_part_spelling(arena, function, "is_rare");
+    const char *usual = math_part_spelling(arena, function, "usual");
+    Part condition = make_part(arena, function, function->rare, false);
+    write_head(out, function,
+               arena_format(arena, "static TDSL_INLINE %s %s",
+                            unsigned_type(bits_type(function->rare)), is_rare));
+    write_part(writer, out, &condition);
+    write_rare_part(writer, out, function);
+    Part rest = make_part(arena, function, function->result, true);
+    write_head(out, function, arena_format(arena, "static TDSL_INLINE %s %s", type, usual));
+    write_part(writer, out, &rest);
+    const char *name = math_function_spelling(arena, function->name, function->type);
+    const char *list = argument_list(function);
+    write_head(out, function, arena_format(arena, "static TDSL_INLINE %s %s", type, name));
+    text_format(out, "    return %s%s ? %s%s : %s%s;\n}\n\n", is_rare, list,
+                math_part_spelling(arena, function, "rare"), list, usual, list);
+}
+
+static void write_definition(Writer *writer, Text *out, const MathFunction *function) {
+    if (function->rare) {
+        write_branching(writer, out, function);
+        return;
+    }
+    const char *name = math_function_spelling(out->arena, function->name, function->type);
+    write_even(
+        writer, out, function,
+        arena_format(out->arena, "static TDSL_INLINE %s %s", c_element_type(function->type), name));
+}
+
+// Compilers inline short functions alone.
+static void write_marks(Text *out) {
+    text_add(out, "#if defined(__GNUC__)\n"
+                  "#define TDSL_INLINE inline __attribute__((always_inline))\n"
+                  "#define TDSL_RARE __attribute__((noinline, cold))\n"
+                  "#else\n"
+                  "#define TDSL_INLINE inline\n"
+                  "#define TDSL_RARE\n"
+                  "#endif\n\n");
 }
 
 void write_math_functions(Writer *writer, Text *out) {
-    bool chosen[ELEMENT_TYPE_COUNT] = {false};
+    if (writer->math.count + writer->even_math.count == 0) {
+        return;
+    }
+    write_marks(out);
+    for (int i = 0; i < writer->even_math.count; i++) {
+        write_any_part(writer, out, writer->even_math.at[i]);
+    }
     for (int i = 0; i < writer->math.count; i++) {
-        const MathFunction *function = writer->math.at[i];
-        for (int k = 0; k < function->steps.count; k++) {
-            const Scalar *step = function->steps.at[k];
-            if (step->op == SCALAR_SELECT && !chosen[step->type]) {
-                chosen[step->type] = true;
-                write_choose(writer, out, step->type);
-            }
-        }
-        write_definition(writer, out, function);
+        write_definition(writer, out, writer->math.at[i]);
+    }
+}
+
+static void take_names_of(Writer *writer, const char *name, ElementType type) {
+    static const char *const parts[] = {"is_rare", "rare", "usual", "any"};
+    names_take(&writer->names, math_function_spelling(writer->arena, name, type));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        names_take(&writer->names,
+                   arena_format(writer->arena, "%s_%s_%s", name, parts[i], element_name(type)));
     }
 }
 
 void take_math_names(Writer *writer) {
-    names_take(&writer->names, math_function_spelling(writer->arena, "choose", TYPE_F32));
-    names_take(&writer->names, math_function_spelling(writer->arena, "choose", TYPE_F64));
     for (int i = 0; math_function_name(i); i++) {
-        const char *name = math_function_name(i);
-        names_take(&writer->names, math_function_spelling(writer->arena, name, TYPE_F32));
-        names_take(&writer->names, math_function_spelling(writer->arena, name, TYPE_F64));
+        take_names_of(writer, math_function_name(i), TYPE_F32);
+        take_names_of(writer, math_function_name(i), TYPE_F64);
     }
 }

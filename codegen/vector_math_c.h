@@ -7,6 +7,8 @@
 
 // `exp_f32`
 const char *math_function_spelling(Arena *arena, const char *name, ElementType type);
+// `sin_any_f32`: a part of a function with rare steps.
+const char *math_part_spelling(Arena *arena, const MathFunction *function, const char *part);
 // Takes the names of all of them, so that nothing else gets one.
 void take_math_names(Writer *writer);
 // The definitions of those that the writer met; they call helpers, which are noted in the writer

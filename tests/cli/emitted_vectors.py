@@ -49,12 +49,12 @@ def test_tile_in_registers():
 
 
 def test_clones():
-    """small kernels with functions are compiled for several processors, single numbers are not"""
+    """entries and small kernels with functions are compiled for several processors"""
     result = tdsl("emit", example("suite/lstm_diagonal.tdsl"), "--stage=c", "--real=f64",
                   "-DB=14", "-DCHARACTERS=64")
     expect("TDSL_CLONES\nstatic void kernel_h(" in result.out, result, "clones of kernel_h")
     result = tdsl("emit", example("perceptron.tdsl"), "--stage=c")
-    expect("TDSL_CLONES" not in result.out, result, "no clones of scalars")
+    expect("TDSL_CLONES\nint perceptron_gradient(" in result.out, result, "clones of the entry")
 
 
 harness.main(harness.tests_of(globals()))
