@@ -112,9 +112,12 @@ void collect_operand_reads(Lowering *l, const Value *operand, Reads *reads) {
     visit_read(l, operand, 0, reads);
 }
 
+// Tiles read the operands of their product, also where a sum's own operand is in memory, too.
 void collect_reads(Lowering *l, const Value *value, Reads *reads) {
     l->walk++;
-    const Inst *inst = value->definition;
+    const Inst *product =
+        is_reduction(value->definition->op) ? tiled_product(l, value->definition) : NULL;
+    const Inst *inst = product != NULL ? product : value->definition;
     for (int i = 0; i < inst->operand_count; i++) {
         visit_read(l, inst->operands[i], operand_prefix(inst, i, value->type.rank), reads);
     }
