@@ -44,24 +44,21 @@ static void note_value(LocalUses *found, const Scalar *x) {
     }
 }
 
-// select(x > local or x != x, x, local), or with <, and without the test for NaN.
+// select(x != x, x, select(x > local, x, local)), or with <, and without the test for NaN.
 static ScalarOp choice_operator(LocalUses *found, const Statement *set) {
-    const Scalar *value = set->value, *better = value->args[0];
-    if (!reads_set_local(value->args[2], set)) {
+    const Scalar *choice = set->value, *is_nan = choice->args[0], *x = choice->args[1];
+    if (is_nan->op == SCALAR_NE && is_nan->args[0] == x && is_nan->args[1] == x) {
+        choice = choice->args[2];
+        note_value(found, choice);
+    }
+    if (choice->op != SCALAR_SELECT || choice->args[1] != x ||
+        !reads_set_local(choice->args[2], set)) {
         return SCALAR_CONSTANT;
     }
+    const Scalar *better = choice->args[0];
     note_value(found, better);
-    if (better->op == SCALAR_OR) {
-        const Scalar *is_nan = better->args[1];
-        if (is_nan->op != SCALAR_NE || is_nan->args[0] != value->args[1] ||
-            is_nan->args[1] != value->args[1]) {
-            return SCALAR_CONSTANT;
-        }
-        better = better->args[0];
-        note_value(found, better);
-    }
-    bool compares = is_choice(better->op) && better->args[0] == value->args[1] &&
-                    better->args[1] == value->args[2];
+    bool compares =
+        is_choice(better->op) && better->args[0] == x && better->args[1] == choice->args[2];
     return compares ? better->op : SCALAR_CONSTANT;
 }
 

@@ -35,6 +35,17 @@ def test_stage_shows_them():
     expect('"parallel_symbol": "rows_backward_parallel"' in manifest, result, "the symbol")
 
 
+def test_extremes():
+    """the largest or smallest of many elements is found in chunks, of every element type"""
+    for element in ("f32", "f64", "i32", "i64"):
+        for function in ("amax", "amin"):
+            with open("extreme.tdsl", "w", encoding="utf-8") as file:
+                file.write("model extreme {\n    input x: %s[3000007]\n    output y = %s(x)\n}\n"
+                           % (element, function))
+            result = tdsl("emit", "extreme.tdsl", "--stage=loops")
+            expect("parallel loop chunk" in result.out, result, f"chunks of {element}")
+
+
 def build_and_run(product, extra):
     harness.run(["cc", *USER, *extra, product, "-o", "user", "-lm"], code=0)
     result = harness.run(["./user"], code=0)
