@@ -273,6 +273,8 @@ static Function *optimise(Subject *subject, const Function *function, int level)
                          bytes[random_below(&subject->random, 5)]);
         pipeline_run(copy->module, copy, &(PipelineOptions){.passes = passes, .verify = true});
     }
+    // What is lowered has none.
+    pipeline_run(copy->module, copy, &(PipelineOptions){.passes = "open_checkpoints"});
     return copy;
 }
 
