@@ -53,6 +53,7 @@ static Needs start_needs(const Split *split) {
     return n;
 }
 
+// Of the block itself alone: what its loops compute is theirs.
 static void mark_inside(Needs *n, const Block *block) {
     for (int i = 0; i < block->statements.count; i++) {
         if (block->statements.at[i]->kind == STATEMENT_SCALAR) {
