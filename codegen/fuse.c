@@ -155,12 +155,11 @@ static void note_operand_needs(Lowering *l, const Inst *inst) {
     case OP_contract:
     case OP_reduce_sum:
         product = tiled_product(l, inst);
-        for (int i = 0; i < 2; i++) {
-            if (product != NULL) {
-                want(l, view_source(product->operands[i]));
-            } else if (inst->op == OP_contract) {
-                state_of(l, inst->operands[i])->repeated = true;
-            }
+        for (int i = 0; product != NULL && i < product->operand_count; i++) {
+            want(l, view_source(product->operands[i]));
+        }
+        for (int i = 0; product == NULL && inst->op == OP_contract && i < 2; i++) {
+            state_of(l, inst->operands[i])->repeated = true;
         }
         break;
     case OP_loop:

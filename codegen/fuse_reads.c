@@ -56,7 +56,7 @@ static int contract_prefix(const Inst *inst, int operand, int prefix) {
     for (int i = 0; labels[i] != 0; i++) {
         if (labels[i] == ',') {
             commas++;
-            start = operand == 1 && commas == 1 ? i + 1 : start;
+            start = commas == operand ? i + 1 : start;
         } else if (labels[i] == '>') {
             result = i + 1;
         }

@@ -113,7 +113,8 @@ const Inst *tiled_product(const Lowering *l, const Inst *inst) {
     if (l->options->level == 0 || type_elements(inst->results[0]->type) == 0) {
         return NULL;
     }
-    const Inst *product = as_contraction(l, inst);
+    TileStep step;
+    const Inst *product = as_contraction(l, inst, &step);
     return product != NULL && is_worth_tiles(product) ? product : NULL;
 }
 
@@ -318,8 +319,8 @@ static double dot_cost(const Product *p, int lane, int lanes, int registers) {
 }
 
 static bool is_lane(const Product *p, const Axis *axis, int lanes) {
-    return !axis->in[RESULT] && axis->in[LEFT] && axis->in[RIGHT] && p->direct[LEFT] &&
-           p->direct[RIGHT] && axis->stride[LEFT] == 1 && axis->stride[RIGHT] == 1 &&
+    return p->fixed_left < 0 && !axis->in[RESULT] && axis->in[LEFT] && axis->in[RIGHT] &&
+           p->direct[LEFT] && p->direct[RIGHT] && axis->stride[LEFT] == 1 && axis->stride[RIGHT] == 1 &&
            axis->size >= lanes;
 }
 
@@ -332,8 +333,12 @@ static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
     int lanes = vector_lanes(l, best->inst->results[0]->type.element);
     bool masks = l->options->vector_bytes >= 64;
     double least = -1;
+    Product first = *best;
     for (int right = 0; right < 2; right++) {
-        Product p = {.inst = best->inst, .differs = best->differs, .lane = -1, .split = -1};
+        Product p = first;
+        if (p.fixed_left == right) {
+            continue;
+        }
         p.operand[LEFT] = 1 - right;
         p.operand[RIGHT] = right;
         make_axes(&p, labels);
@@ -520,8 +525,9 @@ static void choose_split(Product *p, int64_t cache) {
 
 void plan_product(Lowering *l, const Inst *inst, Product *p) {
     Labels labels;
-    *p = (Product){.inst = as_contraction(l, inst), .differs = inst->op != OP_contract};
-    inst = p->inst;
+    *p = (Product){.lane = -1, .split = -1};
+    p->inst = inst = as_contraction(l, inst, &p->step);
+    p->fixed_left = selected_operand(p);
     find_labels(inst, &labels);
     find_strides(l, inst, &labels);
     choose_axes(l, p, &labels);
@@ -543,6 +549,7 @@ void plan_product(Lowering *l, const Inst *inst, Product *p) {
     if (p->left != LEFT_IN_PLACE && p->split < 0) {
         make_axes(p, &labels);
     }
+    p->skips = can_skip(p);
 }
 
 // ---- loops
@@ -561,15 +568,6 @@ void set_axis(Tiles *t, const Axis *axis, Scalar *index) {
     for (int i = 0; axis->in[RESULT] && i < t->node->shape.rank; i++) {
         t->index[i] = t->at[(int)t->p.own[RESULT][i]];
     }
-}
-
-Scalar *operand_element(Tiles *t, int party) {
-    const Value *operand = t->p.inst->operands[t->p.operand[party]];
-    Scalar **at = new_index(t->k, operand->type.rank);
-    for (int axis = 0; axis < operand->type.rank; axis++) {
-        at[axis] = t->at[(int)t->p.own[party][axis]];
-    }
-    return element(t->k, operand, at);
 }
 
 enum { SMALL_EXTENT = 4, MOST_WRITTEN_OUT = 9 };
@@ -738,12 +736,6 @@ static void emit_all(Tiles *t) {
     close_loops(t->k, opened);
 }
 
-Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name) {
-    Buffer *buffer = new_workspace_buffer(l, type_scalar(type), name);
-    buffer->count = count;
-    return buffer;
-}
-
 static void emit_in_blocks(Tiles *t) {
     KernelBuilder *b = &t->k->build;
     int64_t count = type_elements(t->node->shape);
@@ -769,9 +761,14 @@ static void emit_in_blocks(Tiles *t) {
 
 void lower_tiles(Lowering *l, Node *node) {
     KernelLowering k;
-    begin_kernel(&k, l, node, NULL, "");
     Tiles t = {.k = &k, .node = node, .type = node->inst->results[0]->type.element};
     plan_product(l, node->inst, &t.p);
+    Buffer *unbounded = t.p.skips ? find_unbounded(l, &t.p) : NULL;
+    begin_kernel(&k, l, node, NULL, "");
+    if (unbounded != NULL) {
+        Scalar *beyond = scalar_load(&k.build, unbounded, scalar_position(&k.build, 0));
+        t.dense = scalar_bits(&k.build, beyond);
+    }
     for (int i = 0; i < 128; i++) {
         t.at[i] = scalar_position(&k.build, 0);
     }

@@ -22,9 +22,19 @@ typedef enum LeftPacking {
     LEFT_BY_TILES, // for each tile of rows, for each term, the tile's rows
 } LeftPacking;
 
+// What a step adds to an element of a tile.
+typedef enum TileStep {
+    STEP_PRODUCT,
+    STEP_SQUARE,     // of the operands' difference
+    STEP_DIFFERENCE, // the first operand times the second less a third, which has no contracted axis
+    STEP_REVERSED,   // the first operand times the third less the second
+} TileStep;
+
 typedef struct Product {
     const Inst *inst;
-    bool differs;             // squares of differences are summed in place of products
+    TileStep step;
+    int fixed_left; // the operand that has to be LEFT, with vectors along columns; or -1
+    bool skips;     // few elements of LEFT are not zero: steps whose rows are all zero are left out
     int operand[2];           // of the instruction: LEFT has the rows, RIGHT the columns
     const char *own[PARTIES]; // labels
     bool direct[2];           // every element is a load at a place linear in all indices
@@ -59,6 +69,7 @@ typedef struct Tiles {
                    // packed, such panels one after the other
     Buffer *left_panel;    // packed rows, or NULL
     Buffer *partial;       // sums of the blocks of the split axis so far, or NULL; long ones in f64
+    Scalar *dense;         // not zero: steps of zeros must not be left out; NULL: none ever is
     Scalar *block;         // number of the block of the split axis, if each tile looks at it
     bool finish;           // all blocks are done: results are made of `partial`
     int64_t width, height; // of the tile
@@ -68,9 +79,9 @@ typedef struct Tiles {
 
 // Chooses the loops (lower_contract.c).
 void plan_product(Lowering *l, const Inst *inst, Product *p);
-// The instruction, if it is a contraction; of a sum of squared differences of two operands that of
-// their products (lower_distances.c); else NULL.
-const Inst *as_contraction(const Lowering *l, const Inst *inst);
+// The instruction, if it is a contraction; of a sum of squared differences of two operands, or of
+// weighted ones, that of their products (lower_distances.c); else NULL.
+const Inst *as_contraction(const Lowering *l, const Inst *inst, TileStep *step);
 // Sets the labels of an axis from the axis's index.
 void set_axis(Tiles *t, const Axis *axis, Scalar *index);
 Scalar *operand_element(Tiles *t, int party);
@@ -95,10 +106,21 @@ int64_t even_block(int64_t size, int64_t most);
 int64_t count_terms(const Product *p);
 Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name);
 
+// Products with selections (lower_selections.c): which operand is one, or -1.
+int selected_operand(const Product *p);
+bool can_skip(const Product *p);
+// A kernel that finds whether steps of zeros may be left out: a buffer of one element, not zero if
+// they must not.
+Buffer *find_unbounded(Lowering *l, const Product *p);
+// Opens a scope for the steps of a term, entered only if they change anything; returns how many
+// scopes.
+int begin_unless_zero(Tiles *t);
+
 // Copies of the operands (lower_pack.c).
 int64_t left_panel_elements(const Product *p, int64_t rows);
 int64_t right_panel_elements(const Product *p, int64_t width);
 Scalar *left_panel_position(Tiles *t, Scalar *row);
+Scalar *left_element(Tiles *t, Scalar *row); // copied or not
 Scalar *right_panel_position(Tiles *t, Scalar *column);
 // The columns of the tile, in the block of the split axis.
 void pack_columns(Tiles *t);

@@ -93,10 +93,8 @@ static void accumulate(Tiles *t, Local *tile, int64_t stride) {
     bool is_short =
         stride <= vector_lanes(t->k->lowering, t->type) || count_terms(&t->p) <= MOST_TERMS_OUT;
     int opened = open_contracted(t, -1, is_short ? LOOP_UNROLL : LOOP_SERIAL);
-    Scalar *row = begin_rows(t, LOOP_UNROLL);
-    Scalar *left = t->left_panel != NULL
-                       ? scalar_load(b, t->left_panel, left_panel_position(t, row))
-                       : operand_element(t, LEFT);
+    opened += begin_unless_zero(t);
+    Scalar *row = begin_rows(t, LOOP_UNROLL), *left = left_element(t, row);
     Scalar *column = begin_padded_columns(t, stride);
     Scalar *right = t->panel != NULL ? scalar_load(b, t->panel, right_panel_position(t, column))
                                      : operand_element(t, RIGHT);

@@ -3,6 +3,12 @@
 
 enum { LINE = 64 }; // bytes
 
+Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name) {
+    Buffer *buffer = new_workspace_buffer(l, type_scalar(type), name);
+    buffer->count = count;
+    return buffer;
+}
+
 // Elements from one row of LEFT_BY_ROWS to the next: an odd number of lines, so that a tile's rows
 // spread over all sets of the cache.
 static int64_t row_stride(const Product *p) {
@@ -72,6 +78,12 @@ Scalar *left_panel_position(Tiles *t, Scalar *row) {
     Scalar *inside = scalar_binary(b, SCALAR_MUL, term, scalar_position(b, t->height));
     inside = scalar_binary(b, SCALAR_ADD, inside, row);
     return scalar_binary(b, SCALAR_ADD, start, inside);
+}
+
+Scalar *left_element(Tiles *t, Scalar *row) {
+    return t->left_panel != NULL
+               ? scalar_load(&t->k->build, t->left_panel, left_panel_position(t, row))
+               : operand_element(t, LEFT);
 }
 
 // Opens loops over all terms as the operands have them, the innermost of the given kind, and

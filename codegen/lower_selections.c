@@ -1,0 +1,250 @@
+// Products with selections: values that are zero but for a few elements of each row, as the nearest
+// centroid of each point, the place of a maximum, a one-hot code. Such a value is the left operand
+// of its product, and a tile leaves out the steps in which all of its rows are zero.
+//
+// Zero times infinity is NaN, so this needs to know that the other operand is finite: a kernel
+// before looks at all of its elements, which are few beside the products. If one is not finite the
+// kernel of the product takes all steps. What is left out would add zero to a sum.
+#include <float.h>
+
+#include "codegen/lower_contract.h"
+#include "ir/evaluate.h"
+
+enum {
+    FEWEST_CHOICES = 128, // of which few are not zero: below, most steps of a tile have one
+    FEWEST_USES = 16,     // of an element, so that it pays to look at it first
+    FEWEST_LANES = 4,
+    DEEPEST = 16,
+    SIGN_SHIFT = 1
+};
+
+static const Inst *definition(const Value *value) {
+    static const Inst none = {.op = OP_constant};
+    return value->definition != NULL ? value->definition : &none;
+}
+
+// Through whatever leaves values as they are.
+static const Value *without_views(const Value *value) {
+    for (;;) {
+        switch (definition(value)->op) {
+        case OP_broadcast:
+        case OP_reshape:
+        case OP_transpose:
+        case OP_detach: value = definition(value)->operands[0]; break;
+        default: return value;
+        }
+    }
+}
+
+static bool is_zero(const Value *value) {
+    const Inst *inst = definition(without_views(value));
+    return inst->op == OP_constant && inst->result_count == 1 &&
+           type_elements(inst->results[0]->type) == 1 && tensor_get(inst->attr.data, 0) == 0;
+}
+
+// How many elements `x` is compared with its extreme among, or an index with all indices.
+static int64_t choices_of_equality(const Value *x, const Value *y) {
+    const Inst *extreme = definition(without_views(y)), *iota = definition(without_views(x));
+    if (extreme->op == OP_reduce_max || extreme->op == OP_reduce_min) {
+        bool same = without_views(extreme->operands[0]) == without_views(x);
+        int64_t all = type_elements(extreme->operands[0]->type);
+        return same ? all / type_elements(extreme->results[0]->type) : 0;
+    }
+    return iota->op == OP_iota ? type_size_at(iota->results[0]->type, iota->attr.axis) : 0;
+}
+
+static int64_t larger(int64_t x, int64_t y) {
+    return x > y ? x : y;
+}
+
+// Of how many elements about one is not zero; 0 if that is not known.
+static int64_t choices_of(const Value *value, int depth) {
+    const Inst *inst = definition(value);
+    Value *const *x = inst->operands;
+    if (depth > DEEPEST) {
+        return 0;
+    }
+    switch (inst->op) {
+    case OP_broadcast:
+    case OP_reshape:
+    case OP_transpose:
+    case OP_detach:
+    case OP_cast:
+    case OP_neg:
+    case OP_div: return choices_of(x[0], depth + 1);
+    case OP_mul:
+    case OP_logical_and: return larger(choices_of(x[0], depth + 1), choices_of(x[1], depth + 1));
+    case OP_select:
+        return is_zero(x[2]) ? larger(choices_of(x[0], depth + 1), choices_of(x[1], depth + 1)) : 0;
+    case OP_eq: return larger(choices_of_equality(x[0], x[1]), choices_of_equality(x[1], x[0]));
+    default: return 0;
+    }
+}
+
+static bool is_selection(const Value *value) {
+    return element_is_real(value->type.element) && choices_of(value, 0) >= FEWEST_CHOICES;
+}
+
+int selected_operand(const Product *p) {
+    if (p->step == STEP_DIFFERENCE || p->step == STEP_REVERSED) {
+        return 0;
+    }
+    for (int i = 0; i < 2 && p->step == STEP_PRODUCT; i++) {
+        if (is_selection(p->inst->operands[i])) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+// The operands but the selection.
+static int64_t count_others(const Product *p) {
+    int64_t elements = 0;
+    for (int i = 0; i < p->inst->operand_count; i++) {
+        elements += i == p->fixed_left ? 0 : type_elements(p->inst->operands[i]->type);
+    }
+    return elements;
+}
+
+bool can_skip(const Product *p) {
+    double products = (double)type_elements(p->inst->results[0]->type) * (double)count_terms(p);
+    return p->fixed_left >= 0 && is_selection(p->inst->operands[p->fixed_left]) &&
+           products >= FEWEST_USES * (double)count_others(p);
+}
+
+// ---- what is not finite
+
+// The largest element of which two differ by a finite number, if differences are taken.
+static double bound_of(const Product *p, ElementType type) {
+    return (type == TYPE_F32 ? (double)FLT_MAX : DBL_MAX) / (p->step == STEP_PRODUCT ? 1 : 2);
+}
+
+// Adds the number of a value's elements, from `start` on along the last axis, that are not within
+// the bound.
+static void count_beyond(KernelLowering *k, const Value *value, double bound, Local *sums,
+                         Scalar **index, Scalar *start, int64_t count) {
+    KernelBuilder *b = &k->build;
+    int last = value->type.rank - 1;
+    Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
+    index[last] = scalar_binary(b, SCALAR_ADD, start, lane);
+    Scalar *size = scalar_unary(b, SCALAR_ABS, element(k, value, index));
+    Scalar *limit = scalar_real_constant(b, size->type, bound);
+    Scalar *beyond = scalar_unary(b, SCALAR_NOT, scalar_binary(b, SCALAR_LE, size, limit));
+    beyond = scalar_cast(b, sums->type, beyond);
+    add_set(b, sums, lane, scalar_binary(b, SCALAR_ADD, scalar_local(b, sums, lane), beyond));
+    end_scope(b);
+}
+
+static void count_all_beyond(KernelLowering *k, const Value *value, double bound, Local *sums) {
+    KernelBuilder *b = &k->build;
+    int rank = value->type.rank;
+    Scalar **index = new_index(k, rank);
+    for (int axis = 0; axis + 1 < rank; axis++) {
+        index[axis] = begin_loop(b, LOOP_SERIAL, type_size_at(value->type, axis), loop_name(k));
+    }
+    int64_t size = type_size_at(value->type, rank - 1), width = sums->count;
+    Scalar *block = begin_loop(b, LOOP_SERIAL, size / width, loop_name(k));
+    Scalar *start = scalar_binary(b, SCALAR_MUL, block, scalar_position(b, width));
+    count_beyond(k, value, bound, sums, index, start, width);
+    end_scope(b);
+    if (size % width > 0) {
+        start = scalar_position(b, size - size % width);
+        count_beyond(k, value, bound, sums, index, start, size % width);
+    }
+    close_loops(k, rank - 1);
+}
+
+Buffer *find_unbounded(Lowering *l, const Product *p) {
+    const Value *result = p->inst->results[0];
+    ElementType type = result->type.element;
+    KernelLowering k;
+    begin_kernel(&k, l, NULL, result, "_bounds");
+    KernelBuilder *b = &k.build;
+    Local *sums = add_local(b, type, 2 * vector_lanes(l, type), "sums");
+    Scalar *lane = begin_loop(b, LOOP_VECTOR, sums->count, "lane");
+    add_set(b, sums, lane, scalar_number(b, type, 0));
+    end_scope(b);
+    for (int i = 0; i < p->inst->operand_count; i++) {
+        const Value *value = p->inst->operands[i], *source = view_source(value);
+        if (i != p->fixed_left) {
+            bool whole =
+                source->type.rank > 0 && type_elements(source->type) <= type_elements(value->type);
+            count_all_beyond(&k, whole ? source : value, bound_of(p, type), sums);
+        }
+    }
+    Scalar *total = scalar_local(b, sums, scalar_position(b, 0));
+    for (int i = 1; i < sums->count; i++) {
+        total = scalar_binary(b, SCALAR_ADD, total, scalar_local(b, sums, scalar_position(b, i)));
+    }
+    Buffer *buffer = plain_buffer(l, type, 1, "unbounded");
+    add_store(b, buffer, scalar_position(b, 0), total);
+    end_kernel(&k);
+    return buffer;
+}
+
+// ---- steps
+
+// The bits of a row of the tile.
+static Scalar *row_bits(Tiles *t, Scalar *row) {
+    KernelBuilder *b = &t->k->build;
+    set_axis(t, &t->p.axes[t->p.row], scalar_binary(b, SCALAR_ADD, t->first_row, row));
+    return scalar_bits(b, left_element(t, row));
+}
+
+static Scalar *join_scalars(Tiles *t) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *bits = row_bits(t, scalar_position(b, 0));
+    for (int64_t i = 1; i < t->height; i++) {
+        bits = scalar_binary(b, SCALAR_OR, bits, row_bits(t, scalar_position(b, i)));
+    }
+    return bits;
+}
+
+// The same of rows that are neighbours in memory, in vectors of `lanes`.
+static Scalar *join_vectors(Tiles *t, int64_t lanes) {
+    KernelBuilder *b = &t->k->build;
+    Local *any = add_local(b, t->type == TYPE_F64 ? TYPE_I64 : TYPE_I32, lanes, "any");
+    for (int64_t start = 0; start < t->height; start += lanes) {
+        int64_t left = t->height - start, count = left < lanes ? left : lanes;
+        Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
+        set_room(b, lanes, false);
+        Scalar *bits = row_bits(t, scalar_binary(b, SCALAR_ADD, scalar_position(b, start), lane));
+        if (start > 0) {
+            bits = scalar_binary(b, SCALAR_OR, scalar_local(b, any, lane), bits);
+        }
+        add_set(b, any, lane, bits);
+        end_scope(b);
+    }
+    for (int64_t half = lanes / 2; half >= 1; half /= 2) {
+        Scalar *lane = begin_loop(b, LOOP_VECTOR, half, "lane");
+        Scalar *other = scalar_binary(b, SCALAR_ADD, lane, scalar_position(b, half));
+        Scalar *x = scalar_local(b, any, lane), *y = scalar_local(b, any, other);
+        add_set(b, any, lane, scalar_binary(b, SCALAR_OR, x, y));
+        end_scope(b);
+    }
+    return scalar_local(b, any, scalar_position(b, 0));
+}
+
+// Zero if all rows of the tile are: their bits, but for signs.
+static Scalar *join_rows(Tiles *t) {
+    KernelBuilder *b = &t->k->build;
+    bool in_line = t->left_panel != NULL
+                       ? t->p.left == LEFT_BY_TILES
+                       : t->p.direct[LEFT] && t->p.axes[t->p.row].stride[LEFT] == 1;
+    int64_t lanes = vector_lanes(t->k->lowering, t->type);
+    while (lanes > t->height) {
+        lanes /= 2;
+    }
+    Scalar *bits = in_line && lanes >= FEWEST_LANES ? join_vectors(t, lanes) : join_scalars(t);
+    Scalar *shift = scalar_integer_constant(b, bits->type, SIGN_SHIFT);
+    return scalar_binary(b, SCALAR_SHIFT_LEFT, bits, shift);
+}
+
+int begin_unless_zero(Tiles *t) {
+    KernelBuilder *b = &t->k->build;
+    if (t->dense == NULL) {
+        return 0;
+    }
+    begin_if(b, scalar_cast(b, TYPE_BOOL, scalar_binary(b, SCALAR_OR, t->dense, join_rows(t))));
+    return 1;
+}
