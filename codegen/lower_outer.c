@@ -38,18 +38,22 @@ int64_t outer_width(const Tiles *t) {
 }
 
 // C has no masked vectors. A few columns that do not fill vectors are copied with zeros behind
-// them.
+// them, if all that has columns is copied.
+static bool can_pad(const Lowering *l, const Product *p) {
+    return l->options->unmasked && p->inst->operand_count == 2;
+}
+
 bool wants_padding(const Lowering *l, const Product *p) {
     int lanes = vector_lanes(l, p->inst->results[0]->type.element);
     int64_t columns = p->axes[p->column].size;
-    return l->options->unmasked && p->lane < 0 && lanes > 1 && columns <= 3 * lanes &&
+    return can_pad(l, p) && p->lane < 0 && lanes > 1 && columns <= 3 * lanes &&
            columns % lanes != 0 && count_terms(p) <= MOST_PADDED_TERMS;
 }
 
 // Columns that the tiles of a strip of `width` have room for.
 static int64_t padded_width(const Tiles *t, int64_t width) {
     int64_t lanes = vector_lanes(t->k->lowering, t->type), unit = lanes / 2;
-    if (!t->p.packs || !t->k->lowering->options->unmasked || lanes <= 1) {
+    if (!t->p.packs || !can_pad(t->k->lowering, &t->p) || lanes <= 1) {
         return width;
     }
     while (unit / 2 >= width && unit > 1) {

@@ -75,6 +75,9 @@ static double random_real(Test *t, const char *name) {
     if (starts_with(name, "special")) {
         return specials[next_random(t) % 9];
     }
+    if (starts_with(name, "rare") && next_random(t) % 200 == 0) {
+        return specials[next_random(t) % 5];
+    }
     double unit = (double)(next_random(t) % 100001) / 100000;
     return starts_with(name, "positive") ? 0.1 + 2 * unit : 4 * unit - 2;
 }

@@ -4,8 +4,8 @@
 // left out in turn.
 //
 // Names of parameters say what they hold: `index...` are 0, 1 or 2;
-// `positive...` are above 0; `special...` have zeros, infinities and NaN;
-// others random, integers from -3 to 5.
+// `positive...` are above 0; `special...` have zeros, infinities and NaN,
+// `rare...` a few of them; others random, integers from -3 to 5.
 #ifndef TDSL_TESTS_CODEGEN_COMPARE_H
 #define TDSL_TESTS_CODEGEN_COMPARE_H
 
