@@ -320,8 +320,8 @@ static double dot_cost(const Product *p, int lane, int lanes, int registers) {
 
 static bool is_lane(const Product *p, const Axis *axis, int lanes) {
     return p->fixed_left < 0 && !axis->in[RESULT] && axis->in[LEFT] && axis->in[RIGHT] &&
-           p->direct[LEFT] && p->direct[RIGHT] && axis->stride[LEFT] == 1 && axis->stride[RIGHT] == 1 &&
-           axis->size >= lanes;
+           p->direct[LEFT] && p->direct[RIGHT] && axis->stride[LEFT] == 1 &&
+           axis->stride[RIGHT] == 1 && axis->size >= lanes;
 }
 
 static bool is_own(const Axis *axis, int party) {

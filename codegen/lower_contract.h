@@ -26,7 +26,8 @@ typedef enum LeftPacking {
 typedef enum TileStep {
     STEP_PRODUCT,
     STEP_SQUARE,     // of the operands' difference
-    STEP_DIFFERENCE, // the first operand times the second less a third, which has no contracted axis
+    STEP_DIFFERENCE, // the first operand times the second less a third, which has no contracted
+                     // axis
     STEP_REVERSED,   // the first operand times the third less the second
 } TileStep;
 
@@ -35,7 +36,7 @@ typedef struct Product {
     TileStep step;
     int fixed_left; // the operand that has to be LEFT, with vectors along columns; or -1
     bool skips;     // few elements of LEFT are not zero: steps whose rows are all zero are left out
-    int operand[2];           // of the instruction: LEFT has the rows, RIGHT the columns
+    int operand[2]; // of the instruction: LEFT has the rows, RIGHT the columns
     const char *own[PARTIES]; // labels
     bool direct[2];           // every element is a load at a place linear in all indices
     Axis axes[MOST_LABELS];   // in the result's order, then the contracted ones

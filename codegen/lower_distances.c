@@ -1,6 +1,6 @@
 // Sums of squared differences of all rows of one value from all rows of another are computed in the
-// register tiles of contractions: only the step of a tile is another. So are sums of differences with
-// weights, which are their gradients: weight[i, k] * (x[i, d] - y[k, d]), added over i.
+// register tiles of contractions: only the step of a tile is another. So are sums of differences
+// with weights, which are their gradients: weight[i, k] * (x[i, d] - y[k, d]), added over i.
 #include "codegen/lower_contract.h"
 
 #include <string.h>
@@ -43,7 +43,6 @@ static bool labels_agree(const Inst *sum, const char *letters, const char *x, co
     result[count] = 0;
     return true;
 }
-
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
 
