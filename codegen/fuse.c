@@ -688,9 +688,10 @@ static void place_member(Lowering *l, const Node *node, const Value *value) {
     if (conditional > 0 && !tested && only_purpose(l, value) == NULL) {
         state->stored = true;
     }
-    if (node->kind == NODE_MOVE && state->row != NULL) {
-        state->row = NULL; // built in a place of its own: these kernels store in
-                           // whole buffers
+    bool is_scatter = node->inst != NULL &&
+                      (node->inst->op == OP_scatter_add || node->inst->op == OP_scatter_set);
+    if (is_scatter && state->row != NULL) {
+        state->row = NULL; // built in a place of its own: it may be that of the base
         state->buffer = NULL;
     }
     place_in_workspace(l, value);

@@ -1,4 +1,5 @@
-// Kernels of their own: concat, scatter and cumsum store in whole buffers.
+// Kernels of their own: concat and cumsum store in a whole buffer or in a row of one, scatter in a
+// whole one.
 #include "codegen/lower_points.h"
 
 static LoopNest plain_nest(Lowering *l, Type shape) {
@@ -6,10 +7,18 @@ static LoopNest plain_nest(Lowering *l, Type shape) {
     return make_nest(type_sizes(l->scratch, shape), shape.rank, none);
 }
 
+// Stores an element of a value where its state says.
+static void store_at(KernelLowering *k, const Value *value, Scalar *const *index, Scalar *x) {
+    const ValueState *state = state_of(k->lowering, value);
+    Scalar *position = flat_position(k, value->type, index);
+    position = row_position(k, state->row, state->row_elements, position);
+    add_store(&k->build, state->buffer, position, x);
+}
+
 // Copies `value` to a place inside the result: element `index` to `index` +
 // (offset at `axis`).
-static void copy_part(KernelLowering *k, const Value *value, Type result, int axis, int64_t offset,
-                      Buffer *to) {
+static void copy_part(KernelLowering *k, const Value *value, const Value *result, int axis,
+                      int64_t offset) {
     KernelBuilder *b = &k->build;
     if (type_elements(value->type) == 0) {
         return;
@@ -21,14 +30,14 @@ static void copy_part(KernelLowering *k, const Value *value, Type result, int ax
     if (value->type.rank > 0) {
         index[axis] = scalar_binary(b, SCALAR_ADD, index[axis], scalar_position(b, offset));
     }
-    add_store(b, to, flat_position(k, result, index), x);
+    store_at(k, result, index, x);
     close_loops(k, nest.loop_count);
 }
 
-static void lower_concat(KernelLowering *k, const Inst *inst, Buffer *to) {
+static void lower_concat(KernelLowering *k, const Inst *inst) {
     int64_t offset = 0;
     for (int i = 0; i < inst->operand_count; i++) {
-        copy_part(k, inst->operands[i], inst->results[0]->type, inst->attr.axis, offset, to);
+        copy_part(k, inst->operands[i], inst->results[0], inst->attr.axis, offset);
         offset += type_size_at(inst->operands[i]->type, inst->attr.axis);
     }
 }
@@ -46,7 +55,7 @@ static void lower_scatter(KernelLowering *k, const Inst *inst, Buffer *to) {
     const Value *base = inst->operands[0], *values = inst->operands[1];
     const ValueState *state = state_of(k->lowering, base);
     if (state->buffer != to) {
-        copy_part(k, base, base->type, 0, 0, to);
+        copy_part(k, base, inst->results[0], 0, 0);
     }
     if (type_elements(values->type) == 0) {
         return;
@@ -76,7 +85,7 @@ static void lower_scatter(KernelLowering *k, const Inst *inst, Buffer *to) {
 // Sums run along `axis`: for each place of the axes further out, the first row
 // is copied, and each following one is its element added to the row before.
 // Where the axis is the innermost one the sum is kept in a local instead.
-static void lower_cumsum(KernelLowering *k, const Inst *inst, Buffer *to) {
+static void lower_cumsum(KernelLowering *k, const Inst *inst) {
     KernelBuilder *b = &k->build;
     const Value *x = inst->operands[0];
     Type shape = x->type;
@@ -122,7 +131,7 @@ static void lower_cumsum(KernelLowering *k, const Inst *inst, Buffer *to) {
         Scalar *term = scalar_cast(b, type, element(k, x, index));
         Scalar *sum = scalar_binary(b, SCALAR_ADD, scalar_local(b, sums, column), term);
         add_set(b, sums, column, sum);
-        add_store(b, to, flat_position(k, shape, index), scalar_cast(b, shape.element, sum));
+        store_at(k, inst->results[0], index, scalar_cast(b, shape.element, sum));
         close_loops(k, 3);
     }
     close_loops(k, axis);
@@ -138,10 +147,10 @@ void lower_move(Lowering *l, Node *node) {
     KernelLowering k;
     begin_kernel(&k, l, node, NULL, "");
     switch (inst->op) {
-    case OP_concat: lower_concat(&k, inst, state->buffer); break;
+    case OP_concat: lower_concat(&k, inst); break;
     case OP_scatter_add:
     case OP_scatter_set: lower_scatter(&k, inst, state->buffer); break;
-    case OP_cumsum: lower_cumsum(&k, inst, state->buffer); break;
+    case OP_cumsum: lower_cumsum(&k, inst); break;
     default: unreachable("%s has no kernel of its own", op_info(inst->op)->name);
     }
     end_kernel(&k);
