@@ -12,6 +12,9 @@
 enum {
     COST_SHARED = 4,     // a value with several readers is computed again in each up
                          // to this cost
+    COST_SHIFTED = 16,   // the same for arithmetic that readers need at other places, which keeps
+                         // it out of their kernel
+    COSTLY = 4,          // of one operator: more than arithmetic
     COST_REPEATED = 6,   // the same for a value whose elements are each needed many times
     COST_OUTER = 3,      // and for a value from around a loop
     COST_LIBM = 16,      // of a function of libm
@@ -78,8 +81,12 @@ static void mark_inst(Lowering *l, const Inst *inst) {
         }
         mark_region(l, inst->regions[i]);
     }
+    bool shifts = inst->op == OP_slice || inst->op == OP_pad ||
+                  (op_info(inst->op)->elementwise && state_of(l, inst->results[0])->shifted);
     for (int i = 0; i < inst->operand_count; i++) {
-        state_of(l, inst->operands[i])->needed = true;
+        ValueState *state = state_of(l, inst->operands[i]);
+        state->needed = true;
+        state->shifted = state->shifted || shifts;
     }
 }
 
@@ -284,6 +291,7 @@ static int own_cost(const Inst *inst) {
 static void measure(Lowering *l, const Inst *inst) {
     ValueState *state = state_of(l, inst->results[0]);
     int64_t cost = own_cost(inst);
+    state->costly = cost >= COSTLY;
     int depth = 0;
     int count = is_affine_gather(inst) ? 1 : inst->operand_count;
     for (int i = 0; i < count; i++) {
@@ -292,6 +300,8 @@ static void measure(Lowering *l, const Inst *inst) {
         bool in_memory = operand->definition == NULL || of->materialised;
         cost += in_memory ? !is_loop_index(operand) : of->cost;
         depth = !in_memory && of->depth > depth ? of->depth : depth;
+        bool follows = in_memory && operand->definition && is_reduction(operand->definition->op);
+        state->costly = state->costly || follows || (!in_memory && of->costly);
     }
     state->cost = cost > 1000000 ? 1000000 : (int)cost;
     state->depth = depth + 1;
@@ -307,7 +317,8 @@ static bool decide_materialised(const Lowering *l, const Inst *inst) {
     if (l->options->level == 0) {
         return inst->op != OP_constant;
     }
-    return (state->uses > 1 && state->cost > COST_SHARED) ||
+    int shared = state->shifted && !state->costly ? COST_SHIFTED : COST_SHARED;
+    return (state->uses > 1 && state->cost > shared) ||
            (state->repeated && state->cost > COST_REPEATED) ||
            (state->inner && state->cost > COST_OUTER) || state->depth > DEPTH_LIMIT;
 }

@@ -22,6 +22,9 @@ typedef struct ValueState {
     bool needed;       // some result depends on it
     bool wanted;       // a reader asks for it in memory
     bool repeated;     // a reader computes each of its elements many times
+    bool shifted;      // some reader needs it at other places than its own
+    bool costly;       // computing an element takes more than arithmetic, or goes on from a
+                       // reduction, whose kernel has it at hand
     bool inner;        // used in a region inside the one that defines it
     bool reverse;      // depends on upstream gradients
     bool fallible;     // computing an element of it can fail

@@ -1,0 +1,75 @@
+"""The kernels that programs become: what is computed together, what is left out."""
+
+import re
+
+from workshop import example, tdsl, write
+import harness
+from harness import expect
+
+
+def loops(path, *words):
+    return tdsl("emit", path, "--stage=loops", *words)
+
+
+def entry(result, name):
+    """The lines of an entry."""
+    return re.search(rf"^entry {name},.*?(?=^entry |\Z)", result.out, re.M | re.S).group(0)
+
+
+def test_rows_of_stacks():
+    """what a loop concatenates is stored in the row of its stack, not copied there"""
+    result = loops(example("suite/ode_chain.tdsl"), "--real=f64", "-D", "N=1000", "-D", "STEPS=100")
+    ahead = re.split(r"loop i\d+ < 100", entry(result, "gradient"))[1].split("call last")[0]
+    calls = re.findall(r"call (\w+)\(", ahead)
+    expect(len(calls) == 5, result, "four slopes and a step")
+    expect(not any("copy" in call for call in calls), result, "no copies")
+
+
+def test_shifted():
+    """arithmetic that is read at other places is computed again there: a step back is few kernels"""
+    result = loops(example("suite/ode_chain.tdsl"), "--real=f64", "-D", "N=1000", "-D", "STEPS=100")
+    back = re.split(r"loop i\d+ < 100", entry(result, "gradient"))[2].split("if present")[0]
+    expect(back.count("call ") <= 3, result, "at most three kernels in a step of the reverse loop")
+
+
+def test_shifted_functions():
+    """functions are not computed again"""
+    program = write("costly.tdsl", """
+model costly {
+    param x: real[1000] = uniform(0, 1)
+    y = exp(x) * x + 1
+    output z = y[1:] * y[:-1]
+}
+""")
+    forward = loops(program)
+    expect(len(re.findall(r"= exp ", forward.out.split("entry")[0].split("kernel z(")[1]
+                          .split("kernel ")[0])) == 0, forward, "z reads what is stored")
+
+
+NEAREST = """
+model nearest {
+    input p: real[200, 8] = uniform(0, 1)
+    param c: real[%d, 8] = uniform(0, 1)
+    output y = sum([for x in p: amin([for z in c: sum((x - z) ** 2)])])
+}
+"""
+
+RECTIFIED = """
+model rectified {
+    input x: real[200, 300] = uniform(-1, 1)
+    param w: real[300, 200] = uniform(-1, 1)
+    output y = sum(relu(x @ w) @ w.T)
+}
+"""
+
+
+def test_selections():
+    """steps of zeros are left out of products with selections, not of others"""
+    def skips(text):
+        return "_bounds(" in loops(write("program.tdsl", text), "--real=f64").out
+    expect(skips(NEAREST % 500), None, "the nearest of many")
+    expect(not skips(NEAREST % 20), None, "the nearest of few")
+    expect(not skips(RECTIFIED), None, "a mask of which half is zero")
+
+
+harness.main(harness.tests_of(globals()))
