@@ -1,0 +1,584 @@
+// Computes loops whose values have rows for a block of the rows from the first iteration to the
+// last, then for the next block: what an iteration leaves to the next one, and what a loop saves
+// for its reverse, is as small as a block and stays in the cache. A group (loop_groups.h) of loops
+// and of what stands between them becomes a loop over blocks of rows. Rows that do not fill a block
+// are computed behind it.
+//
+// Sums over rows are added up from block to block. Large ones, as gradients of weights, are carried
+// by several loops, one behind the other, which threads share out, and added at the end.
+#include "ir/edit.h"
+#include "passes/loop_groups.h"
+#include "passes/match.h"
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+
+enum {
+    NEAR_SHARE = 40,     // the part of a cache of level 2 that one of level 1 has, with some room
+    LEAST_SHARE = 16,    // smaller results are not worth to look at
+    FEWEST_ELEMENTS = 256, // of a block's values in the near cache
+    FEWEST_ROWS = 32,      // of a block where contractions read them
+    SMALL_SUMS = 1 << 16,  // bytes of all blocks' sums that are stacked and added at the end
+    SUM_CHUNKS = 8,        // loops that carry larger ones
+    LONG_SUM = 8192,       // terms of f32 that may be added one by one
+    CALL_BYTES = 1024,     // that could be moved while an iteration begins for one more block
+    MOST_GROUPS = 64       // in a function
+};
+
+// What blocks of rows are worth, in bytes that are moved between caches.
+typedef struct LoopTraffic {
+    double touched; // by an iteration, of one row, in the loop that touches most
+    double moved;   // by all iterations, of one row
+    double kept;    // of one row, until the group ends
+    double whole;   // that each block reads and adds to
+    double sums;    // bytes that the group's sums take
+    double calls;   // iterations times instructions that move
+    bool has_contractions;
+    bool has_short_sums; // f32
+} LoopTraffic;
+
+typedef struct LoopPlan {
+    LoopGroup group;
+    int64_t block, blocks, chunks, rest; // blocks of each of the chunks; rows behind them
+    double gain;
+} LoopPlan;
+
+// ---- choosing
+
+static double bytes_of_row(const LoopGroup *group, const Value *value) {
+    return (double)type_bytes(value->type) / (double)group->rows;
+}
+
+static bool has_rows_in(const LoopGroup *group, const Value *value) {
+    return group->kind[value->id] == GROUP_ROWS;
+}
+
+// What is most likely in memory: operands and results of what is not fused with its readers.
+static bool is_moved(const Inst *inst) {
+    return inst->op == OP_contract || inst->op == OP_reduce_sum || inst->op == OP_reduce_max ||
+           inst->op == OP_reduce_min || inst->op == OP_scatter_add || inst->op == OP_scatter_set;
+}
+
+static double touched_by(const LoopGroup *group, const Inst *inst) {
+    double bytes = 0;
+    for (int i = 0; i < inst->operand_count && inst->op == OP_contract; i++) {
+        bytes += has_rows_in(group, inst->operands[i]) ? bytes_of_row(group, inst->operands[i]) : 0;
+    }
+    bool is_row = inst->op == OP_contract && has_rows_in(group, inst->results[0]);
+    return bytes + (is_row ? bytes_of_row(group, inst->results[0]) : 0);
+}
+
+static void count_loop(const LoopGroup *group, const Inst *loop, double trips, LoopTraffic *it) {
+    const Region *body = loop->regions[0];
+    double touched = 0;
+    trips *= (double)dim_value(loop->attr.trip);
+    for (int i = 0; i < loop->result_count; i++) {
+        const Value *next = body->yields.at[i];
+        if (has_rows_in(group, next)) {
+            // A value of which each iteration changes a row is touched there alone.
+            bool is_part = next->definition != NULL && next->definition->op == OP_scatter_set;
+            const Value *part = is_part ? next->definition->operands[1] : next;
+            touched += 2 * (has_rows_in(group, part) ? bytes_of_row(group, part) : 0);
+            it->kept += i >= loop->attr.carried || is_part
+                            ? bytes_of_row(group, loop->results[i])
+                            : 0;
+        }
+        it->calls += trips;
+    }
+    for_each_inst(inst, body) {
+        if (inst->op == OP_loop) {
+            count_loop(group, inst, trips, it);
+            continue;
+        }
+        touched += touched_by(group, inst);
+        it->calls += is_moved(inst) ? trips : 0;
+        bool adds = inst->result_count == 1 && group->kind[inst->results[0]->id] == GROUP_SUM;
+        it->whole += adds ? 2 * trips * (double)type_bytes(inst->results[0]->type) : 0;
+        if (inst->op == OP_contract) {
+            it->has_contractions = true;
+            for (int i = 0; i < 2; i++) {
+                it->whole += group->kind[inst->operands[i]->id] == GROUP_WHOLE
+                                 ? trips * (double)type_bytes(inst->operands[i]->type)
+                                 : 0;
+            }
+        }
+    }
+    it->moved += trips * touched;
+    it->touched = touched > it->touched ? touched : it->touched;
+}
+
+static LoopTraffic count_traffic(const LoopGroup *group) {
+    LoopTraffic it = {0};
+    for (int k = 0; k < group->of->count; k++) {
+        const Inst *inst = group->of->insts[k];
+        if (!group->inside[k]) {
+            continue;
+        }
+        if (inst->op == OP_loop) {
+            count_loop(group, inst, 1, &it);
+        }
+        it.has_contractions = it.has_contractions || inst->op == OP_contract;
+        for (int i = 0; i < inst->result_count; i++) {
+            const Value *result = inst->results[i];
+            if (group->kind[result->id] == GROUP_SUM) {
+                it.sums += (double)type_bytes(result->type);
+                it.has_short_sums = it.has_short_sums || result->type.element == TYPE_F32;
+            } else if (is_needed_outside(group, k, result)) {
+                it.moved -= 2 * bytes_of_row(group, result);
+            }
+        }
+    }
+    return it;
+}
+
+// Blocks of `block` rows, or a bit less, that leave few rows behind them.
+static void cut_rows(LoopPlan *plan, int64_t block) {
+    int64_t rows = plan->group.rows, best = rows, step = block >= 64 ? 8 : 1;
+    int64_t largest = block / step * step;
+    for (int64_t size = largest; 3 * size >= 2 * largest && size > 0; size -= step) {
+        int64_t rest = rows - rows / (plan->chunks * size) * (plan->chunks * size);
+        if (rest < best) {
+            best = rest;
+            plan->block = size;
+        }
+    }
+    plan->blocks = rows / (plan->chunks * plan->block);
+    plan->rest = best;
+}
+
+// Rows of a block that stay in the near cache from one iteration to the next, or at least in that
+// of level 2 from the first loop to the last; 0: none.
+static int64_t choose_block(const LoopGroup *group, const LoopTraffic *it, int64_t large) {
+    double all = it->touched + it->kept, rows = (double)group->rows;
+    double near = (double)large / NEAR_SHARE / all;
+    double fewest = it->has_contractions ? FEWEST_ROWS : 1;
+    double elements = it->touched / 8;
+    if (near >= fewest && near * (elements > 1 ? elements : 1) >= FEWEST_ELEMENTS) {
+        return near < rows ? (int64_t)near : 0;
+    }
+    double far = 0.75 * (double)large / all;
+    return far >= fewest && far < rows ? (int64_t)far : 0;
+}
+
+// False if the group is not worth a loop.
+static bool choose_loop_plan(LoopPlan *plan, int64_t large) {
+    const LoopGroup *group = &plan->group;
+    LoopTraffic it = count_traffic(group);
+    int64_t block = choose_block(group, &it, large);
+    if (it.touched <= 0 || block < 1 || group->rows < 2 * block) {
+        return false;
+    }
+    double count = (double)(group->rows / block);
+    bool is_large_sum = it.sums * count > SMALL_SUMS;
+    plan->chunks = is_large_sum && group->rows >= SUM_CHUNKS * block ? SUM_CHUNKS : 1;
+    if (is_large_sum && it.has_short_sums && group->rows / plan->chunks > LONG_SUM) {
+        return false;
+    }
+    cut_rows(plan, block);
+    plan->gain = (it.moved + 2 * it.kept) * (double)group->rows -
+                 count * (it.whole + it.calls * CALL_BYTES);
+    return plan->blocks > 0 && plan->rest <= 2 * block && plan->gain > 0;
+}
+
+static bool plan_loop_axis(LoopPlan *plan, const RowRegion *of, const Value *seed, int axis) {
+    *plan = (LoopPlan){.block = 0};
+    return dim_value(seed->type.dims[axis]) > 1 &&
+           find_loop_group(&plan->group, of, seed, axis) && choose_loop_plan(plan, of->large);
+}
+
+// ---- rewriting
+
+typedef struct BlockOfRows {
+    const LoopGroup *group;
+    int64_t rows;
+    Value *start;     // its first row
+    ValueMap values;  // what stands in it for values of the group, and for those that it reads
+    Value **gathered; // by output: what it is added to, if a loop carries it on
+} BlockOfRows;
+
+typedef struct GroupOutput {
+    const Inst *loop; // that gathers it, as its result `index`; or NULL
+    int index;
+    const Value *value;
+    bool is_sum;
+} GroupOutput;
+
+typedef struct GroupOutputs {
+    GroupOutput *at; // sums first
+    int count, sums;
+} GroupOutputs;
+
+typedef struct LoopBlocks {
+    const LoopPlan *plan;
+    const LoopGroup *group;
+    Module *module;
+    Arena *scratch;
+    GroupOutputs outputs;
+    ValueMap whole; // what stands for the group's results outside
+} LoopBlocks;
+
+static void compute_inst(BlockOfRows *block, Builder *b, const Inst *inst);
+
+static Value **map_operands(const BlockOfRows *block, const Builder *b, const Inst *inst) {
+    Value **operands = arena_array(b->module->arena, Value *, inst->operand_count + 1);
+    for (int i = 0; i < inst->operand_count; i++) {
+        operands[i] = value_map_get(&block->values, inst->operands[i]);
+    }
+    return operands;
+}
+
+static void compute_loop(BlockOfRows *block, Builder *b, const Inst *loop, Value **initial) {
+    const Region *body = loop->regions[0];
+    Builder at = *b;
+    at.span = loop->span;
+    Inst *made = build_loop(&at, loop->attr.trip, initial, loop->attr.carried, NULL);
+    Region *inner = made->regions[0];
+    for (int i = 0; i < body->parameters.count; i++) {
+        inner->parameters.at[i]->name = body->parameters.at[i]->name;
+        value_map_set(&block->values, body->parameters.at[i], inner->parameters.at[i]);
+    }
+    Builder inside = builder_at(inner, loop->span);
+    for_each_inst(inst, body) {
+        compute_inst(block, &inside, inst);
+    }
+    for (int i = 0; i < body->yields.count; i++) {
+        vec_push(b->module->arena, &inner->yields,
+                 value_map_get(&block->values, body->yields.at[i]));
+    }
+    loop_finish(made);
+    for (int i = 0; i < loop->result_count; i++) {
+        made->results[i]->name = loop->results[i]->name;
+        value_map_set(&block->values, loop->results[i], made->results[i]);
+    }
+}
+
+static bool has_rows_inside(const LoopGroup *group, const Inst *loop) {
+    for (int i = 0; i < loop->result_count; i++) {
+        if (group->kind[loop->results[i]->id] != GROUP_WHOLE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void compute_inst(BlockOfRows *block, Builder *b, const Inst *inst) {
+    const LoopGroup *group = block->group;
+    if (inst->op == OP_loop && has_rows_inside(group, inst)) {
+        compute_loop(block, b, inst, map_operands(block, b, inst));
+    } else if (inst->region_count == 0 && inst->result_count == 1 &&
+               has_rows_in(group, inst->results[0])) {
+        const Value *result = inst->results[0];
+        Value *made = build_rows_of(b, inst, map_operands(block, b, inst),
+                                    group->place[result->id], block->rows, block->start);
+        value_map_set(&block->values, result, made);
+    } else if (inst->region_count == 0 && inst->result_count == 1) {
+        Builder at = *b;
+        at.span = inst->span;
+        Value *made = build_op(&at, inst->op, map_operands(block, b, inst), inst->operand_count,
+                               &inst->attr);
+        made->name = inst->results[0]->name;
+        value_map_set(&block->values, inst->results[0], made);
+    } else {
+        clone_inst(b, inst, &block->values);
+    }
+}
+
+// The rows of what the group reads, but does not compute. `number` of the block, or NULL: the rest.
+static void take_operand(const LoopBlocks *it, BlockOfRows *block, Builder *b, const Value *value,
+                         Value *number) {
+    const LoopGroup *group = it->group;
+    Place place = group->place[value->id];
+    if (!has_rows(place) || is_made_in_group(group, value) || !value_is_visible(value, b->region) ||
+        value_map_get(&block->values, value) != value) {
+        return;
+    }
+    const LoopPlan *plan = it->plan;
+    int64_t blocks = plan->blocks * plan->chunks, full = blocks * plan->block;
+    Value *whole = (Value *)value;
+    Value *rows = number == NULL
+                      ? slice_rows(b, whole, place, full, plan->rest)
+                      : take_block(b, slice_rows(b, whole, place, 0, full), place, blocks,
+                                   plan->block, number);
+    value_map_set(&block->values, value, rows);
+}
+
+static void take_operands(const LoopBlocks *it, BlockOfRows *block, Builder *b, const Inst *inst,
+                          Value *number) {
+    for (int i = 0; i < inst->operand_count; i++) {
+        take_operand(it, block, b, inst->operands[i], number);
+    }
+    for (int i = 0; i < inst->region_count; i++) {
+        const Region *region = inst->regions[i];
+        for_each_inst(inner, region) {
+            take_operands(it, block, b, inner, number);
+        }
+        for (int j = 0; j < region->yields.count; j++) {
+            take_operand(it, block, b, region->yields.at[j], number);
+        }
+    }
+}
+
+// What a loop of the group starts with: what was gathered before, where it gathers.
+static Value **initial_of(const LoopBlocks *it, const BlockOfRows *block, const Builder *b,
+                          const Inst *loop) {
+    Value **initial = map_operands(block, b, loop);
+    for (int i = 0; i < it->outputs.sums; i++) {
+        const GroupOutput *output = &it->outputs.at[i];
+        if (output->loop == loop) {
+            initial[output->index] = block->gathered[i];
+        }
+    }
+    return initial;
+}
+
+// `before`: what sums are added to. Gives the outputs of the block, sums added.
+static Value **compute_block(const LoopBlocks *it, Builder *b, Value *number, Value *start,
+                             int64_t rows, Value **before) {
+    const LoopGroup *group = it->group;
+    const RowRegion *of = group->of;
+    BlockOfRows block = {.group = group, .rows = rows, .start = start, .gathered = before};
+    block.values = value_map_new(it->scratch, of->region->function);
+    for (int k = 0; k < of->count; k++) {
+        if (group->inside[k] || group->free[k]) {
+            take_operands(it, &block, b, of->insts[k], number);
+        }
+    }
+    for (int k = 0; k < of->count; k++) {
+        const Inst *inst = of->insts[k];
+        if (!group->inside[k] && !group->free[k]) {
+            continue;
+        }
+        b->span = inst->span;
+        if (inst->op == OP_loop) {
+            compute_loop(&block, b, inst, initial_of(it, &block, b, inst));
+        } else {
+            compute_inst(&block, b, inst);
+        }
+    }
+    Value **results = arena_array(it->scratch, Value *, it->outputs.count + 1);
+    for (int i = 0; i < it->outputs.count; i++) {
+        const GroupOutput *output = &it->outputs.at[i];
+        results[i] = value_map_get(&block.values, output->value);
+        if (output->is_sum && output->loop == NULL) {
+            results[i] = build_add(b, before[i], results[i]);
+        }
+    }
+    return results;
+}
+
+static GroupOutputs list_group_outputs(Arena *scratch, const LoopGroup *group) {
+    int most = 0;
+    for (int k = 0; k < group->of->count; k++) {
+        most += group->inside[k] ? group->of->insts[k]->result_count : 0;
+    }
+    GroupOutputs list = {arena_array(scratch, GroupOutput, most + 1), 0, 0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (int k = 0; k < group->of->count; k++) {
+            const Inst *inst = group->of->insts[k];
+            for (int i = 0; i < inst->result_count && group->inside[k]; i++) {
+                const Value *value = inst->results[i];
+                bool is_sum = group->kind[value->id] == GROUP_SUM;
+                bool gathers = is_sum && inst->op == OP_loop && i < inst->attr.carried;
+                if (is_sum == (pass == 0) && (gathers || is_needed_outside(group, k, value))) {
+                    list.at[list.count++] =
+                        (GroupOutput){gathers ? inst : NULL, i, value, is_sum};
+                    list.sums += is_sum;
+                }
+            }
+        }
+    }
+    return list;
+}
+
+static Value *block_index(Builder *b, int64_t value) {
+    return build_scalar_integer(b, TYPE_I64, value);
+}
+
+// What sums begin with.
+static Value **zero_sums(const LoopBlocks *it, Builder *b) {
+    Value **zeros = arena_array(it->scratch, Value *, it->outputs.count + 1);
+    for (int i = 0; i < it->outputs.sums; i++) {
+        zeros[i] = build_full(b, it->outputs.at[i].value->type, 0);
+    }
+    return zeros;
+}
+
+// Blocks one after the other that carry their sums on; `chunk`: of several loops, or NULL.
+static Inst *build_blocks(const LoopBlocks *it, Builder *b, Value *chunk) {
+    const LoopPlan *plan = it->plan;
+    Value **zeros = zero_sums(it, b);
+    Inst *loop = build_loop(b, dim_constant(it->module->dims, plan->blocks), zeros,
+                            it->outputs.sums, NULL);
+    Region *body = loop->regions[0];
+    Builder inner = builder_at(body, b->span);
+    Value *number = body->parameters.at[0];
+    if (chunk != NULL) {
+        Value *first = build_mul(&inner, chunk, block_index(&inner, plan->blocks));
+        number = build_add(&inner, first, number);
+    }
+    Value *start = build_mul(&inner, number, block_index(&inner, plan->block));
+    Value **results =
+        compute_block(it, &inner, number, start, plan->block, body->parameters.at + 1);
+    for (int i = 0; i < it->outputs.count; i++) {
+        vec_push(it->module->arena, &body->yields, results[i]);
+    }
+    loop_finish(loop);
+    return loop;
+}
+
+// The sums of each block, or of each chunk of them, stacked, and all rows.
+static Inst *build_parts(const LoopBlocks *it, Builder *b) {
+    const LoopPlan *plan = it->plan;
+    bool has_chunks = plan->chunks > 1;
+    int64_t parts = has_chunks ? plan->chunks : plan->blocks;
+    Inst *loop = build_loop(b, dim_constant(it->module->dims, parts), NULL, 0, NULL);
+    Region *body = loop->regions[0];
+    Builder inner = builder_at(body, b->span);
+    Value *number = body->parameters.at[0], **results;
+    if (has_chunks) {
+        results = build_blocks(it, &inner, number)->results;
+    } else {
+        Value *start = build_mul(&inner, number, block_index(&inner, plan->block));
+        results = compute_block(it, &inner, number, start, plan->block, zero_sums(it, &inner));
+    }
+    for (int i = 0; i < it->outputs.count; i++) {
+        vec_push(it->module->arena, &body->yields, results[i]);
+    }
+    loop_finish(loop);
+    return loop;
+}
+
+// All blocks of a stack, which may be one of stacks, along one axis in front.
+static Value *join_chunks(const LoopBlocks *it, Builder *b, Value *stack) {
+    if (it->plan->chunks == 1) {
+        return stack;
+    }
+    int rank = stack->type.rank - 1;
+    const Dim **dims = arena_array(it->module->arena, const Dim *, rank);
+    for (int i = 0; i < rank; i++) {
+        dims[i] = stack->type.dims[i + 1];
+    }
+    dims[0] = dim_constant(it->module->dims, it->plan->chunks * it->plan->blocks);
+    return build_reshape(b, stack, (Dims){dims, rank});
+}
+
+static void build_group(LoopBlocks *it, Builder *b) {
+    const LoopPlan *plan = it->plan;
+    const Inst *loop = build_parts(it, b);
+    Value **totals = arena_array(it->scratch, Value *, it->outputs.count + 1), **last = NULL;
+    int first = 0;
+    for (int i = 0; i < it->outputs.sums; i++) {
+        const GroupOutput *output = &it->outputs.at[i];
+        totals[i] = build_reduce(b, OP_reduce_sum, loop->results[i], &first, 1);
+        if (output->loop != NULL) {
+            totals[i] = build_add(b, output->loop->operands[output->index], totals[i]);
+        }
+    }
+    if (plan->rest > 0) {
+        int64_t full = plan->chunks * plan->blocks * plan->block;
+        last = compute_block(it, b, NULL, block_index(b, full), plan->rest, totals);
+    }
+    for (int i = 0; i < it->outputs.count; i++) {
+        const Value *old = it->outputs.at[i].value;
+        Place place = it->group->place[old->id];
+        Value *whole = last != NULL ? last[i] : totals[i];
+        if (!it->outputs.at[i].is_sum) {
+            whole = join_blocks(b, join_chunks(it, b, loop->results[i]), place);
+            whole = last == NULL ? whole
+                                 : build_concat(b, (Value *[]){whole, last[i]}, 2, place.axis);
+        }
+        whole->name = old->name;
+        value_map_set(&it->whole, old, whole);
+    }
+}
+
+static void rewrite_loops(PassContext *context, const RowRegion *of, const LoopPlan *plan) {
+    Region *region = of->region;
+    const LoopGroup *group = &plan->group;
+    LoopBlocks it = {
+        .plan = plan, .group = group, .module = context->module, .scratch = of->scratch};
+    it.outputs = list_group_outputs(of->scratch, group);
+    it.whole = value_map_new(of->scratch, region->function);
+    Builder b = builder_at(region, region->function->span);
+    region->first = region->last = NULL;
+    for (int late = 0; late < 2; late++) {
+        for (int k = 0; k < of->count; k++) {
+            if (!group->inside[k] && group->late[k] == (late != 0)) {
+                of->insts[k]->parent = NULL;
+                inst_append(region, of->insts[k]);
+            }
+        }
+        if (late == 0) {
+            build_group(&it, &b);
+        }
+    }
+    for (int k = 0; k < of->count; k++) {
+        if (!group->inside[k]) {
+            map_inst_uses(&it.whole, of->insts[k]);
+        }
+    }
+    for (int i = 0; i < region->yields.count; i++) {
+        region->yields.at[i] = value_map_get(&it.whole, region->yields.at[i]);
+    }
+}
+
+// ---- the pass
+
+static bool block_results(PassContext *context, const RowRegion *of, const Inst *loop) {
+    for (int i = 0; i < loop->result_count; i++) {
+        const Value *seed = loop->results[i];
+        bool is_worth = type_is_static(seed->type) &&
+                        (int64_t)type_bytes(seed->type) * LEAST_SHARE >= of->large;
+        for (int axis = 0; is_worth && axis < seed->type.rank; axis++) {
+            Arena trial = {0};
+            RowRegion region = *of;
+            LoopPlan plan;
+            region.scratch = &trial;
+            bool found = plan_loop_axis(&plan, &region, seed, axis);
+            if (found) {
+                rewrite_loops(context, &region, &plan);
+            }
+            arena_free(&trial);
+            if (found) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool block_loops_once(PassContext *context, Region *region, int64_t large) {
+    Arena scratch = {0};
+    RowRegion of = row_region_new(&scratch, region, large);
+    bool found = false;
+    for (int k = 0; k < of.count && !found; k++) {
+        found = of.insts[k]->op == OP_loop && block_results(context, &of, of.insts[k]);
+    }
+    arena_free(&scratch);
+    return found;
+}
+
+static bool has_loops(const Region *region) {
+    for_each_inst(inst, region) {
+        if (inst->op == OP_loop) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void block_loops_in(PassContext *context, Region *region, int64_t large, int *left) {
+    while (*left > 0 && has_loops(region) && block_loops_once(context, region, large)) {
+        --*left;
+    }
+    for_each_inst(inst, region) {
+        for (int i = 0; i < inst->region_count; i++) {
+            block_loops_in(context, inst->regions[i], large, left);
+        }
+    }
+}
+
+void pass_block_loops(PassContext *context, Function *function) {
+    int left = MOST_GROUPS;
+    int64_t large = context->number > 0 ? context->number : LARGE_VALUE;
+    block_loops_in(context, function->body, large, &left);
+}
