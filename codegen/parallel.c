@@ -11,10 +11,12 @@ enum {
     ENOUGH_ITERATIONS = 16, // of a loop, to look no further inside
     VECTOR_STEP = 64,       // iterations of a vector loop are cut at multiples of it
     MOST_ATTEMPTS = 4,
+    FEW_CHUNKS = 8,
     ROOM = 1024, // scalars that are added to a kernel while it is cut
 };
 
-static const double most_private_bytes = 4e6; // of all chunks together
+// Of all chunks together: what is always fine, and what few chunks may have.
+static const double few_private_bytes = 4e6, most_private_bytes = 16e6;
 
 double least_work(const LowerOptions *options) {
     return options->parallel_work > 0 ? options->parallel_work : USUAL_WORK;
@@ -49,7 +51,10 @@ Chunks choose_chunks(const Split *split, const Candidate *candidate, double work
     int64_t extent = candidate->extent;
     double wanted = work / (least_work(split->options) / 4), bytes = private_bytes(candidate);
     wanted = wanted > MOST_CHUNKS ? MOST_CHUNKS : wanted;
-    wanted = bytes > 0 && wanted > most_private_bytes / bytes ? most_private_bytes / bytes : wanted;
+    double most = bytes > 0 ? most_private_bytes / bytes : wanted;
+    most = most > FEW_CHUNKS ? FEW_CHUNKS : most;
+    most = bytes > 0 && few_private_bytes / bytes > most ? few_private_bytes / bytes : most;
+    wanted = bytes > 0 && wanted > most ? most : wanted;
     if (wanted < 2 || extent < 2) {
         return (Chunks){0, 0, extent};
     }
@@ -491,17 +496,28 @@ static bool spread_call(Spreading *s, const Statement *call, Block *out) {
     return false;
 }
 
-// Puts the kernel where the loop's first one is, and takes out all of those.
+static bool calls_kernel(const Block *block, const Kernel *kernel) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        if ((s->kind == STATEMENT_CALL && s->kernel == kernel) ||
+            (s->kind == STATEMENT_LOOP && calls_kernel(&s->loop->body, kernel))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Puts the kernel where the first one that the loop calls is, and takes out all of those.
 static void replace_joined(Program *program, const Loop *loop, Kernel *joined) {
     int count = 0;
+    bool is_there = false;
     for (int i = 0; i < program->kernels.count; i++) {
         Kernel *kernel = program->kernels.at[i];
-        const Kernel *called = NULL;
-        for (int j = 0; j < loop->body.statements.count && called != kernel; j++) {
-            called = loop->body.statements.at[j]->kernel;
-        }
-        if (called != kernel || kernel == loop->body.statements.at[0]->kernel) {
-            program->kernels.at[count++] = called == kernel ? joined : kernel;
+        if (!calls_kernel(&loop->body, kernel)) {
+            program->kernels.at[count++] = kernel;
+        } else if (!is_there) {
+            program->kernels.at[count++] = joined;
+            is_there = true;
         }
     }
     program->kernels.count = count;

@@ -24,11 +24,18 @@ static bool has_buffer(const BufferList *list, const Buffer *buffer) {
 
 // ---- what is set before it is read
 
-// Elements low .. high after a start that depends on loops around.
+enum { MOST_STRIDES = 4 };
+
+// Elements low .. high after a start that depends on loops around; and those again, `extent` times,
+// each `step` apart, for each stride: as rows of a tile, until all of its columns are there.
 typedef struct Cover {
     const void *what; // local or buffer
     Affine start;     // without a constant
     int64_t low, high;
+    struct {
+        int64_t step, extent;
+    } strides[MOST_STRIDES];
+    int stride_count;
 } Cover;
 
 typedef struct Coverage {
@@ -65,7 +72,8 @@ static bool same_start(const Affine *x, const Affine *y) {
 static void add_cover(Coverage *c, int mark, const Cover *added) {
     for (int i = 0; i < c->covers.count; i++) {
         Cover *cover = &c->covers.at[i];
-        if (cover->what != added->what || !same_start(&cover->start, &added->start)) {
+        if (cover->what != added->what || cover->stride_count > 0 || added->stride_count > 0 ||
+            !same_start(&cover->start, &added->start)) {
             continue;
         }
         if (cover->low <= added->low && cover->high >= added->high) {
@@ -97,7 +105,8 @@ static bool is_covered(const Coverage *c, const void *what, const Scalar *index)
     for (int i = 0; i < c->covers.count; i++) {
         const Cover *cover = &c->covers.at[i];
         Affine rest = at;
-        if (cover->what != what || !affine_add(&rest, &cover->start, -1)) {
+        if (cover->what != what || cover->stride_count > 0 ||
+            !affine_add(&rest, &cover->start, -1)) {
             continue;
         }
         int64_t low = rest.constant, high = rest.constant;
@@ -113,6 +122,20 @@ static bool is_covered(const Coverage *c, const void *what, const Scalar *index)
         }
     }
     return false;
+}
+
+// Strides that leave nothing out any more become part of the range.
+static void close_strides(Cover *cover) {
+    for (int i = 0; i < cover->stride_count;) {
+        int64_t step = cover->strides[i].step;
+        if (step > cover->high - cover->low + 1) {
+            i++;
+            continue;
+        }
+        cover->high += step * (cover->strides[i].extent - 1);
+        cover->strides[i] = cover->strides[--cover->stride_count];
+        i = 0;
+    }
 }
 
 // A loop has ended: what each of its iterations covered, all together cover.
@@ -134,16 +157,22 @@ static void leave_loop(Coverage *c, const Loop *loop, int mark, int inner_mark) 
     for (int i = 0; i < count; i++) {
         Cover *cover = &inner[i];
         int64_t factor = affine_factor(&cover->start, loop->index);
-        bool dense = llabs(factor) <= cover->high - cover->low + 1;
+        bool known = cover->stride_count < MOST_STRIDES;
         for (int j = 0; j < cover->start.count; j++) {
-            dense = dense && cover->start.terms[j].atom->op == SCALAR_INDEX;
+            known = known && cover->start.terms[j].atom->op == SCALAR_INDEX;
         }
-        if (!dense) {
+        if (!known) {
             continue;
         }
         affine_remove(&cover->start, loop->index);
-        cover->low += factor < 0 ? factor * (extent - 1) : 0;
-        cover->high += factor > 0 ? factor * (extent - 1) : 0;
+        int64_t back = factor < 0 ? factor * (extent - 1) : 0;
+        cover->low += back;
+        cover->high += back;
+        if (factor != 0) {
+            cover->strides[cover->stride_count].step = llabs(factor);
+            cover->strides[cover->stride_count++].extent = extent;
+            close_strides(cover);
+        }
         add_cover(c, mark, cover);
     }
 }
@@ -223,8 +252,8 @@ bool statement_sets_all(Arena *scratch, const Statement *statement, const Local 
     cover_statement(&c, statement, 0); // reads do not matter
     for (int i = 0; i < c.covers.count; i++) {
         const Cover *cover = &c.covers.at[i];
-        if (cover->what == local && cover->start.count == 0 && cover->low <= 0 &&
-            cover->high >= local->count - 1) {
+        if (cover->what == local && cover->start.count == 0 && cover->stride_count == 0 &&
+            cover->low <= 0 && cover->high >= local->count - 1) {
             return true;
         }
     }
