@@ -186,6 +186,15 @@ static void note_operand_needs(Lowering *l, const Inst *inst) {
     }
 }
 
+// Read element by element with a step, again in each iteration of a loop around the reader; a
+// contraction reads with any step.
+static bool is_read_with_steps(const Value *value, const Inst *reader, const Region *region) {
+    const Inst *inst = value->definition;
+    return value->region != region && region->owner != NULL && region->owner->op == OP_loop &&
+           reader->op != OP_contract && inst != NULL && inst->op == OP_transpose &&
+           inst->attr.axes.at[value->type.rank - 1] != value->type.rank - 1;
+}
+
 static void note_uses(Lowering *l, const Region *region) {
     for_each_inst(inst, region) {
         if (inst->result_count > 0 && !state_of(l, inst->results[0])->needed) {
@@ -206,6 +215,7 @@ static void note_uses(Lowering *l, const Region *region) {
             ValueState *of = state_of(l, inst->operands[i]);
             of->uses += first;
             of->inner = of->inner || inst->operands[i]->region != region;
+            of->wanted = of->wanted || is_read_with_steps(inst->operands[i], inst, region);
             fallible = fallible || of->fallible;
         }
         if (is_inlinable(inst->op)) {

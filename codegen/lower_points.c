@@ -8,6 +8,8 @@
 
 #include "ir/base/source.h"
 
+enum { SHORTEST_COPIED_ROW = 16 };
+
 static const char *base_name(const Node *node, const Value *value, const Lowering *l) {
     if (value != NULL && value->name != NULL && node == NULL) {
         return value->name;
@@ -386,6 +388,36 @@ void lower_points(Lowering *l, Node *node) {
     end_kernel(&k);
 }
 
+// The loops over a value's elements: one, unless rows are long and read other values again.
+static LoopNest make_copy_nest(Lowering *l, const Value *value) {
+    int rank = value->type.rank;
+    int64_t *sizes = type_sizes(l->scratch, value->type);
+    bool none[MOST_LOOPS] = {false}, all[MOST_LOOPS];
+    for (int i = 0; i < MOST_LOOPS; i++) {
+        all[i] = true;
+    }
+    if (rank < 2) {
+        return make_nest(sizes, rank, all);
+    }
+    KernelLowering k;
+    begin_probe(&k, l, NULL);
+    LoopNest nest = make_nest(sizes, rank, none);
+    Scalar **index = new_index(&k, rank);
+    open_nest(&k, &nest, 0, nest.loop_count, LOOP_SERIAL, index);
+    Buffer *stand_in = arena_new(k.build.arena, Buffer);
+    *stand_in = (Buffer){.element = value->type.element};
+    Scalar *scalar = element(&k, value, index);
+    add_store(&k.build, stand_in, flat_position(&k, value->type, index), scalar);
+    close_loops(&k, nest.loop_count);
+    Access access;
+    find_accesses(&k, index, sizes, rank, &access);
+    kernel_end(&k.build);
+    nest = make_nest(sizes, rank, access.joins);
+    bool is_long =
+        nest.loop_count > 0 && nest.loops[nest.loop_count - 1].extent >= SHORTEST_COPIED_ROW;
+    return is_long ? nest : make_nest(sizes, rank, all);
+}
+
 void lower_copy(Lowering *l, const Value *value, Destination to) {
     int64_t count = type_elements(value->type);
     if (count == 0) {
@@ -402,19 +434,20 @@ void lower_copy(Lowering *l, const Value *value, Destination to) {
         l->block = before;
         return;
     }
+    LoopNest nest = make_copy_nest(l, value);
     KernelLowering k;
     begin_kernel(&k, l, NULL, value, "_copy");
-    Scalar *at = begin_loop(&k.build, LOOP_VECTOR, count, "i");
     Scalar **index = new_index(&k, value->type.rank);
-    unflatten(&k, value->type, at, index);
+    open_nest(&k, &nest, 0, nest.loop_count, LOOP_VECTOR, index);
     Scalar *scalar = element(&k, value, index);
+    Scalar *at = flat_position(&k, value->type, index);
     Scalar *position = row_position(&k, to.row, to.row_elements, at);
     if (to.accumulate) {
         Scalar *sum = scalar_load_now(&k.build, to.buffer, position);
         scalar = scalar_binary(&k.build, SCALAR_ADD, sum, scalar);
     }
     add_store(&k.build, to.buffer, position, scalar);
-    end_scope(&k.build);
+    close_loops(&k, nest.loop_count);
     end_kernel(&k);
     l->block = before;
 }

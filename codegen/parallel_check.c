@@ -68,11 +68,35 @@ static bool same_start(const Affine *x, const Affine *y) {
     return x->count == y->count;
 }
 
+// Strides that leave nothing out any more become part of the range.
+static void close_strides(Cover *cover) {
+    for (int i = 0; i < cover->stride_count;) {
+        int64_t step = cover->strides[i].step;
+        if (step > cover->high - cover->low + 1) {
+            i++;
+            continue;
+        }
+        cover->high += step * (cover->strides[i].extent - 1);
+        cover->strides[i] = cover->strides[--cover->stride_count];
+        i = 0;
+    }
+}
+
+static bool same_strides(const Cover *x, const Cover *y) {
+    for (int i = 0; i < x->stride_count && i < y->stride_count; i++) {
+        if (x->strides[i].step != y->strides[i].step ||
+            x->strides[i].extent != y->strides[i].extent) {
+            return false;
+        }
+    }
+    return x->stride_count == y->stride_count;
+}
+
 // Adds to the covers from `mark` on: earlier ones hold in more places.
 static void add_cover(Coverage *c, int mark, const Cover *added) {
     for (int i = 0; i < c->covers.count; i++) {
         Cover *cover = &c->covers.at[i];
-        if (cover->what != added->what || cover->stride_count > 0 || added->stride_count > 0 ||
+        if (cover->what != added->what || !same_strides(cover, added) ||
             !same_start(&cover->start, &added->start)) {
             continue;
         }
@@ -82,6 +106,7 @@ static void add_cover(Coverage *c, int mark, const Cover *added) {
         if (i >= mark && added->low <= cover->high + 1 && added->high + 1 >= cover->low) {
             cover->low = added->low < cover->low ? added->low : cover->low;
             cover->high = added->high > cover->high ? added->high : cover->high;
+            close_strides(cover);
             return;
         }
     }
@@ -122,20 +147,6 @@ static bool is_covered(const Coverage *c, const void *what, const Scalar *index)
         }
     }
     return false;
-}
-
-// Strides that leave nothing out any more become part of the range.
-static void close_strides(Cover *cover) {
-    for (int i = 0; i < cover->stride_count;) {
-        int64_t step = cover->strides[i].step;
-        if (step > cover->high - cover->low + 1) {
-            i++;
-            continue;
-        }
-        cover->high += step * (cover->strides[i].extent - 1);
-        cover->strides[i] = cover->strides[--cover->stride_count];
-        i = 0;
-    }
 }
 
 // A loop has ended: what each of its iterations covered, all together cover.

@@ -10,6 +10,7 @@
 #include "passes/loop_groups.h"
 #include "passes/match.h"
 #include "passes/passes.h"
+#include "passes/row_layout.h"
 #include "passes/rewrite.h"
 
 enum {
@@ -21,6 +22,9 @@ enum {
     SUM_CHUNKS = 8,        // loops that carry larger ones
     LONG_SUM = 8192,       // terms of f32 that may be added one by one
     CALL_BYTES = 1024,     // that could be moved while an iteration begins for one more block
+    VECTOR_BYTES = 64,
+    LONG_ROW = 512,        // bytes: a vector that is not full does not matter
+    FEWEST_LAST = 64,      // rows of a block along the last axis
     MOST_GROUPS = 64       // in a function
 };
 
@@ -39,6 +43,7 @@ typedef struct LoopTraffic {
 typedef struct LoopPlan {
     LoopGroup group;
     int64_t block, blocks, chunks, rest; // blocks of each of the chunks; rows behind them
+    bool rows_last; // rows are put last in all values of the group
     double gain;
 } LoopPlan;
 
@@ -159,6 +164,63 @@ static int64_t choose_block(const LoopGroup *group, const LoopTraffic *it, int64
     return far >= fewest && far < rows ? (int64_t)far : 0;
 }
 
+// ---- layout
+
+static bool reads_rows(const LoopGroup *group, const Inst *inst) {
+    bool reads = false;
+    for (int i = 0; i < inst->operand_count; i++) {
+        reads = reads || has_rows_in(group, inst->operands[i]);
+    }
+    return reads;
+}
+
+typedef struct RowLengths {
+    double fitting, others; // bytes of rows that fill vectors, and of those that do not
+    bool can_move;          // all rows can be last
+} RowLengths;
+
+static void measure_rows(const LoopGroup *group, const Value *value, RowLengths *it) {
+    Place place = group->place[value->id];
+    if (!has_rows(place)) {
+        return;
+    }
+    int64_t bytes = (int64_t)element_bytes(value->type.element) * place.minor;
+    for (int i = place.axis + 1; i < value->type.rank; i++) {
+        bytes *= dim_value(value->type.dims[i]);
+    }
+    bool is_short = bytes < LONG_ROW && bytes % VECTOR_BYTES != 0;
+    if (place.axis < value->type.rank - 1) {
+        *(is_short ? &it->others : &it->fitting) += bytes_of_row(group, value);
+    }
+}
+
+static void measure_inst(const LoopGroup *group, const Inst *inst, RowLengths *it) {
+    for (int i = 0; i < inst->result_count; i++) {
+        measure_rows(group, inst->results[i], it);
+    }
+    bool is_plain = inst->region_count == 0 && inst->result_count == 1;
+    if (is_plain && (has_rows(group->place[inst->results[0]->id]) || reads_rows(group, inst))) {
+        it->can_move = it->can_move && can_put_rows_last(inst, group->place[inst->results[0]->id],
+                                                         group_places(group, inst));
+    }
+    for (int i = 0; i < inst->region_count; i++) {
+        for_each_inst(inner, inst->regions[i]) {
+            measure_inst(group, inner, it);
+        }
+    }
+}
+
+// Whether vectors had better go over rows than over what is in them.
+static bool prefers_rows_last(const LoopGroup *group) {
+    RowLengths it = {.can_move = true};
+    for (int k = 0; k < group->of->count; k++) {
+        if (group->inside[k] || group->free[k]) {
+            measure_inst(group, group->of->insts[k], &it);
+        }
+    }
+    return it.can_move && it.others > it.fitting;
+}
+
 // False if the group is not worth a loop.
 static bool choose_loop_plan(LoopPlan *plan, int64_t large) {
     const LoopGroup *group = &plan->group;
@@ -174,6 +236,7 @@ static bool choose_loop_plan(LoopPlan *plan, int64_t large) {
         return false;
     }
     cut_rows(plan, block);
+    plan->rows_last = plan->block >= FEWEST_LAST && prefers_rows_last(group);
     plan->gain = (it.moved + 2 * it.kept) * (double)group->rows -
                  count * (it.whole + it.calls * CALL_BYTES);
     return plan->blocks > 0 && plan->rest <= 2 * block && plan->gain > 0;
@@ -189,6 +252,7 @@ static bool plan_loop_axis(LoopPlan *plan, const RowRegion *of, const Value *see
 
 typedef struct BlockOfRows {
     const LoopGroup *group;
+    bool rows_last;
     int64_t rows;
     Value *start;     // its first row
     ValueMap values;  // what stands in it for values of the group, and for those that it reads
@@ -260,23 +324,29 @@ static bool has_rows_inside(const LoopGroup *group, const Inst *loop) {
     return false;
 }
 
-static void compute_inst(BlockOfRows *block, Builder *b, const Inst *inst) {
+static Value *compute_plain(const BlockOfRows *block, Builder *b, const Inst *inst) {
     const LoopGroup *group = block->group;
-    if (inst->op == OP_loop && has_rows_inside(group, inst)) {
+    Value **operands = map_operands(block, b, inst);
+    Place place = group->place[inst->results[0]->id];
+    if (block->rows_last && (has_rows(place) || reads_rows(group, inst))) {
+        return build_rows_last(b, inst, operands, place, group_places(group, inst), block->rows,
+                               block->start);
+    }
+    if (has_rows(place)) {
+        return build_rows_of(b, inst, operands, place, block->rows, block->start);
+    }
+    Builder at = *b;
+    at.span = inst->span;
+    Value *made = build_op(&at, inst->op, operands, inst->operand_count, &inst->attr);
+    made->name = inst->results[0]->name;
+    return made;
+}
+
+static void compute_inst(BlockOfRows *block, Builder *b, const Inst *inst) {
+    if (inst->op == OP_loop && has_rows_inside(block->group, inst)) {
         compute_loop(block, b, inst, map_operands(block, b, inst));
-    } else if (inst->region_count == 0 && inst->result_count == 1 &&
-               has_rows_in(group, inst->results[0])) {
-        const Value *result = inst->results[0];
-        Value *made = build_rows_of(b, inst, map_operands(block, b, inst),
-                                    group->place[result->id], block->rows, block->start);
-        value_map_set(&block->values, result, made);
     } else if (inst->region_count == 0 && inst->result_count == 1) {
-        Builder at = *b;
-        at.span = inst->span;
-        Value *made = build_op(&at, inst->op, map_operands(block, b, inst), inst->operand_count,
-                               &inst->attr);
-        made->name = inst->results[0]->name;
-        value_map_set(&block->values, inst->results[0], made);
+        value_map_set(&block->values, inst->results[0], compute_plain(block, b, inst));
     } else {
         clone_inst(b, inst, &block->values);
     }
@@ -298,7 +368,7 @@ static void take_operand(const LoopBlocks *it, BlockOfRows *block, Builder *b, c
                       ? slice_rows(b, whole, place, full, plan->rest)
                       : take_block(b, slice_rows(b, whole, place, 0, full), place, blocks,
                                    plan->block, number);
-    value_map_set(&block->values, value, rows);
+    value_map_set(&block->values, value, plan->rows_last ? put_rows_last(b, rows, place) : rows);
 }
 
 static void take_operands(const LoopBlocks *it, BlockOfRows *block, Builder *b, const Inst *inst,
@@ -336,6 +406,7 @@ static Value **compute_block(const LoopBlocks *it, Builder *b, Value *number, Va
     const LoopGroup *group = it->group;
     const RowRegion *of = group->of;
     BlockOfRows block = {.group = group, .rows = rows, .start = start, .gathered = before};
+    block.rows_last = it->plan->rows_last;
     block.values = value_map_new(it->scratch, of->region->function);
     for (int k = 0; k < of->count; k++) {
         if (group->inside[k] || group->free[k]) {
@@ -360,6 +431,8 @@ static Value **compute_block(const LoopBlocks *it, Builder *b, Value *number, Va
         results[i] = value_map_get(&block.values, output->value);
         if (output->is_sum && output->loop == NULL) {
             results[i] = build_add(b, before[i], results[i]);
+        } else if (!output->is_sum && block.rows_last) {
+            results[i] = put_rows_back(b, results[i], group->place[output->value->id]);
         }
     }
     return results;

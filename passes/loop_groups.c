@@ -104,6 +104,16 @@ static Place *places_of_sum(const LoopGroup *group, const Inst *inst) {
     return NULL;
 }
 
+Place *group_places(const LoopGroup *group, const Inst *inst) {
+    if (!is_placed(group, inst->results[0])) {
+        return places_of_sum(group, inst);
+    }
+    Place *places = arena_array(group->of->scratch, Place, inst->operand_count + 1);
+    bool good = operand_places(inst, group->place[inst->results[0]->id], group->rows, places);
+    check(good, "an instruction cannot be computed row by row");
+    return places;
+}
+
 static bool place_result(LoopGroup *group, const Inst *inst) {
     for (int i = 0; i < inst->operand_count; i++) {
         Place place = group->place[inst->operands[i]->id], found;
