@@ -104,14 +104,12 @@ static void join_move(Joined *it, const Statement *move, Block *out) {
         value = place_scalar(it->arena, it->kernel, &loop->body, &load);
     } else {
         value = arena_new(it->arena, Scalar);
-        *value = (Scalar){
-            .op = SCALAR_CONSTANT, .type = to->element, .id = it->kernel->scalar_count++};
+        *value =
+            (Scalar){.op = SCALAR_CONSTANT, .type = to->element, .id = it->kernel->scalar_count++};
     }
-    place_statement(it->arena, &loop->body,
-                    &(Statement){.kind = STATEMENT_STORE,
-                                 .buffer = to,
-                                 .index = loop->index,
-                                 .value = value});
+    place_statement(
+        it->arena, &loop->body,
+        &(Statement){.kind = STATEMENT_STORE, .buffer = to, .index = loop->index, .value = value});
 }
 
 static void join_loop(Joined *it, const Loop *loop, Block *out) {

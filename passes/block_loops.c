@@ -10,22 +10,27 @@
 #include "passes/loop_groups.h"
 #include "passes/match.h"
 #include "passes/passes.h"
-#include "passes/row_layout.h"
 #include "passes/rewrite.h"
+#include "passes/row_layout.h"
+
+// Shares of what is large, which is what a cache of level 2 has.
+enum {
+    NEAR_SHARE = 40,         // what stays in a cache of level 1
+    LEAST_SHARE = 16,        // smaller results are not worth to look at
+    SUMS_SHARE = 16,         // all blocks' sums that are stacked and added at the end
+    CALL_SHARE = 1 << 10,    // what could be moved while an iteration begins for one more block
+    ELEMENTS_SHARE = 1 << 12 // elements that a block's values have at least in the near cache
+};
 
 enum {
-    NEAR_SHARE = 40,     // the part of a cache of level 2 that one of level 1 has, with some room
-    LEAST_SHARE = 16,    // smaller results are not worth to look at
-    FEWEST_ELEMENTS = 256, // of a block's values in the near cache
-    FEWEST_ROWS = 32,      // of a block where contractions read them
-    SMALL_SUMS = 1 << 16,  // bytes of all blocks' sums that are stacked and added at the end
-    SUM_CHUNKS = 8,        // loops that carry larger ones
-    LONG_SUM = 8192,       // terms of f32 that may be added one by one
-    CALL_BYTES = 1024,     // that could be moved while an iteration begins for one more block
+    FEWEST_ROWS = 32, // of a block where contractions read them
+    FEWEST_NEAR = 64, // of a block in the near cache
+    FEWEST_LAST = 64, // of a block that has its rows last
+    SUM_CHUNKS = 8,   // loops that carry large sums
+    LONG_SUM = 8192,  // terms of f32 that may be added one by one
     VECTOR_BYTES = 64,
-    LONG_ROW = 512,        // bytes: a vector that is not full does not matter
-    FEWEST_LAST = 64,      // rows of a block along the last axis
-    MOST_GROUPS = 64       // in a function
+    LONG_ROW = 512,  // bytes: a vector that is not full does not matter
+    MOST_GROUPS = 64 // in a function
 };
 
 // What blocks of rows are worth, in bytes that are moved between caches.
@@ -43,9 +48,46 @@ typedef struct LoopTraffic {
 typedef struct LoopPlan {
     LoopGroup group;
     int64_t block, blocks, chunks, rest; // blocks of each of the chunks; rows behind them
-    bool rows_last; // rows are put last in all values of the group
+    bool rows_last;                      // rows are put last in all values of the group
     double gain;
 } LoopPlan;
+
+// ---- what a group gives
+
+typedef struct GroupOutput {
+    const Inst *loop; // that gathers it, as its result `index`; or NULL
+    int index;
+    const Value *value;
+    bool is_sum;
+} GroupOutput;
+
+typedef struct GroupOutputs {
+    GroupOutput *at; // sums first
+    int count, sums;
+} GroupOutputs;
+
+static GroupOutputs list_group_outputs(Arena *scratch, const LoopGroup *group) {
+    int most = 0;
+    for (int k = 0; k < group->of->count; k++) {
+        most += group->inside[k] ? group->of->insts[k]->result_count : 0;
+    }
+    GroupOutputs list = {arena_array(scratch, GroupOutput, most + 1), 0, 0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (int k = 0; k < group->of->count; k++) {
+            const Inst *inst = group->of->insts[k];
+            for (int i = 0; i < inst->result_count && group->inside[k]; i++) {
+                const Value *value = inst->results[i];
+                bool is_sum = group->kind[value->id] == GROUP_SUM;
+                bool gathers = is_sum && inst->op == OP_loop && i < inst->attr.carried;
+                if (is_sum == (pass == 0) && (gathers || is_needed_outside(group, k, value))) {
+                    list.at[list.count++] = (GroupOutput){gathers ? inst : NULL, i, value, is_sum};
+                    list.sums += is_sum;
+                }
+            }
+        }
+    }
+    return list;
+}
 
 // ---- choosing
 
@@ -83,9 +125,8 @@ static void count_loop(const LoopGroup *group, const Inst *loop, double trips, L
             bool is_part = next->definition != NULL && next->definition->op == OP_scatter_set;
             const Value *part = is_part ? next->definition->operands[1] : next;
             touched += 2 * (has_rows_in(group, part) ? bytes_of_row(group, part) : 0);
-            it->kept += i >= loop->attr.carried || is_part
-                            ? bytes_of_row(group, loop->results[i])
-                            : 0;
+            it->kept +=
+                i >= loop->attr.carried || is_part ? bytes_of_row(group, loop->results[i]) : 0;
         }
         it->calls += trips;
     }
@@ -150,14 +191,21 @@ static void cut_rows(LoopPlan *plan, int64_t block) {
     plan->rest = best;
 }
 
+// A number of rows that is meant for usual sizes.
+static double at_least_rows(int64_t rows, int64_t large) {
+    double least = (double)rows * (double)large / LARGE_VALUE;
+    return least < 1 ? 1 : least < (double)rows ? least : (double)rows;
+}
+
 // Rows of a block that stay in the near cache from one iteration to the next, or at least in that
 // of level 2 from the first loop to the last; 0: none.
 static int64_t choose_block(const LoopGroup *group, const LoopTraffic *it, int64_t large) {
     double all = it->touched + it->kept, rows = (double)group->rows;
     double near = (double)large / NEAR_SHARE / all;
-    double fewest = it->has_contractions ? FEWEST_ROWS : 1;
+    double fewest = it->has_contractions ? at_least_rows(FEWEST_ROWS, large) : 1;
     double elements = it->touched / 8;
-    if (near >= fewest && near * (elements > 1 ? elements : 1) >= FEWEST_ELEMENTS) {
+    if (near >= at_least_rows(FEWEST_NEAR, large) &&
+        near * (elements > 1 ? elements : 1) >= (double)large / ELEMENTS_SHARE) {
         return near < rows ? (int64_t)near : 0;
     }
     double far = 0.75 * (double)large / all;
@@ -225,27 +273,31 @@ static bool prefers_rows_last(const LoopGroup *group) {
 static bool choose_loop_plan(LoopPlan *plan, int64_t large) {
     const LoopGroup *group = &plan->group;
     LoopTraffic it = count_traffic(group);
+    if (list_group_outputs(group->of->scratch, group).count == 0) {
+        return false; // nobody needs it
+    }
     int64_t block = choose_block(group, &it, large);
     if (it.touched <= 0 || block < 1 || group->rows < 2 * block) {
         return false;
     }
     double count = (double)(group->rows / block);
-    bool is_large_sum = it.sums * count > SMALL_SUMS;
+    bool is_large_sum = it.sums * count > (double)large / SUMS_SHARE;
     plan->chunks = is_large_sum && group->rows >= SUM_CHUNKS * block ? SUM_CHUNKS : 1;
     if (is_large_sum && it.has_short_sums && group->rows / plan->chunks > LONG_SUM) {
         return false;
     }
     cut_rows(plan, block);
-    plan->rows_last = plan->block >= FEWEST_LAST && prefers_rows_last(group);
+    plan->rows_last =
+        (double)plan->block >= at_least_rows(FEWEST_LAST, large) && prefers_rows_last(group);
     plan->gain = (it.moved + 2 * it.kept) * (double)group->rows -
-                 count * (it.whole + it.calls * CALL_BYTES);
+                 count * (it.whole + it.calls * (double)large / CALL_SHARE);
     return plan->blocks > 0 && plan->rest <= 2 * block && plan->gain > 0;
 }
 
 static bool plan_loop_axis(LoopPlan *plan, const RowRegion *of, const Value *seed, int axis) {
     *plan = (LoopPlan){.block = 0};
-    return dim_value(seed->type.dims[axis]) > 1 &&
-           find_loop_group(&plan->group, of, seed, axis) && choose_loop_plan(plan, of->large);
+    return dim_value(seed->type.dims[axis]) > 1 && find_loop_group(&plan->group, of, seed, axis) &&
+           choose_loop_plan(plan, of->large);
 }
 
 // ---- rewriting
@@ -258,18 +310,6 @@ typedef struct BlockOfRows {
     ValueMap values;  // what stands in it for values of the group, and for those that it reads
     Value **gathered; // by output: what it is added to, if a loop carries it on
 } BlockOfRows;
-
-typedef struct GroupOutput {
-    const Inst *loop; // that gathers it, as its result `index`; or NULL
-    int index;
-    const Value *value;
-    bool is_sum;
-} GroupOutput;
-
-typedef struct GroupOutputs {
-    GroupOutput *at; // sums first
-    int count, sums;
-} GroupOutputs;
 
 typedef struct LoopBlocks {
     const LoopPlan *plan;
@@ -364,10 +404,9 @@ static void take_operand(const LoopBlocks *it, BlockOfRows *block, Builder *b, c
     const LoopPlan *plan = it->plan;
     int64_t blocks = plan->blocks * plan->chunks, full = blocks * plan->block;
     Value *whole = (Value *)value;
-    Value *rows = number == NULL
-                      ? slice_rows(b, whole, place, full, plan->rest)
-                      : take_block(b, slice_rows(b, whole, place, 0, full), place, blocks,
-                                   plan->block, number);
+    Value *rows = number == NULL ? slice_rows(b, whole, place, full, plan->rest)
+                                 : take_block(b, slice_rows(b, whole, place, 0, full), place,
+                                              blocks, plan->block, number);
     value_map_set(&block->values, value, plan->rows_last ? put_rows_last(b, rows, place) : rows);
 }
 
@@ -438,30 +477,6 @@ static Value **compute_block(const LoopBlocks *it, Builder *b, Value *number, Va
     return results;
 }
 
-static GroupOutputs list_group_outputs(Arena *scratch, const LoopGroup *group) {
-    int most = 0;
-    for (int k = 0; k < group->of->count; k++) {
-        most += group->inside[k] ? group->of->insts[k]->result_count : 0;
-    }
-    GroupOutputs list = {arena_array(scratch, GroupOutput, most + 1), 0, 0};
-    for (int pass = 0; pass < 2; pass++) {
-        for (int k = 0; k < group->of->count; k++) {
-            const Inst *inst = group->of->insts[k];
-            for (int i = 0; i < inst->result_count && group->inside[k]; i++) {
-                const Value *value = inst->results[i];
-                bool is_sum = group->kind[value->id] == GROUP_SUM;
-                bool gathers = is_sum && inst->op == OP_loop && i < inst->attr.carried;
-                if (is_sum == (pass == 0) && (gathers || is_needed_outside(group, k, value))) {
-                    list.at[list.count++] =
-                        (GroupOutput){gathers ? inst : NULL, i, value, is_sum};
-                    list.sums += is_sum;
-                }
-            }
-        }
-    }
-    return list;
-}
-
 static Value *block_index(Builder *b, int64_t value) {
     return build_scalar_integer(b, TYPE_I64, value);
 }
@@ -479,8 +494,8 @@ static Value **zero_sums(const LoopBlocks *it, Builder *b) {
 static Inst *build_blocks(const LoopBlocks *it, Builder *b, Value *chunk) {
     const LoopPlan *plan = it->plan;
     Value **zeros = zero_sums(it, b);
-    Inst *loop = build_loop(b, dim_constant(it->module->dims, plan->blocks), zeros,
-                            it->outputs.sums, NULL);
+    Inst *loop =
+        build_loop(b, dim_constant(it->module->dims, plan->blocks), zeros, it->outputs.sums, NULL);
     Region *body = loop->regions[0];
     Builder inner = builder_at(body, b->span);
     Value *number = body->parameters.at[0];
@@ -556,8 +571,8 @@ static void build_group(LoopBlocks *it, Builder *b) {
         Value *whole = last != NULL ? last[i] : totals[i];
         if (!it->outputs.at[i].is_sum) {
             whole = join_blocks(b, join_chunks(it, b, loop->results[i]), place);
-            whole = last == NULL ? whole
-                                 : build_concat(b, (Value *[]){whole, last[i]}, 2, place.axis);
+            whole =
+                last == NULL ? whole : build_concat(b, (Value *[]){whole, last[i]}, 2, place.axis);
         }
         whole->name = old->name;
         value_map_set(&it->whole, old, whole);

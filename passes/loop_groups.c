@@ -22,7 +22,8 @@ int group_maker(const LoopGroup *group, const Value *value) {
         inst = region->owner;
         region = inst != NULL ? inst->parent : NULL;
     }
-    return region == NULL || inst == NULL ? -1 : group->of->maker[inst->results[0]->id];
+    bool is_there = region != NULL && inst != NULL && inst->result_count > 0;
+    return is_there ? group->of->maker[inst->results[0]->id] : -1;
 }
 
 bool is_made_in_group(const LoopGroup *group, const Value *value) {
@@ -208,10 +209,10 @@ static bool is_free(const Inst *inst) {
 
 // Takes an instruction of the region into the group if it reads rows of it.
 static bool join_plain(LoopGroup *group, const Inst *inst, int number) {
-    const Value *result = inst->results[0];
     if (!is_plain(inst) || (inst->operand_count == 0 && !is_free(inst))) {
         return true;
     }
+    const Value *result = inst->results[0];
     bool reads = false;
     for (int i = 0; i < inst->operand_count; i++) {
         reads = reads || is_placed(group, inst->operands[i]);
@@ -253,7 +254,7 @@ static bool grow(LoopGroup *group) {
         group->changed = false;
         for (int k = 0; k < group->of->count; k++) {
             if (!join_inst(group, k)) {
-                group->wrong = group->of->insts[k];
+                group->wrong = k;
                 return false;
             }
         }
@@ -264,9 +265,9 @@ static bool grow(LoopGroup *group) {
 // ---- what is computed of them
 
 static bool has_place(const LoopGroup *group, const Value *value, Place place) {
-    return has_rows(place) ? kind_of(group, value) == GROUP_ROWS &&
-                                 places_equal(place, group->place[value->id])
-                           : kind_of(group, value) == GROUP_WHOLE;
+    return has_rows(place)
+               ? kind_of(group, value) == GROUP_ROWS && places_equal(place, group->place[value->id])
+               : kind_of(group, value) == GROUP_WHOLE;
 }
 
 static bool have_places(const LoopGroup *group, const Inst *inst, const Place *places) {
@@ -352,8 +353,13 @@ static bool classify_plain(LoopGroup *group, const Inst *inst) {
 
 static bool is_whole_region(const LoopGroup *group, const Region *region);
 
-// Reads neither rows nor sums.
+// Reads neither rows nor sums, and makes none.
 static bool is_whole(const LoopGroup *group, const Inst *inst) {
+    for (int i = 0; i < inst->result_count; i++) {
+        if (kind_of(group, inst->results[i]) != GROUP_WHOLE) {
+            return false;
+        }
+    }
     for (int i = 0; i < inst->operand_count; i++) {
         if (kind_of(group, inst->operands[i]) != GROUP_WHOLE) {
             return false;
@@ -401,9 +407,9 @@ static bool is_added_to(const LoopGroup *group, const Inst *loop, int i) {
 
 static bool classify_parameter(LoopGroup *group, const Inst *loop, int i, bool is_outermost) {
     const Value *parameter = loop->regions[0]->parameters.at[i + 1], *initial = loop->operands[i];
-    GroupKind kind = is_placed(group, parameter)          ? GROUP_ROWS
-                     : is_added_to(group, loop, i)        ? GROUP_GATHERED
-                                                          : GROUP_WHOLE,
+    GroupKind kind = is_placed(group, parameter)   ? GROUP_ROWS
+                     : is_added_to(group, loop, i) ? GROUP_GATHERED
+                                                   : GROUP_WHOLE,
               from = kind_of(group, initial);
     group->kind[parameter->id] = (unsigned char)kind;
     group->origin[parameter->id] = parameter;
@@ -477,14 +483,14 @@ static bool classify_group(LoopGroup *group) {
         if (!group->inside[k] && !group->free[k]) {
             continue;
         }
-        bool good = inst->region_count > 0 ? classify_loop(group, inst, true)
-                                           : classify_plain(group, inst);
+        bool good =
+            inst->region_count > 0 ? classify_loop(group, inst, true) : classify_plain(group, inst);
         for (int i = 0; i < inst->result_count && good && group->inside[k]; i++) {
             good = kind_of(group, inst->results[i]) != GROUP_WHOLE ||
                    !is_needed_outside(group, k, inst->results[i]);
         }
         if (!good) {
-            group->wrong = inst;
+            group->wrong = k;
             return false;
         }
     }
@@ -562,7 +568,7 @@ static bool order_group(LoopGroup *group) {
         if (!group->inside[k]) {
             group->late[k] = inst_needs_group(group, inst);
         } else if (inst_reads_late(group, inst)) {
-            group->wrong = inst;
+            group->wrong = k;
             return false;
         }
     }
@@ -584,7 +590,7 @@ static void start_group(LoopGroup *group, const Value *seed, int axis) {
 
 bool find_loop_group(LoopGroup *group, const RowRegion *of, const Value *seed, int axis) {
     Arena *arena = of->scratch;
-    *group = (LoopGroup){.of = of, .rows = dim_value(seed->type.dims[axis])};
+    *group = (LoopGroup){.of = of, .rows = dim_value(seed->type.dims[axis]), .wrong = NOWHERE};
     group->place = arena_array(arena, Place, of->value_count);
     group->kind = arena_array(arena, unsigned char, of->value_count);
     group->origin = arena_array(arena, const Value *, of->value_count);
@@ -597,11 +603,11 @@ bool find_loop_group(LoopGroup *group, const RowRegion *of, const Value *seed, i
         if (grow(group) && classify_group(group) && order_group(group)) {
             return true;
         }
-        if (group->wrong == NULL || group->wrong == seed->definition) {
+        if (group->wrong == NOWHERE || of->insts[group->wrong] == seed->definition) {
             return false;
         }
-        group->banned[of->maker[group->wrong->results[0]->id]] = true;
-        group->wrong = NULL;
+        group->banned[group->wrong] = true;
+        group->wrong = NOWHERE;
     }
     return false;
 }

@@ -26,14 +26,15 @@ typedef struct LoopGroup {
     bool *free;           // by instruction: made anew in the group, and made outside, too
     bool *late;           // by instruction: not of the group, and needs results of it
     bool *banned;         // by instruction: cannot be of the group
-    const Inst *wrong;    // the instruction of the region that does not fit
+    int wrong;            // the instruction of the region that does not fit; NOWHERE
     bool changed;
 } LoopGroup;
 
 // The group that grows from axis `axis` of `seed`, a result of a loop of the region. False if there
 // is none.
 bool find_loop_group(LoopGroup *group, const RowRegion *of, const Value *seed, int axis);
-// The instruction of the region that makes the value, in it or in one of its regions; -1: none.
+// The instruction of the region that makes the value, in it or in one of its regions; -1: none, or
+// one without results.
 int group_maker(const LoopGroup *group, const Value *value);
 // True if the group computes the value itself.
 bool is_made_in_group(const LoopGroup *group, const Value *value);

@@ -290,8 +290,11 @@ static bool sums_rows(const RowGroup *group, const Inst *inst, int operand) {
 
 // Decides how an instruction is computed from the operands that have rows.
 static void consider(RowGroup *group, const Inst *inst, bool may_sum) {
+    if (!is_simple(inst)) {
+        return;
+    }
     int number = group->of->maker[inst->results[0]->id];
-    if (!is_simple(inst) || group->kind[number] != ROW_OUTSIDE) {
+    if (group->kind[number] != ROW_OUTSIDE) {
         return;
     }
     Place *to = &group->place[inst->results[0]->id], found = *to;

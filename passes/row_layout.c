@@ -46,8 +46,7 @@ bool can_put_rows_last(const Inst *inst, Place place, const Place *places) {
     for (int i = 0; i < inst->operand_count; i++) {
         is_plain = is_plain && places[i].minor == 1;
     }
-    return is_plain &&
-           (inst->op != OP_broadcast || broadcasts_in_order(inst, place, places[0]));
+    return is_plain && (inst->op != OP_broadcast || broadcasts_in_order(inst, place, places[0]));
 }
 
 // ---- building
@@ -78,8 +77,7 @@ static Ints moved_axes(const Moving *it, Ints axes, int from, int rank) {
 static Value *build_moved_iota(const Moving *it) {
     int rank = it->type.rank;
     int axis = moved_axis(it->inst->attr.axis, it->place.axis, rank);
-    Value *iota =
-        build_iota(it->b, it->inst->attr.element, (Dims){it->type.dims, rank}, axis);
+    Value *iota = build_iota(it->b, it->inst->attr.element, (Dims){it->type.dims, rank}, axis);
     if (it->inst->attr.axis != it->place.axis) {
         return iota;
     }

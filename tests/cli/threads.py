@@ -1,5 +1,6 @@
 """Threads: --threads changes nothing but time; products that are given threads, used from C."""
 
+import json
 import os
 
 from workshop import tdsl
@@ -8,6 +9,7 @@ from harness import expect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ROWS = os.path.join(ROOT, "tests", "threads", "programs", "rows.tdsl")
+MIXTURE = os.path.join(ROOT, "examples", "suite", "gaussian_mixture.tdsl")
 SUMS = os.path.join(ROOT, "tests", "threads", "programs", "sums.tdsl")
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
 USER = [os.path.join(ROOT, "tests", "threads", "product.c"),
@@ -44,6 +46,26 @@ def test_extremes():
                            % (element, function))
             result = tdsl("emit", "extreme.tdsl", "--stage=loops")
             expect("parallel loop chunk" in result.out, result, f"chunks of {element}")
+
+
+def test_loops_of_rows():
+    """a mixture of Gaussians: blocks of rows are chunks; any number of threads gives the same bytes"""
+    sizes = [MIXTURE, "--real=f64", "-D", "N=2000", "-D", "D=10", "-D", "K=25"]
+    result = tdsl("emit", *sizes, "--stage=loops")
+    gradient = result.out[result.out.index("entry gradient"):]
+    expect("loop k < 25" not in gradient, result, "loops inside of the chunks")
+    one = tdsl("grad", *sizes, "--json")
+    expect(tdsl("grad", *sizes, "--json", "--threads", "3").out == one.out, one, "the same")
+    exact = json.loads(tdsl("grad", *sizes, "--json", "-O1").out)["grads"]
+    for name, leaf in json.loads(one.out)["grads"].items():
+        pairs = list(zip(numbers(leaf["data"]), numbers(exact[name]["data"])))
+        largest = max(abs(x) for _, x in pairs)
+        expect(all(abs(x - y) <= 1e-10 * largest for x, y in pairs), one, f"the gradient of {name}")
+
+
+def numbers(data):
+    """the numbers in lists of lists"""
+    return [x for part in data for x in numbers(part)] if isinstance(data, list) else [data]
 
 
 def build_and_run(product, extra):

@@ -135,7 +135,9 @@ const char *check_pipeline(Subject *subject, Reference *reference, const Functio
 
 // Programs are small, and so is what is large.
 static const char *name_of(const PassInfo *pass) {
-    return strcmp(pass->name, "block_rows") == 0 ? "block_rows:64" : pass->name;
+    return strcmp(pass->name, "block_rows") == 0    ? "block_rows:64"
+           : strcmp(pass->name, "block_loops") == 0 ? "block_loops:64"
+                                                    : pass->name;
 }
 
 const char *random_passes(Subject *subject) {
