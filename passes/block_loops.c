@@ -23,11 +23,13 @@ enum {
 };
 
 enum {
-    FEWEST_ROWS = 32, // of a block where contractions read them
-    FEWEST_NEAR = 64, // of a block in the near cache
-    FEWEST_LAST = 64, // of a block that has its rows last
-    SUM_CHUNKS = 8,   // loops that carry large sums
-    LONG_SUM = 8192,  // terms of f32 that may be added one by one
+    FEWEST_ROWS = 32,   // of a block where contractions read them
+    FEWEST_NEAR = 64,   // of a block in the near cache
+    FEWEST_LAST = 64,   // of a block that has its rows last
+    SUM_CHUNKS = 8,     // loops that carry large sums
+    LONG_SUM = 8192,    // terms of f32 that may be added one by one
+    TOGETHER = 4,       // iterations of cheap loops, or half of them
+    MOST_TOGETHER = 24, // instructions of a cheap loop
     VECTOR_BYTES = 64,
     LONG_ROW = 512,  // bytes: a vector that is not full does not matter
     MOST_GROUPS = 64 // in a function
@@ -330,23 +332,66 @@ static Value **map_operands(const BlockOfRows *block, const Builder *b, const In
     return operands;
 }
 
+// Iterations of a loop that are computed one behind the other in one of the new loop: what they
+// carry on is then loaded and stored once for all of them, if it is cheap to compute.
+static int iterations_together(const Inst *loop) {
+    int count = 0;
+    for_each_inst(inst, loop->regions[0]) {
+        const OpInfo *info = op_info(inst->op);
+        bool is_cheap = info->elementwise
+                            ? info->traits & CHEAP
+                            : inst->op == OP_broadcast || inst->op == OP_constant ||
+                                  inst->op == OP_iota || inst->op == OP_gather ||
+                                  inst->op == OP_scatter_add || inst->op == OP_reduce_sum;
+        count += is_cheap ? 1 : MOST_TOGETHER;
+    }
+    bool has_stacks = loop->result_count > loop->attr.carried;
+    if (has_stacks || count >= MOST_TOGETHER) {
+        return 1;
+    }
+    int64_t trip = dim_value(loop->attr.trip);
+    return trip % TOGETHER == 0 ? TOGETHER : trip % 2 == 0 ? 2 : 1;
+}
+
+static Value *index_of_iteration(Builder *b, Value *index, int number, int together) {
+    if (together == 1) {
+        return index;
+    }
+    Value *first = build_mul(b, index, build_scalar_integer(b, TYPE_I64, together));
+    return build_add(b, first, build_scalar_integer(b, TYPE_I64, number));
+}
+
 static void compute_loop(BlockOfRows *block, Builder *b, const Inst *loop, Value **initial) {
     const Region *body = loop->regions[0];
     Builder at = *b;
     at.span = loop->span;
-    Inst *made = build_loop(&at, loop->attr.trip, initial, loop->attr.carried, NULL);
+    int together = iterations_together(loop), carried = loop->attr.carried;
+    const Dim *trip = dim_constant(b->module->dims, dim_value(loop->attr.trip) / together);
+    Inst *made = build_loop(&at, trip, initial, carried, NULL);
     Region *inner = made->regions[0];
-    for (int i = 0; i < body->parameters.count; i++) {
-        inner->parameters.at[i]->name = body->parameters.at[i]->name;
-        value_map_set(&block->values, body->parameters.at[i], inner->parameters.at[i]);
+    Value **next = arena_array(b->module->arena, Value *, body->yields.count + 1);
+    for (int i = 0; i < carried; i++) {
+        inner->parameters.at[i + 1]->name = body->parameters.at[i + 1]->name;
+        next[i] = inner->parameters.at[i + 1];
     }
+    Value *index = inner->parameters.at[0];
+    index->name = body->parameters.at[0]->name;
     Builder inside = builder_at(inner, loop->span);
-    for_each_inst(inst, body) {
-        compute_inst(block, &inside, inst);
+    for (int number = 0; number < together; number++) {
+        Value *own = index_of_iteration(&inside, index, number, together);
+        value_map_set(&block->values, body->parameters.at[0], own);
+        for (int i = 0; i < carried; i++) {
+            value_map_set(&block->values, body->parameters.at[i + 1], next[i]);
+        }
+        for_each_inst(inst, body) {
+            compute_inst(block, &inside, inst);
+        }
+        for (int i = 0; i < body->yields.count; i++) {
+            next[i] = value_map_get(&block->values, body->yields.at[i]);
+        }
     }
     for (int i = 0; i < body->yields.count; i++) {
-        vec_push(b->module->arena, &inner->yields,
-                 value_map_get(&block->values, body->yields.at[i]));
+        vec_push(b->module->arena, &inner->yields, next[i]);
     }
     loop_finish(made);
     for (int i = 0; i < loop->result_count; i++) {
