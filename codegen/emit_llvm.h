@@ -120,6 +120,9 @@ void emit_lanes_scalar(Emitter *emitter, const Scalar *scalar);
 void emit_lanes_store(Emitter *emitter, const Statement *statement);
 void emit_lanes_set(Emitter *emitter, const Statement *statement);
 
+// emit_llvm_turn.c: a LOOP_UNROLL that copies vectors of memory across, in registers.
+bool emit_turned_loop(Emitter *emitter, const Loop *loop);
+
 // emit_llvm_prefetch.c: finds rows to be fetched ahead in the loops of a loop over rows; and
 // fetches them in one of those.
 void plan_prefetches(Emitter *emitter, const Loop *loop);

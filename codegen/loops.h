@@ -117,6 +117,7 @@ struct Buffer {
 // array's index is made of constants and of indices of LOOP_VECTOR and LOOP_UNROLL loops of
 // constant extent (`r * 32 + c`), or, in a LOOP_VECTOR loop over a block, the loop's index:
 // unrolled, an array may live in registers.
+// Of one that is indexed by other loops, too, as a copy of a tile, that is not expected.
 struct Local {
     ElementType type;
     int count;

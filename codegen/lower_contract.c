@@ -294,6 +294,17 @@ static double row_distance_cost(const Product *p) {
     return rows_collide(bytes) ? 1.5 : bytes >= PAGE ? 1.1 : 1;
 }
 
+// Of an element that is not a neighbour of the next column's. Terms that are neighbours are copied
+// as vectors, and turned.
+static double packing_cost(const Product *p, int lanes) {
+    const Axis *inner = &p->axes[p->count - 1];
+    if (!p->direct[RIGHT]) {
+        return 2;
+    }
+    bool turns = !inner->in[RESULT] && inner->stride[RIGHT] == 1 && inner->size >= lanes;
+    return turns && p->axes[p->column].size >= lanes ? 0.6 : 1.2;
+}
+
 static double outer_cost(const Product *p, int lanes, int registers, bool masks) {
     const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
     int64_t vectors = count_vectors(column->size, lanes, masks), wide = vectors < 3 ? vectors : 2;
@@ -302,10 +313,10 @@ static double outer_cost(const Product *p, int lanes, int registers, bool masks)
     double cost = product_of_others(p, p->row, p->column, -1) * tiles * step_cost(height, wide);
     cost *= choose_left(p) == LEFT_IN_PLACE ? row_distance_cost(p) : 1;
     if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
-        cost += size_of(p, is_of_right) * (p->direct[RIGHT] ? 1.2 : 2);
+        cost += size_of(p, is_of_right) * packing_cost(p, lanes);
     }
-    double stores = size_of(p, is_of_result);
-    return cost + (column->stride[RESULT] == 1 ? stores / lanes : stores * 2.5);
+    double accesses = size_of(p, is_of_result) * p->accesses;
+    return cost + (column->stride[RESULT] == 1 ? accesses / lanes : accesses * 2.5);
 }
 
 static double dot_cost(const Product *p, int lane, int lanes, int registers) {
@@ -326,6 +337,24 @@ static bool is_lane(const Product *p, const Axis *axis, int lanes) {
 
 static bool is_own(const Axis *axis, int party) {
     return axis->in[RESULT] && axis->in[party] && !axis->in[1 - party];
+}
+
+// Elements of the result's size that the work on the results reads and stores, for each of them.
+static int count_accesses(const Lowering *l, const Node *node, const Inst *inst) {
+    int count = 0;
+    for (int i = 0; i < node->members.count; i++) {
+        count += state_of(l, node->members.at[i])->stored;
+    }
+    for (int i = 0; i < node->reads.count; i++) {
+        const Value *value = node->reads.at[i].value;
+        bool is_operand = false;
+        for (int j = 0; j < inst->operand_count; j++) {
+            const Value *operand = inst->operands[j];
+            is_operand = is_operand || value == operand || value == view_source(operand);
+        }
+        count += !is_operand && type_elements(value->type) == type_elements(node->shape);
+    }
+    return count < 1 ? 1 : count;
 }
 
 static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
@@ -523,10 +552,11 @@ static void choose_split(Product *p, int64_t cache) {
     }
 }
 
-void plan_product(Lowering *l, const Inst *inst, Product *p) {
+void plan_product(Lowering *l, const Node *node, Product *p) {
     Labels labels;
     *p = (Product){.lane = -1, .split = -1};
-    p->inst = inst = as_contraction(l, inst, &p->step);
+    const Inst *inst = p->inst = as_contraction(l, node->inst, &p->step);
+    p->accesses = count_accesses(l, node, inst);
     p->fixed_left = selected_operand(p);
     find_labels(inst, &labels);
     find_strides(l, inst, &labels);
@@ -623,96 +653,6 @@ Scalar *begin_tile_columns(Tiles *t, LoopKind kind, int64_t room) {
     return column;
 }
 
-static Scalar *tile_position(Tiles *t, Scalar *row, int64_t stride, Scalar *column) {
-    KernelBuilder *b = &t->k->build;
-    Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, stride));
-    return scalar_binary(b, SCALAR_ADD, start, column);
-}
-
-// With nothing, or with the sums of all blocks.
-void start_tile(Tiles *t, Local *tile, int64_t stride) {
-    KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_rows(t, LOOP_UNROLL);
-    Scalar *column =
-        t->finish ? begin_tile_columns(t, LOOP_VECTOR, stride) : begin_padded_columns(t, stride);
-    Scalar *start = scalar_number(b, tile->type, 0);
-    if (t->finish) {
-        start = scalar_load_now(b, t->partial, flat_position(t->k, t->node->shape, t->index));
-        start = scalar_cast(b, tile->type, start);
-    }
-    add_set(b, tile, tile_position(t, row, stride, column), start);
-    close_loops(t->k, 2);
-}
-
-// The tile and, if so, what is there, added.
-static Scalar *add_partial(Tiles *t, Scalar *sum, Scalar *at, bool adds) {
-    KernelBuilder *b = &t->k->build;
-    sum = scalar_cast(b, t->partial->element, sum);
-    return adds ? scalar_binary(b, SCALAR_ADD, scalar_load_now(b, t->partial, at), sum) : sum;
-}
-
-static void store_partial(Tiles *t, Local *tile, int64_t stride, bool adds) {
-    KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_rows(t, LOOP_UNROLL);
-    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
-    Scalar *sum = scalar_local(b, tile, tile_position(t, row, stride, column));
-    Scalar *at = flat_position(t->k, t->node->shape, t->index);
-    add_store(b, t->partial, at, add_partial(t, sum, at, adds));
-    close_loops(t->k, 2);
-}
-
-// Adds what earlier blocks gave to the tile of the last one.
-static void complete_tile(Tiles *t, Local *tile, int64_t stride) {
-    KernelBuilder *b = &t->k->build;
-    Scalar *row = begin_rows(t, LOOP_UNROLL);
-    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
-    Scalar *position = tile_position(t, row, stride, column);
-    Scalar *at = flat_position(t->k, t->node->shape, t->index);
-    Scalar *sum = add_partial(t, scalar_local(b, tile, position), at, true);
-    add_set(b, tile, position, scalar_cast(b, tile->type, sum));
-    close_loops(t->k, 2);
-}
-
-static void store_results(Tiles *t, Local *tile, int64_t stride) {
-    KernelLowering *k = t->k;
-    KernelBuilder *b = &k->build;
-    const Node *node = t->node;
-    Scalar *row = begin_rows(t, LOOP_UNROLL);
-    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, stride);
-    Scalar *position = tile_position(t, row, stride, column);
-    k->accumulators.count = 0;
-    vec_push(&b->scratch, &k->accumulators, ((Accumulator){t->p.inst->results[0], tile, position}));
-    Scalar **results = arena_array(&b->scratch, Scalar *, node->members.count);
-    for (int i = 0; i < node->members.count; i++) {
-        results[i] = element(k, node->members.at[i], t->index);
-    }
-    for (int i = 0; i < node->members.count; i++) {
-        store_member(k, node->members.at[i], t->index, results[i]);
-    }
-    close_loops(k, 2);
-}
-
-void store_tile(Tiles *t, Local *tile, int64_t stride) {
-    KernelBuilder *b = &t->k->build;
-    if (t->block != NULL) {
-        int64_t blocks = t->p.axes[t->p.split].size / t->p.split_block;
-        begin_if(b, scalar_binary(b, SCALAR_EQ, t->block, scalar_position(b, 0)));
-        store_partial(t, tile, stride, false);
-        begin_else(b);
-        begin_if(b, scalar_binary(b, SCALAR_LT, t->block, scalar_position(b, blocks - 1)));
-        store_partial(t, tile, stride, true);
-        begin_else(b);
-        complete_tile(t, tile, stride);
-        store_results(t, tile, stride);
-        end_scope(b);
-        end_scope(b);
-    } else if (t->partial != NULL && !t->finish) {
-        store_partial(t, tile, stride, true);
-    } else {
-        store_results(t, tile, stride);
-    }
-}
-
 static void emit_all(Tiles *t) {
     KernelBuilder *b = &t->k->build;
     int inside[MOST_LABELS], inside_count = 0, opened = 0;
@@ -762,7 +702,7 @@ static void emit_in_blocks(Tiles *t) {
 void lower_tiles(Lowering *l, Node *node) {
     KernelLowering k;
     Tiles t = {.k = &k, .node = node, .type = node->inst->results[0]->type.element};
-    plan_product(l, node->inst, &t.p);
+    plan_product(l, node, &t.p);
     Buffer *unbounded = t.p.skips ? find_unbounded(l, &t.p) : NULL;
     begin_kernel(&k, l, node, NULL, "");
     if (unbounded != NULL) {

@@ -36,6 +36,7 @@ typedef struct Product {
     TileStep step;
     int fixed_left; // the operand that has to be LEFT, with vectors along columns; or -1
     bool skips;     // few elements of LEFT are not zero: steps whose rows are all zero are left out
+    int accesses;   // of results' size, by the work on each element
     int operand[2]; // of the instruction: LEFT has the rows, RIGHT the columns
     const char *own[PARTIES]; // labels
     bool direct[2];           // every element is a load at a place linear in all indices
@@ -79,7 +80,7 @@ typedef struct Tiles {
 } Tiles;
 
 // Chooses the loops (lower_contract.c).
-void plan_product(Lowering *l, const Inst *inst, Product *p);
+void plan_product(Lowering *l, const Node *node, Product *p);
 // The instruction, if it is a contraction; of a sum of squared differences of two operands, or of
 // weighted ones, that of their products (lower_distances.c); else NULL.
 const Inst *as_contraction(const Lowering *l, const Inst *inst, TileStep *step);
@@ -96,7 +97,8 @@ Scalar *begin_rows(Tiles *t, LoopKind kind);
 Scalar *begin_tile_columns(Tiles *t, LoopKind kind, int64_t room);
 // All columns of its rows, where none is read or stored outside of it (lower_outer.c).
 Scalar *begin_padded_columns(Tiles *t, int64_t room);
-// What the tile starts from. Its element (row, column) is tile[row * stride + column].
+// (lower_tile.c) What the tile starts from. Its element (row, column) is tile[row * stride +
+// column].
 void start_tile(Tiles *t, Local *tile, int64_t stride);
 // Stores the results of the tile, or keeps them for the next block.
 void store_tile(Tiles *t, Local *tile, int64_t stride);

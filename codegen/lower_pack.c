@@ -86,21 +86,29 @@ Scalar *left_element(Tiles *t, Scalar *row) {
                : operand_element(t, LEFT);
 }
 
-// Opens loops over all terms as the operands have them, the innermost of the given kind, and
-// returns their number.
-static int open_all_terms(Tiles *t, LoopKind innermost) {
+static void count_term(Tiles *t, const Axis *axis, Scalar *index) {
     KernelBuilder *b = &t->k->build;
-    int count = t->p.apart_count;
+    set_axis(t, axis, index);
+    t->term = scalar_binary(b, SCALAR_MUL, t->term, scalar_position(b, axis->size));
+    t->term = scalar_binary(b, SCALAR_ADD, t->term, index);
+}
+
+// Opens loops over the first `count` axes of terms as the operands have them, the innermost of the
+// given kind.
+static void open_terms(Tiles *t, int count, LoopKind innermost) {
+    KernelBuilder *b = &t->k->build;
     t->term = scalar_position(b, 0);
     for (int i = 0; i < count; i++) {
         const Axis *axis = &t->p.apart[i];
         LoopKind kind = i == count - 1 ? innermost : LOOP_SERIAL;
-        Scalar *index = begin_loop(b, kind, axis->size, loop_name(t->k));
-        set_axis(t, axis, index);
-        t->term = scalar_binary(b, SCALAR_MUL, t->term, scalar_position(b, axis->size));
-        t->term = scalar_binary(b, SCALAR_ADD, t->term, index);
+        count_term(t, axis, begin_loop(b, kind, axis->size, loop_name(t->k)));
     }
-    return count;
+}
+
+// Over all of them; returns their number.
+static int open_all_terms(Tiles *t, LoopKind innermost) {
+    open_terms(t, t->p.apart_count, innermost);
+    return t->p.apart_count;
 }
 
 static void close_all_terms(Tiles *t, int opened) {
@@ -129,11 +137,57 @@ static void pack_element(Tiles *t) {
     }
 }
 
+// The operand's terms are neighbours where its columns are not: whole lines of memory are read, as
+// vectors along the terms, and written across.
+static bool turns_terms(const Tiles *t) {
+    const Axis *column = &t->p.axes[t->p.column], *inner = &t->p.apart[t->p.apart_count - 1];
+    int lanes = vector_lanes(t->k->lowering, t->type);
+    return t->p.direct[RIGHT] && lanes > 1 && column->stride[RIGHT] != 1 &&
+           inner->stride[RIGHT] == 1 && inner->size >= lanes && t->width % lanes == 0;
+}
+
+// `count` terms of the innermost axis from `start` on.
+static void turn_terms(Tiles *t, const Axis *axis, Scalar *start, int64_t count) {
+    KernelBuilder *b = &t->k->build;
+    bool is_c = t->k->lowering->options->unmasked;
+    Scalar *before = t->term;
+    Scalar *column = begin_tile_columns(t, LOOP_UNROLL, 0);
+    Scalar *lane = begin_loop(b, is_c ? LOOP_SERIAL : LOOP_VECTOR, count, loop_name(t->k));
+    count_term(t, axis, scalar_binary(b, SCALAR_ADD, start, lane));
+    Scalar *x = operand_element(t, RIGHT);
+    add_store(b, t->panel, right_panel_position(t, column), x);
+    close_loops(t->k, 2);
+    t->term = before;
+}
+
+static void pack_turned(Tiles *t) {
+    KernelBuilder *b = &t->k->build;
+    int lanes = vector_lanes(t->k->lowering, t->type), opened = t->p.apart_count - 1;
+    const Axis *inner = &t->p.apart[opened];
+    open_terms(t, opened, LOOP_SERIAL);
+    Scalar *number = begin_loop(b, LOOP_SERIAL, inner->size / lanes, loop_name(t->k));
+    turn_terms(t, inner, scalar_binary(b, SCALAR_MUL, number, scalar_position(b, lanes)), lanes);
+    end_scope(b);
+    if (inner->size % lanes > 0) {
+        Scalar *start = scalar_position(b, inner->size - inner->size % lanes);
+        turn_terms(t, inner, start, inner->size % lanes);
+    }
+    close_all_terms(t, opened);
+}
+
+static void pack_terms(Tiles *t) {
+    if (turns_terms(t)) {
+        pack_turned(t);
+        return;
+    }
+    int opened = open_all_terms(t, LOOP_SERIAL);
+    pack_element(t);
+    close_all_terms(t, opened);
+}
+
 void pack_columns(Tiles *t) {
     if (t->p.split < 0) {
-        int opened = open_all_terms(t, LOOP_SERIAL);
-        pack_element(t);
-        close_all_terms(t, opened);
+        pack_terms(t);
         return;
     }
     int opened = open_contracted(t, -1, LOOP_SERIAL);
@@ -145,11 +199,9 @@ void pack_columns(Tiles *t) {
 static void pack_panel(Tiles *t, const void *terms_outside) {
     if (*(const bool *)terms_outside) {
         pack_element(t);
-        return;
+    } else {
+        pack_terms(t);
     }
-    int opened = open_all_terms(t, LOOP_SERIAL);
-    pack_element(t);
-    close_all_terms(t, opened);
 }
 
 // In the order in which the operand lies in memory.
