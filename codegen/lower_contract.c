@@ -301,7 +301,8 @@ static double packing_cost(const Product *p, int lanes) {
     if (!p->direct[RIGHT]) {
         return 2;
     }
-    bool turns = !inner->in[RESULT] && inner->stride[RIGHT] == 1 && inner->size >= lanes;
+    bool turns =
+        p->turns && !inner->in[RESULT] && inner->stride[RIGHT] == 1 && inner->size >= lanes;
     return turns && p->axes[p->column].size >= lanes ? 0.6 : 1.2;
 }
 
@@ -556,6 +557,7 @@ void plan_product(Lowering *l, const Node *node, Product *p) {
     Labels labels;
     *p = (Product){.lane = -1, .split = -1};
     const Inst *inst = p->inst = as_contraction(l, node->inst, &p->step);
+    p->turns = !l->options->unmasked;
     p->accesses = count_accesses(l, node, inst);
     p->fixed_left = selected_operand(p);
     find_labels(inst, &labels);

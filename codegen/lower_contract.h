@@ -36,6 +36,7 @@ typedef struct Product {
     TileStep step;
     int fixed_left; // the operand that has to be LEFT, with vectors along columns; or -1
     bool skips;     // few elements of LEFT are not zero: steps whose rows are all zero are left out
+    bool turns;     // vectors can be transposed in registers
     int accesses;   // of results' size, by the work on each element
     int operand[2]; // of the instruction: LEFT has the rows, RIGHT the columns
     const char *own[PARTIES]; // labels

@@ -142,17 +142,16 @@ static void pack_element(Tiles *t) {
 static bool turns_terms(const Tiles *t) {
     const Axis *column = &t->p.axes[t->p.column], *inner = &t->p.apart[t->p.apart_count - 1];
     int lanes = vector_lanes(t->k->lowering, t->type);
-    return t->p.direct[RIGHT] && lanes > 1 && column->stride[RIGHT] != 1 &&
+    return t->p.turns && t->p.direct[RIGHT] && lanes > 1 && column->stride[RIGHT] != 1 &&
            inner->stride[RIGHT] == 1 && inner->size >= lanes && t->width % lanes == 0;
 }
 
 // `count` terms of the innermost axis from `start` on.
 static void turn_terms(Tiles *t, const Axis *axis, Scalar *start, int64_t count) {
     KernelBuilder *b = &t->k->build;
-    bool is_c = t->k->lowering->options->unmasked;
     Scalar *before = t->term;
     Scalar *column = begin_tile_columns(t, LOOP_UNROLL, 0);
-    Scalar *lane = begin_loop(b, is_c ? LOOP_SERIAL : LOOP_VECTOR, count, loop_name(t->k));
+    Scalar *lane = begin_loop(b, LOOP_VECTOR, count, loop_name(t->k));
     count_term(t, axis, scalar_binary(b, SCALAR_ADD, start, lane));
     Scalar *x = operand_element(t, RIGHT);
     add_store(b, t->panel, right_panel_position(t, column), x);

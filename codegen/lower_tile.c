@@ -58,7 +58,7 @@ static void complete_tile(Tiles *t, Local *tile, int64_t stride) {
 }
 
 // Whether the work on the results calls functions, which written out for each row are much code
-// that waits for itself, and has no registers for its constants.
+// that waits for itself, and has no registers for its constants. Tiles in C are small.
 static bool has_costly_results(const Tiles *t, int64_t stride) {
     const Lowering *l = t->k->lowering;
     int64_t cost = 0;
@@ -67,7 +67,8 @@ static bool has_costly_results(const Tiles *t, int64_t stride) {
         bool is_sum = member == t->p.inst->results[0] || member == t->node->inst->results[0];
         cost += is_sum ? 0 : state_of(l, member)->cost;
     }
-    return cost >= COSTLY && t->height * stride > FEW_VECTORS * vector_lanes(l, t->type);
+    return cost >= COSTLY && !l->options->unmasked &&
+           t->height * stride > FEW_VECTORS * vector_lanes(l, t->type);
 }
 
 // The tile in memory, where a loop over its rows finds it.
