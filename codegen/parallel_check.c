@@ -161,10 +161,8 @@ static void leave_loop(Coverage *c, const Loop *loop, int mark, int inner_mark) 
     if (!constant_extent(loop, &extent) || extent < 1) {
         return;
     }
-    if (loop->free_room && loop->room > extent) {
-        extent =
-            loop->room; // nobody looks at what lies between, which would part the rows of a tile
-    }
+    // Nobody looks at what lies between neighbours, which would part the rows of a tile.
+    int64_t room = loop->free_room && loop->room > extent ? loop->room : extent;
     for (int i = 0; i < count; i++) {
         Cover *cover = &inner[i];
         int64_t factor = affine_factor(&cover->start, loop->index);
@@ -176,12 +174,13 @@ static void leave_loop(Coverage *c, const Loop *loop, int mark, int inner_mark) 
             continue;
         }
         affine_remove(&cover->start, loop->index);
-        int64_t back = factor < 0 ? factor * (extent - 1) : 0;
+        int64_t times = llabs(factor) <= cover->high - cover->low + 1 ? room : extent;
+        int64_t back = factor < 0 ? factor * (times - 1) : 0;
         cover->low += back;
         cover->high += back;
         if (factor != 0) {
             cover->strides[cover->stride_count].step = llabs(factor);
-            cover->strides[cover->stride_count++].extent = extent;
+            cover->strides[cover->stride_count++].extent = times;
             close_strides(cover);
         }
         add_cover(c, mark, cover);

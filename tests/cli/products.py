@@ -43,6 +43,13 @@ def test_turned():
         expect("vinsertps" not in result.out, result, "no element is loaded on its own")
 
 
+def test_turned_by_threads():
+    """each thread transposes its own columns"""
+    result = tdsl("emit", write("turned.tdsl", TURNED), "--stage=loops")
+    expect(re.search(r"parallel loop chunk\d+ < \d+\n\s+call y\w*\(", result.out), result,
+           "a parallel loop around the product")
+
+
 def test_results_as_vectors():
     """an adjoint that is masked by the values of its layer is stored along its rows"""
     if is_x86():
