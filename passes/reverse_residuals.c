@@ -7,7 +7,8 @@
 //   derived  moved or repeated from a value that is saved, or cheap to compute from values that are
 //            saved anyway: computed again from those. So are large products of small values, and
 //            what is computed from them element by element, as the scores of attention: they take
-//            more time to store and to read, where block_rows computes them block by block;
+//            more time to store and to read, where block_rows computes them block by block. Where
+//            several values are cheap to compute from one, that one is saved instead of them;
 //   saved    everything else: stacked by the primal loop, one row an iteration, and read back.
 //
 // A carried value is what the iteration before has yielded: where that is saved, it is read one row
@@ -180,6 +181,41 @@ static bool is_widened(Residuals *it, const Inst *inst) {
            find_widening(it, inst->results[0]) == WIDENING_PRODUCT;
 }
 
+// The one value of the body that a needed value would be cheap to compute from, if it were there;
+// NULL: there is none, or more is missing, or nothing has to be done for the needed value.
+static const Value *find_missing(const Residuals *it, const Inst *inst) {
+    const Value *missing = NULL;
+    bool is_saved = inst->result_count == 1 && (it->state[inst->results[0]->id] & NEEDED) &&
+                    !(it->state[inst->results[0]->id] & FREE) &&
+                    find_stack(it, inst->results[0]) == NULL;
+    if (!is_saved || !is_cheap(inst) || !op_info(inst->op)->elementwise) {
+        return NULL;
+    }
+    for (int i = 0; i < inst->operand_count; i++) {
+        const Value *operand = inst->operands[i];
+        if (is_free(it, operand) || (it->state[operand->id] & NEEDED) || operand == missing) {
+            continue;
+        }
+        if (missing != NULL || operand->definition == NULL ||
+            element_bytes(operand->type.element) > element_bytes(inst->results[0]->type.element)) {
+            return NULL;
+        }
+        missing = operand;
+    }
+    return missing;
+}
+
+// One value is saved instead of several that are cheap to compute from it.
+static void find_shared(Arena *scratch, Residuals *it) {
+    int *users = arena_array(scratch, int, it->body->function->value_count);
+    for_each_inst(inst, it->body) {
+        const Value *missing = find_missing(it, inst);
+        if (missing != NULL && ++users[missing->id] == 2) {
+            it->state[missing->id] |= NEEDED;
+        }
+    }
+}
+
 // Last to first, so that a value's needs are known when it is met.
 static void find_derived(Residuals *it) {
     for (const Inst *inst = it->body->last; inst != NULL; inst = inst->previous) {
@@ -275,6 +311,7 @@ void provide_saved_values(Arena *scratch, Inst *loop, Region *reverse_body, Valu
     it.there = value_map_new(scratch, function);
     find_needed(&it, reverse_body);
     find_free(&it);
+    find_shared(scratch, &it);
     find_derived(&it);
 
     value_map_set(&it.there, it.body->parameters.at[0], index);
