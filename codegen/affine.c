@@ -20,7 +20,7 @@ static bool add_term(Affine *out, const Scalar *atom, int64_t factor) {
             return is_moderate(term->factor);
         }
     }
-    if (out->count == MOST_TERMS || !is_moderate(factor)) {
+    if (out->count == MOST_AFFINE_TERMS || !is_moderate(factor)) {
         return false;
     }
     out->terms[out->count++] = (Term){atom, factor};

@@ -1,22 +1,8 @@
-// Positions in buffers and locals as sums: constant + factor * atom + ... An atom is the index of a
-// loop, an argument, or a scalar that is not a sum itself.
+// Positions in buffers and locals as sums (Affine in loops.h).
 #ifndef TDSL_CODEGEN_AFFINE_H
 #define TDSL_CODEGEN_AFFINE_H
 
 #include "codegen/loops.h"
-
-enum { MOST_TERMS = 16 };
-
-typedef struct Term {
-    const Scalar *atom;
-    int64_t factor; // not 0
-} Term;
-
-typedef struct Affine {
-    Term terms[MOST_TERMS]; // of different atoms
-    int count;
-    int64_t constant;
-} Affine;
 
 // False if there are too many terms, or numbers too large to reckon with.
 bool affine_of(const Scalar *x, Affine *out);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "codegen/affine.h"
 #include "codegen/emit_c_loop.h"
 #include "codegen/emit_c_parallel.h"
 #include "codegen/emit_c_write.h"
@@ -311,6 +312,40 @@ static void write_turned_tile(Writer *writer, const Loop *rows, const Loop *colu
     }
 }
 
+// `place`, but for the index of the loop, and `further` elements.
+static const char *fetch_place(Writer *writer, const Affine *place, const Loop *loop,
+                               int64_t further) {
+    Text text = text_new(writer->arena);
+    for (int i = 0; i < place->count; i++) {
+        const Term *term = &place->terms[i];
+        if (term->atom != loop->index) {
+            text_format(&text, "%s * %lld + ", expression_text(writer, term->atom),
+                        (long long)term->factor);
+        }
+    }
+    text_format(&text, "%lld", (long long)(place->constant + further));
+    return text_string(&text);
+}
+
+// Vectors of C are loops: what they fetch stands before those that are a few lines long.
+static void write_fetches(Writer *writer, const Loop *loop) {
+    enum { LINE_BYTES = 64, MOST_LINES = 4 };
+    for (int i = 0; i < loop->fetches.count; i++) {
+        const Fetch *fetch = &loop->fetches.at[i];
+        int64_t line = LINE_BYTES / (int64_t)element_bytes(fetch->buffer->element), extent;
+        if (!constant_extent(loop, &extent) || extent > MOST_LINES * line) {
+            continue;
+        }
+        for (int64_t further = 0; further < extent; further += line) {
+            begin_line(writer);
+            text_format(writer->out, "TDSL_FETCH(%s, %s, %d);",
+                        buffer_spelling(writer, fetch->buffer),
+                        fetch_place(writer, &fetch->place, loop, further), fetch->is_store);
+            end_line(writer);
+        }
+    }
+}
+
 static void write_loop(Writer *writer, const Loop *loop) {
     if (loop->kind == LOOP_PARALLEL) {
         write_parallel_loop(writer, loop);
@@ -322,6 +357,7 @@ static void write_loop(Writer *writer, const Loop *loop) {
                           loop->body.statements.at[loop->body.statements.count - 1]->loop);
         return;
     }
+    write_fetches(writer, loop);
     if (order == TILE_ROWS_UNROLLED) {
         write_line(writer, "TDSL_UNROLL");
     } else if (is_short_vector(&writer->info, loop)) {

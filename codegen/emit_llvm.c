@@ -108,7 +108,6 @@ static void emit_loop(Emitter *emitter, const Loop *loop) {
         return;
     if (is_vector)
         mark_function(emitter, emitter->function, SCALAR_LOOPS_MARK);
-    plan_prefetches(emitter, loop);
     CountedLoop counted = begin_counted_loop(emitter, loop->name, constant_i64(emitter, 0),
                                              llvm_scalar(emitter, loop->extent), 1);
     emitter->scalars[loop->index->id] = counted.index;
@@ -312,7 +311,6 @@ static void emit_kernel(Emitter *emitter, const Kernel *kernel, LLVMValueRef fun
     emitter->arguments = arena_array(emitter->arena, LLVMValueRef, kernel->argument_count + 1);
     for (int i = 0; i < kernel->argument_count; i++)
         emitter->arguments[i] = LLVMGetParam(function, (unsigned)(kernel->buffers.count + i));
-    emitter->prefetches.count = 0;
     emit_llvm_block(emitter, &kernel->body);
     if (kernel->fails)
         LLVMBuildRet(emitter->builder, LLVMConstInt(emitter->i32, STATUS_DONE, 0));

@@ -31,14 +31,6 @@ typedef struct MathUse {
     LLVMValueRef function; // that does it; NULL: none is needed yet
 } MathUse;
 
-// A row of a buffer that is fetched ahead in a vector loop of another.
-typedef struct Prefetch {
-    const Loop *loop;
-    Buffer *buffer;
-    Affine place; // of the element that belongs to the loop's present one
-    bool is_store;
-} Prefetch;
-
 // State while one function is written. Pointers that depend on the function are indexed by id.
 typedef struct Emitter {
     Arena *arena;
@@ -64,12 +56,11 @@ typedef struct Emitter {
     LLVMValueRef *scalars; // by scalar id; vectors while `width` > 1, for LANE_VARYING ones
     Lane *lanes;           // by scalar id: in the vector loop being written
     int scalar_count;
-    int width;         // iterations that are written at once
-    LLVMValueRef mask; // lanes that are written; NULL: all
-    int mask_count;    // lanes of `mask`: the lowest ones
-    bool free_room;    // lanes of local arrays that `mask` excludes may be overwritten
-    int vector_bytes;  // of a register; 0: no vector is written
-    VEC(Prefetch) prefetches;
+    int width;             // iterations that are written at once
+    LLVMValueRef mask;     // lanes that are written; NULL: all
+    int mask_count;        // lanes of `mask`: the lowest ones
+    bool free_room;        // lanes of local arrays that `mask` excludes may be overwritten
+    int vector_bytes;      // of a register; 0: no vector is written
     LLVMValueRef *locals;  // by local id
     LLVMValueRef *buffers; // by buffer id: pointers
     LLVMValueRef *arguments;
@@ -122,11 +113,6 @@ void emit_lanes_set(Emitter *emitter, const Statement *statement);
 
 // emit_llvm_turn.c: a LOOP_UNROLL that copies vectors of memory across, in registers.
 bool emit_turned_loop(Emitter *emitter, const Loop *loop);
-
-// emit_llvm_prefetch.c: finds rows to be fetched ahead in the loops of a loop over rows; and
-// fetches them in one of those.
-void plan_prefetches(Emitter *emitter, const Loop *loop);
-void emit_prefetches(Emitter *emitter, const Loop *loop);
 
 // emit_llvm_parallel.c: a LOOP_PARALLEL.
 void emit_parallel_loop(Emitter *emitter, const Loop *loop);

@@ -510,13 +510,36 @@ void emit_lanes_set(Emitter *emitter, const Statement *statement) {
 
 // ---- loops
 
+static void emit_fetch(Emitter *emitter, const Fetch *fetch) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMValueRef place = constant_i64(emitter, fetch->place.constant);
+    for (int i = 0; i < fetch->place.count; i++) {
+        const Term *term = &fetch->place.terms[i];
+        LLVMValueRef product = LLVMBuildMul(b, llvm_scalar(emitter, term->atom),
+                                            constant_i64(emitter, term->factor), "");
+        place = LLVMBuildAdd(b, place, product, "");
+    }
+    LLVMTypeRef element = llvm_storage_type(emitter, fetch->buffer->element);
+    LLVMValueRef pointer =
+        LLVMBuildGEP2(b, element, llvm_buffer(emitter, fetch->buffer), &place, 1, "");
+    enum { SECOND_CACHE = 2, DATA = 1 };
+    LLVMValueRef arguments[] = {pointer, constant_i32(emitter, fetch->is_store),
+                                constant_i32(emitter, SECOND_CACHE), constant_i32(emitter, DATA)};
+    call_intrinsic(emitter, "llvm.prefetch", emitter->pointer, arguments, 4);
+}
+
+static void emit_fetches(Emitter *emitter, const Loop *loop) {
+    for (int i = 0; i < loop->fetches.count; i++)
+        emit_fetch(emitter, &loop->fetches.at[i]);
+}
+
 // The body for `width` iterations from `start` on.
 static void emit_iterations(Emitter *emitter, const Loop *loop, LLVMValueRef start, int width) {
     emitter->scalars[loop->index->id] = start;
     emitter->width = width;
     emit_llvm_block(emitter, &loop->body);
     emitter->width = 1;
-    emit_prefetches(emitter, loop);
+    emit_fetches(emitter, loop);
 }
 
 // The last `count` iterations at once, in the lowest lanes of a vector.

@@ -137,6 +137,28 @@ typedef struct Block {
     VEC(Statement *) statements;
 } Block;
 
+// A position as a sum: constant + factor * atom + ... An atom is the index of a loop, an argument,
+// or a scalar that is not a sum itself.
+enum { MOST_AFFINE_TERMS = 16 };
+
+typedef struct Term {
+    const Scalar *atom;
+    int64_t factor; // not 0
+} Term;
+
+typedef struct Affine {
+    Term terms[MOST_AFFINE_TERMS]; // of different atoms
+    int count;
+    int64_t constant;
+} Affine;
+
+// A line of memory that will soon be used, and had better be in a cache then. It need not exist.
+typedef struct Fetch {
+    Buffer *buffer;
+    Affine place; // of indices of loops and arguments, for the first iteration
+    bool is_store;
+} Fetch;
+
 struct Loop {
     LoopKind kind;
     Scalar *index;  // SCALAR_INDEX, i64, from 0
@@ -146,6 +168,7 @@ struct Loop {
     bool free_room; // what lies in it beyond the iterations is nobody's, and may be overwritten
     bool blocked;   // what an iteration reads again stays in a cache: loops inside are not spread
                     // over threads in its place
+    VEC(Fetch) fetches; // LOOP_VECTOR: for each vector of iterations (fetch_rows.h)
     Block body;
     const char *name; // of the index: i, j, row, ...
 };
@@ -194,6 +217,7 @@ struct Kernel {
     VEC(Local *) locals;
     Block body;
     int scalar_count;          // ids of scalars are below this
+    bool fetches;              // of its loops are decided (fetch_rows.h)
     VEC(const Kernel *) twins; // that it is called instead of (share_kernels.h)
     const char **names;        // of the parameters, if there are twins; NULL: the buffers' own
 };

@@ -131,6 +131,20 @@ static void print_assignment(Text *out, const Statement *s) {
     text_add(out, "\n");
 }
 
+static void print_fetches(Text *out, const Loop *loop) {
+    for (int i = 0; i < loop->fetches.count; i++) {
+        const Fetch *fetch = &loop->fetches.at[i];
+        text_add(out, i == 0 ? ", fetches " : ", ");
+        print_buffer_name(out, fetch->buffer);
+        text_add(out, "[");
+        for (int j = 0; j < fetch->place.count; j++) {
+            print_use(out, fetch->place.terms[j].atom);
+            text_format(out, " * %lld + ", (long long)fetch->place.terms[j].factor);
+        }
+        text_format(out, "%lld]", (long long)fetch->place.constant);
+    }
+}
+
 static void print_nested(Text *out, const Program *program, const Statement *s, int level) {
     switch (s->kind) {
     case STATEMENT_LOOP:
@@ -138,6 +152,7 @@ static void print_nested(Text *out, const Program *program, const Statement *s, 
         print_use(out, s->loop->index);
         text_add(out, " < ");
         print_use(out, s->loop->extent);
+        print_fetches(out, s->loop);
         text_add(out, "\n");
         print_block(out, program, &s->loop->body, level + 1);
         break;

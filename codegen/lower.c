@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "codegen/fetch_rows.h"
 #include "codegen/lower_element.h"
 #include "codegen/parallel.h"
 #include "codegen/plan_memory.h"
@@ -352,6 +353,7 @@ Entry *lower_function(Program *program, const Function *function, const char *en
     plan_memory(program, l.entry, first_buffer, options->level > 0);
     if (options->level > 0) {
         share_kernels(program);
+        fetch_rows(program, options);
     }
     arena_free(&scratch);
     return l.entry;

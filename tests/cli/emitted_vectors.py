@@ -57,4 +57,22 @@ def test_clones():
     expect("TDSL_CLONES\nint perceptron_gradient(" in result.out, result, "clones of the entry")
 
 
+def test_fetched_rows():
+    """rows of large buffers are fetched ahead, each once, where another loop computes much, or in the
+    one that reads them first; short rows and small buffers are not"""
+    norms = ["emit", example("networks/normalised.tdsl"), "--stage=loops", "-DC=512"]
+    result = tdsl(*norms, "-DROWS=1024")
+    kernel = re.search(r"^kernel x_gradient.*?(?=^kernel)", result.out, re.DOTALL | re.MULTILINE)
+    fetched = re.findall(r"vector loop lane\d+ < \d+, fetches (.*)\]$", kernel[0], re.MULTILINE)
+    names = re.findall(r"(\w+)\.\d+\[", " ".join(fetched))
+    expect(sorted(names) == ["seed", "x", "x_gradient"], result, "each buffer once")
+    expect(all(re.search(r" \* 512 \+ .*512$", row) for row in fetched), result, "the next row")
+    result = tdsl(*norms, "-DROWS=64")
+    expect("fetches" not in result.out, result, "nothing of what caches hold")
+    blocks = ["suite/logistic_regression.tdsl", "-DN=100000", "-DD=32"]
+    result = tdsl("emit", example(blocks[0]), "--stage=c", *blocks[1:])
+    expect(re.search(r"TDSL_FETCH\(x, .* \+ 4000, 0\);\s+TDSL_VECTOR", result.out), result,
+           "the next block of rows")
+
+
 harness.main(harness.tests_of(globals()))

@@ -1,9 +1,13 @@
 // Rows of large buffers are fetched ahead. A kernel that takes a row through several loops reads it
 // from memory in the first of them, which has little else to do meanwhile, and waits; the loops
-// that compute much leave memory idle. So those fetch the next row. Nothing else depends on it:
-// what is fetched beyond the last row is nobody's, and fetching does not fault.
+// that compute much leave memory idle. So those fetch the next row. If there are none, but others
+// read the row again meanwhile, the first one fetches the next row as it goes: processors fetch
+// ahead only while a row is being read. Nothing else depends on it: what is fetched beyond the last
+// row is nobody's, and fetching does not fault.
+#include "codegen/fetch_rows.h"
+
 #include "codegen/affine.h"
-#include "codegen/emit_llvm.h"
+#include "codegen/vector_math.h"
 
 enum {
     LEAST_BYTES = 1 << 20, // of a buffer: smaller ones are in a cache anyway
@@ -20,11 +24,13 @@ typedef struct RowAccess {
     Affine fixed, inner;
     int64_t step;
     bool is_store;
+    int loop;      // number of the loop that it is in
+    bool is_again; // a later loop reads it, too
 } RowAccess;
 
 // A loop over elements of a row.
 typedef struct RowLoop {
-    const Loop *loop;
+    Loop *loop;
     int64_t elements; // of the loops around it in the row, too
     int work;         // for each
     int fetches;
@@ -33,7 +39,7 @@ typedef struct RowLoop {
 } RowLoop;
 
 typedef struct Rows {
-    Emitter *emitter;
+    Arena *scratch;
     const Loop *loop;
     const Scalar *inside[MOST_DEPTH]; // indices of the loops that are open in the row
     int depth;
@@ -71,7 +77,7 @@ static bool split_access(const Rows *rows, const Scalar *index, RowAccess *acces
 
 static void note_access(Rows *rows, RowLoop *row, Buffer *buffer, const Scalar *index,
                         bool is_store) {
-    RowAccess access = {.buffer = buffer, .is_store = is_store};
+    RowAccess access = {.buffer = buffer, .is_store = is_store, .loop = rows->loops.count};
     if (!split_access(rows, index, &access))
         return;
     if (!row->has_place) {
@@ -82,15 +88,21 @@ static void note_access(Rows *rows, RowLoop *row, Buffer *buffer, const Scalar *
     bool is_large = buffer->kind == BUFFER_FIELD && buffer->count * element >= LEAST_BYTES;
     if (!is_large || bytes < LEAST_ROW_BYTES || bytes > LARGEST_ROW_BYTES)
         return;
-    for (int i = 0; i < rows->accesses.count; i++)
-        if (rows->accesses.at[i].buffer == buffer)
+    for (int i = 0; i < rows->accesses.count; i++) {
+        RowAccess *first = &rows->accesses.at[i];
+        if (first->buffer == buffer) {
+            first->is_again |= first->step == access.step && rows->loops.count > first->loop;
             return;
-    vec_push(rows->emitter->arena, &rows->accesses, access);
+        }
+    }
+    vec_push(rows->scratch, &rows->accesses, access);
 }
 
-static int scalar_work(Emitter *emitter, const Scalar *scalar) {
-    const MathFunction *function =
-        scalar->op == SCALAR_LIBM ? find_math(emitter, scalar->name, scalar->type) : NULL;
+static int scalar_work(const Rows *rows, const Scalar *scalar) {
+    if (scalar->op != SCALAR_LIBM)
+        return 1;
+    const MathFunction *function = math_function(rows->scratch, scalar->name, scalar->type,
+                                                 (MathAbilities){.branch = true, .scale = true});
     return function ? function->steps.count : 1;
 }
 
@@ -98,7 +110,7 @@ static int scalar_work(Emitter *emitter, const Scalar *scalar) {
 static void note_statements(Rows *rows, RowLoop *row, const Block *block) {
     for (int i = 0; i < block->statements.count; i++) {
         const Statement *s = block->statements.at[i];
-        row->work += s->kind == STATEMENT_SCALAR ? scalar_work(rows->emitter, s->scalar) : 1;
+        row->work += s->kind == STATEMENT_SCALAR ? scalar_work(rows, s->scalar) : 1;
         if (s->kind == STATEMENT_STORE)
             note_access(rows, row, s->buffer, s->index, true);
         else if (s->kind == STATEMENT_SCALAR && s->scalar->op == SCALAR_LOAD)
@@ -121,7 +133,7 @@ static void note_loops(Rows *rows, const Block *block, int64_t elements) {
         if (s->loop->kind == LOOP_VECTOR) {
             RowLoop row = {.loop = s->loop, .elements = elements * extent};
             note_statements(rows, &row, &s->loop->body);
-            vec_push(rows->emitter->arena, &rows->loops, row);
+            vec_push(rows->scratch, &rows->loops, row);
         } else {
             note_loops(rows, &s->loop->body, elements * extent);
         }
@@ -142,48 +154,67 @@ static RowLoop *find_idle(Rows *rows, int64_t elements) {
     return best;
 }
 
-void plan_prefetches(Emitter *emitter, const Loop *loop) {
-    Rows rows = {.emitter = emitter, .loop = loop};
-    int64_t extent;
-    if (loop->kind != LOOP_SERIAL || !constant_extent(loop, &extent) || emitter->vector_bytes < 32)
+// What is done to the loops in a kernel.
+typedef struct Planner {
+    Program *program;
+    Arena scratch;
+    VEC(const Buffer *) fetched; // by the loops around the place
+} Planner;
+
+static bool is_fetched(const Planner *planner, const Buffer *buffer) {
+    for (int i = 0; i < planner->fetched.count; i++)
+        if (planner->fetched.at[i] == buffer)
+            return true;
+    return false;
+}
+
+static void plan_fetch(Planner *planner, Rows *rows, const RowAccess *access) {
+    RowLoop *idle = find_idle(rows, access->step);
+    const Affine *place = idle != NULL ? &idle->place : &access->inner;
+    if (idle == NULL && access->is_again)
+        idle = &rows->loops.at[access->loop];
+    if (idle == NULL)
         return;
-    note_loops(&rows, &loop->body, 1);
-    for (int i = 0; i < rows.accesses.count && i < MOST_FETCHES; i++) {
-        const RowAccess *access = &rows.accesses.at[i];
-        RowLoop *idle = find_idle(&rows, access->step);
-        if (idle == NULL)
-            return;
-        idle->fetches++;
-        Prefetch fetch = {.loop = idle->loop,
-                          .buffer = access->buffer,
-                          .place = access->fixed,
-                          .is_store = access->is_store};
-        Affine row = {.terms = {{loop->index, access->step}}, .count = 1, .constant = access->step};
-        if (affine_add(&fetch.place, &row, 1) && affine_add(&fetch.place, &idle->place, 1))
-            vec_push(emitter->arena, &emitter->prefetches, fetch);
+    idle->fetches++;
+    vec_push(&planner->scratch, &planner->fetched, access->buffer);
+    Fetch fetch = {.buffer = access->buffer, .place = access->fixed, .is_store = access->is_store};
+    Affine row = {
+        .terms = {{rows->loop->index, access->step}}, .count = 1, .constant = access->step};
+    if (affine_add(&fetch.place, &row, 1) && affine_add(&fetch.place, place, 1))
+        vec_push(planner->program->arena, &idle->loop->fetches, fetch);
+}
+
+static void plan_loop(Planner *planner, const Loop *loop) {
+    Rows rows = {.scratch = &planner->scratch, .loop = loop};
+    int64_t extent;
+    if (loop->kind == LOOP_SERIAL && constant_extent(loop, &extent))
+        note_loops(&rows, &loop->body, 1);
+    for (int i = 0; i < rows.accesses.count && i < MOST_FETCHES; i++)
+        if (!is_fetched(planner, rows.accesses.at[i].buffer))
+            plan_fetch(planner, &rows, &rows.accesses.at[i]);
+}
+
+static void plan_block(Planner *planner, const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        if (s->kind == STATEMENT_LOOP) {
+            int around = planner->fetched.count;
+            plan_loop(planner, s->loop);
+            plan_block(planner, &s->loop->body);
+            planner->fetched.count = around;
+        }
+        plan_block(planner, &s->body);
+        plan_block(planner, &s->otherwise);
     }
 }
 
-static void emit_prefetch(Emitter *emitter, const Prefetch *fetch) {
-    LLVMBuilderRef b = emitter->builder;
-    LLVMValueRef place = constant_i64(emitter, fetch->place.constant);
-    for (int i = 0; i < fetch->place.count; i++) {
-        const Term *term = &fetch->place.terms[i];
-        LLVMValueRef product = LLVMBuildMul(b, llvm_scalar(emitter, term->atom),
-                                            constant_i64(emitter, term->factor), "");
-        place = LLVMBuildAdd(b, place, product, "");
+void fetch_rows(Program *program, const LowerOptions *options) {
+    for (int i = 0; i < program->kernels.count && options->vector_bytes >= 32; i++) {
+        Kernel *kernel = program->kernels.at[i];
+        Planner planner = {.program = program};
+        if (!kernel->fetches)
+            plan_block(&planner, &kernel->body);
+        kernel->fetches = true;
+        arena_free(&planner.scratch);
     }
-    LLVMTypeRef element = llvm_storage_type(emitter, fetch->buffer->element);
-    LLVMValueRef pointer =
-        LLVMBuildGEP2(b, element, llvm_buffer(emitter, fetch->buffer), &place, 1, "");
-    enum { SECOND_CACHE = 2, DATA = 1 };
-    LLVMValueRef arguments[] = {pointer, constant_i32(emitter, fetch->is_store),
-                                constant_i32(emitter, SECOND_CACHE), constant_i32(emitter, DATA)};
-    call_intrinsic(emitter, "llvm.prefetch", emitter->pointer, arguments, 4);
-}
-
-void emit_prefetches(Emitter *emitter, const Loop *loop) {
-    for (int i = 0; i < emitter->prefetches.count; i++)
-        if (emitter->prefetches.at[i].loop == loop)
-            emit_prefetch(emitter, &emitter->prefetches.at[i]);
 }
