@@ -111,6 +111,25 @@ static void write_vector(Text *out) {
              "#endif\n\n");
 }
 
+static void write_serial(Text *out) {
+    text_add(out, "/* A loop around sums of lanes, which is not to become vectors itself. */\n"
+                  "#if defined(__clang__)\n"
+                  "#define TDSL_SERIAL _Pragma(\"clang loop vectorize(disable)\")\n"
+                  "#else\n"
+                  "#define TDSL_SERIAL\n"
+                  "#endif\n\n");
+}
+
+static void write_lanes(Text *out) {
+    text_add(out, "/* A row of a tile that is to consist of vectors of so many. */\n"
+                  "#if defined(__clang__)\n"
+                  "#define TDSL_PRAGMA(text) _Pragma(#text)\n"
+                  "#define TDSL_LANES(count) TDSL_PRAGMA(clang loop vectorize_width(count))\n"
+                  "#else\n"
+                  "#define TDSL_LANES(count)\n"
+                  "#endif\n\n");
+}
+
 static void write_fetch(Text *out) {
     text_add(out, "/* Memory that will soon be used is fetched; it need not exist. */\n"
                   "#if defined(__GNUC__)\n"
@@ -360,6 +379,12 @@ void emit_c_source(Text *out, const Program *program, const ProductOptions *opti
     }
     if (strstr(text_string(&body), " TDSL_VECTOR\n")) {
         write_vector(out);
+    }
+    if (strstr(text_string(&body), " TDSL_SERIAL\n")) {
+        write_serial(out);
+    }
+    if (strstr(text_string(&body), " TDSL_LANES(")) {
+        write_lanes(out);
     }
     if (strstr(text_string(&body), " TDSL_FETCH(")) {
         write_fetch(out);

@@ -289,6 +289,10 @@ static void write_inner(Writer *writer, const Block *block) {
 
 static void write_loop_head(Writer *writer, const Loop *loop) {
     const char *index = names_take(&writer->names, loop->name ? loop->name : "i");
+    int64_t lanes = lanes_of_row(&writer->info, loop);
+    if (lanes > 0) {
+        write_line(writer, "TDSL_LANES(%lld)", (long long)lanes);
+    }
     begin_line(writer);
     text_format(writer->out, "for (int64_t %s = 0; %s < ", index, index);
     write_expression(writer, loop->extent, LEVEL_SUM);
@@ -362,6 +366,8 @@ static void write_loop(Writer *writer, const Loop *loop) {
         write_line(writer, "TDSL_UNROLL");
     } else if (is_short_vector(&writer->info, loop)) {
         write_line(writer, "TDSL_VECTOR");
+    } else if (is_around_joins(&writer->info, loop)) {
+        write_line(writer, "TDSL_SERIAL");
     }
     names_open_scope(&writer->names);
     write_loop_head(writer, loop);

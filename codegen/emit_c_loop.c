@@ -49,14 +49,53 @@ static const Statement *last_statement(const Block *block, StatementKind kind) {
 
 enum { FEW_COLUMNS = 16 }; // GCC's max-completely-peel-times
 
+// A short vector loop that joins the lanes of sums.
+static bool is_join(const FunctionInfo *info, const Loop *loop) {
+    int64_t extent;
+    return loop->kind == LOOP_VECTOR && is_constant(info, loop->extent, &extent) &&
+           (extent == 2 || extent == 4) && last_statement(&loop->body, STATEMENT_SET);
+}
+
 // Very short ones are better written out, but for those that join the lanes of sums.
 bool is_short_vector(const FunctionInfo *info, const Loop *loop) {
     int64_t extent;
     if (loop->kind != LOOP_VECTOR || !is_constant(info, loop->extent, &extent)) {
         return false;
     }
-    bool joins = (extent == 2 || extent == 4) && last_statement(&loop->body, STATEMENT_SET);
-    return joins || (extent >= 8 && extent <= FEW_COLUMNS);
+    return is_join(info, loop) || (extent >= 8 && extent <= FEW_COLUMNS);
+}
+
+// Loops of few iterations may be written out.
+static bool holds_joins(const FunctionInfo *info, const Block *block) {
+    int64_t extent;
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *statement = block->statements.at[i];
+        const Loop *loop = statement->kind == STATEMENT_LOOP ? statement->loop : NULL;
+        bool is_short = loop != NULL && is_constant(info, loop->extent, &extent) &&
+                        extent <= FEW_COLUMNS && holds_joins(info, &loop->body);
+        if (is_short || (loop != NULL && is_join(info, loop)) ||
+            holds_joins(info, &statement->body) || holds_joins(info, &statement->otherwise)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool is_around_joins(const FunctionInfo *info, const Loop *loop) {
+    return loop->kind == LOOP_SERIAL && holds_joins(info, &loop->body);
+}
+
+int64_t lanes_of_row(const FunctionInfo *info, const Loop *columns) {
+    enum { WIDEST = 64 };
+    const Statement *set = last_statement(&columns->body, STATEMENT_SET);
+    int64_t extent;
+    if (columns->kind != LOOP_VECTOR || set == NULL || set->local->count == 1 ||
+        !is_constant(info, columns->extent, &extent)) {
+        return 0;
+    }
+    int64_t lanes = WIDEST / (int64_t)element_bytes(set->local->type);
+    bool fits = extent % lanes != 0 && extent % (lanes / 2) == 0;
+    return fits && extent > lanes && extent < 4 * lanes ? lanes / 2 : 0;
 }
 
 TileOrder tile_order(const FunctionInfo *info, const Loop *outer) {

@@ -23,6 +23,14 @@ TileOrder tile_order(const FunctionInfo *info, const Loop *outer);
 // for vectors.
 bool is_short_vector(const FunctionInfo *info, const Loop *loop);
 
+// A loop around some that join the lanes of sums: clang would write those out, and make vectors of
+// its iterations, whose elements lie apart.
+bool is_around_joins(const FunctionInfo *info, const Loop *loop);
+
+// Lanes of the vectors that a row of a tile is to be made of where it does not fill the widest
+// ones, else 0: clang would keep the rest in memory.
+int64_t lanes_of_row(const FunctionInfo *info, const Loop *columns);
+
 // Scalar operations that the block executes, as far as extents are known; for choosing what is
 // worth compiling for several processors.
 double estimate_work(const FunctionInfo *info, const Block *block);

@@ -57,6 +57,21 @@ def test_clones():
     expect("TDSL_CLONES\nint perceptron_gradient(" in result.out, result, "clones of the entry")
 
 
+def test_marks_for_clang():
+    """loops around sums of lanes are not to become vectors, rows of tiles that fill one and a half of
+    the widest vectors consist of three: clang's own choice takes several times as long"""
+    result = tdsl("emit", example("suite/logistic_regression.tdsl"), "--stage=c", "-DN=400", "-DD=32")
+    expect(re.search(r"TDSL_SERIAL\n +for \(int64_t i = 0; i < 400; .*\n +TDSL_VECTOR", result.out),
+           result, "the rows")
+    expect("TDSL_LANES" not in result.out, result, "no other mark")
+    result = tdsl("emit", example("suite/gaussian_mixture.tdsl"), "--stage=c", "--real=f64",
+                  "-DN=1000", "-DD=10", "-DK=25")
+    tiles = re.findall(r"(.*)\n +for \(int64_t column = 0; column < (\d+); .*\n"
+                       r" +for \(int64_t row = 0; row < 4;", result.out)
+    expect(tiles and all(mark.strip() == "TDSL_LANES(4)" for mark, count in tiles if count == "12"),
+           result, "tiles of 12 columns")
+
+
 def test_fetched_rows():
     """rows of large buffers are fetched ahead, each once, where another loop computes much, or in the
     one that reads them first; short rows and small buffers are not"""
