@@ -2,11 +2,12 @@
 fail with the same statuses, and --cpu for one alone."""
 
 import ctypes
+import json
 import platform
 import re
 import subprocess
 
-from workshop import LINE, tdsl, write
+from workshop import LINE, example, tdsl, write
 import harness
 from harness import expect
 
@@ -239,6 +240,17 @@ def test_wrong_processors():
         expect(message in result.err, result, message)
     result = tdsl("run", LINE, "--cpu", "native", code=2)
     expect("does not take --cpu" in result.err, result, "build and emit only")
+
+
+def test_workspace():
+    """the workspace that a product states is the largest of its variants': none keeps a long row of
+    exponentials, which is computed again"""
+    for end in "so", "c":
+        path = write("long.json", "").replace(".json", "." + end)
+        result = tdsl("build", example("suite/log_sum_exp.tdsl"), "-o", path, "-DN=200000",
+                      "--real=f64")
+        with open(path.replace("." + end, ".json"), encoding="utf-8") as file:
+            expect(json.load(file)["workspace_bytes"] < 16384, result, f"of {end}")
 
 
 harness.main(harness.tests_of(globals()))
