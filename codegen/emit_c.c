@@ -111,6 +111,18 @@ static void write_vector(Text *out) {
              "#endif\n\n");
 }
 
+static void write_join(Text *out) {
+    text_add(out,
+             "/* A loop that adds one half of a vector of sums to the other: a vector, too. */\n"
+             "#if defined(__clang__)\n"
+             "#define TDSL_JOIN _Pragma(\"clang loop unroll(disable)\")\n"
+             "#elif defined(__GNUC__) && __GNUC__ >= 8\n"
+             "#define TDSL_JOIN _Pragma(\"GCC unroll 1\")\n"
+             "#else\n"
+             "#define TDSL_JOIN\n"
+             "#endif\n\n");
+}
+
 static void write_serial(Text *out) {
     text_add(out, "/* A loop around sums of lanes, which is not to become vectors itself. */\n"
                   "#if defined(__clang__)\n"
@@ -379,6 +391,9 @@ void emit_c_source(Text *out, const Program *program, const ProductOptions *opti
     }
     if (strstr(text_string(&body), " TDSL_VECTOR\n")) {
         write_vector(out);
+    }
+    if (strstr(text_string(&body), " TDSL_JOIN\n")) {
+        write_join(out);
     }
     if (strstr(text_string(&body), " TDSL_SERIAL\n")) {
         write_serial(out);

@@ -365,7 +365,7 @@ static void write_loop(Writer *writer, const Loop *loop) {
     if (order == TILE_ROWS_UNROLLED) {
         write_line(writer, "TDSL_UNROLL");
     } else if (is_short_vector(&writer->info, loop)) {
-        write_line(writer, "TDSL_VECTOR");
+        write_line(writer, joins_lanes(&writer->info, loop) ? "TDSL_JOIN" : "TDSL_VECTOR");
     } else if (is_around_joins(&writer->info, loop)) {
         write_line(writer, "TDSL_SERIAL");
     }

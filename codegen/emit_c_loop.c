@@ -49,20 +49,31 @@ static const Statement *last_statement(const Block *block, StatementKind kind) {
 
 enum { FEW_COLUMNS = 16 }; // GCC's max-completely-peel-times
 
-// A short vector loop that joins the lanes of sums.
-static bool is_join(const FunctionInfo *info, const Loop *loop) {
-    int64_t extent;
-    return loop->kind == LOOP_VECTOR && is_constant(info, loop->extent, &extent) &&
-           (extent == 2 || extent == 4) && last_statement(&loop->body, STATEMENT_SET);
-}
-
 // Very short ones are better written out, but for those that join the lanes of sums.
 bool is_short_vector(const FunctionInfo *info, const Loop *loop) {
     int64_t extent;
     if (loop->kind != LOOP_VECTOR || !is_constant(info, loop->extent, &extent)) {
         return false;
     }
-    return is_join(info, loop) || (extent >= 8 && extent <= FEW_COLUMNS);
+    bool joins = (extent == 2 || extent == 4) && last_statement(&loop->body, STATEMENT_SET);
+    return joins || (extent >= 8 && extent <= FEW_COLUMNS);
+}
+
+static bool loads_memory(const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Scalar *scalar = block->statements.at[i]->scalar;
+        if (scalar && scalar->op == SCALAR_LOAD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool joins_lanes(const FunctionInfo *info, const Loop *loop) {
+    int64_t extent;
+    const Statement *set = last_statement(&loop->body, STATEMENT_SET);
+    return is_short_vector(info, loop) && is_constant(info, loop->extent, &extent) && extent <= 8 &&
+           set && set->value->op != SCALAR_CONSTANT && !loads_memory(&loop->body);
 }
 
 // Loops of few iterations may be written out.
@@ -73,7 +84,7 @@ static bool holds_joins(const FunctionInfo *info, const Block *block) {
         const Loop *loop = statement->kind == STATEMENT_LOOP ? statement->loop : NULL;
         bool is_short = loop != NULL && is_constant(info, loop->extent, &extent) &&
                         extent <= FEW_COLUMNS && holds_joins(info, &loop->body);
-        if (is_short || (loop != NULL && is_join(info, loop)) ||
+        if (is_short || (loop != NULL && joins_lanes(info, loop)) ||
             holds_joins(info, &statement->body) || holds_joins(info, &statement->otherwise)) {
             return true;
         }

@@ -23,6 +23,9 @@ TileOrder tile_order(const FunctionInfo *info, const Loop *outer);
 // for vectors.
 bool is_short_vector(const FunctionInfo *info, const Loop *loop);
 
+// One of those that adds halves of a vector of sums in local memory, or the like.
+bool joins_lanes(const FunctionInfo *info, const Loop *loop);
+
 // A loop around some that join the lanes of sums: clang would write those out, and make vectors of
 // its iterations, whose elements lie apart.
 bool is_around_joins(const FunctionInfo *info, const Loop *loop);

@@ -63,6 +63,9 @@ def test_marks_for_clang():
     result = tdsl("emit", example("suite/logistic_regression.tdsl"), "--stage=c", "-DN=400", "-DD=32")
     expect(re.search(r"TDSL_SERIAL\n +for \(int64_t i = 0; i < 400; .*\n +TDSL_VECTOR", result.out),
            result, "the rows")
+    for count in 8, 4, 2:
+        expect(re.search(r"TDSL_JOIN\n +for \(int64_t lane = 0; lane < %d;" % count, result.out),
+               result, f"joining {count} and {count} lanes")
     expect("TDSL_LANES" not in result.out, result, "no other mark")
     result = tdsl("emit", example("suite/gaussian_mixture.tdsl"), "--stage=c", "--real=f64",
                   "-DN=1000", "-DD=10", "-DK=25")
