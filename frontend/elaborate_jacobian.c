@@ -77,24 +77,28 @@ static Value *forward_jacobian(const Jacobian *it, int leaf, const Dim *size, Di
     return build_reshape(&e->builder, columns, shape);
 }
 
-// Rows: a seed for each element of the result.
-static Value *reverse_jacobian(const Jacobian *it, int leaf, const Dim *size, Dims shape) {
+// Rows: a seed for each element of the result, which gives a row for each of the leaves: they share
+// the work and the loop.
+static Value **reverse_jacobians(const Jacobian *it, Ints leaves) {
     Elaborator *e = it->e;
     int last = it->traced->function->body->yields.count;
-    Ints outputs = one_index(e, 0), leaves = one_index(e, leaf);
+    Ints outputs = one_index(e, 0);
+    const Dim *size = type_size(e->module->dims, it->result->type);
     if (is_one(size)) {
         Value *ones = build_full(&e->builder, it->result->type, 1);
         Inst *inst = emit_derivative(e, &e->builder, OP_vjp, it->traced, outputs, leaves, &ones);
-        return build_reshape(&e->builder, inst->results[last], shape);
+        return inst->results + last;
     }
     Inst *loop = build_loop(&e->builder, size, NULL, 0, NULL);
     Region *body = loop->regions[0];
     Builder inner = builder_at(body, e->builder.span);
     Value *seed = basis_vector(it, &inner, it->result->type, size, body->parameters.at[0]);
     Inst *inst = emit_derivative(e, &inner, OP_vjp, it->traced, outputs, leaves, &seed);
-    vec_push(e->module->arena, &body->yields, inst->results[last]);
+    for (int i = 0; i < leaves.count; i++) {
+        vec_push(e->module->arena, &body->yields, inst->results[last + i]);
+    }
     loop_finish(loop);
-    return build_reshape(&e->builder, loop->results[0], shape);
+    return loop->results;
 }
 
 // Is the result surely smaller than the leaf?
@@ -104,27 +108,55 @@ static bool is_wide(const Jacobian *it, const Dim *rows, const Dim *columns) {
     return is_one(rows) || (difference != NULL && dim_is_at_least(dims, difference, 1));
 }
 
-static Value *jacobian_of_leaf(const Jacobian *it, const DerivedVal *derived, int leaf) {
+// Whether the leaf is to be done row by row; false in *ok after an error.
+static bool is_by_rows(const Jacobian *it, const DerivedVal *derived, int leaf, bool *ok) {
     Elaborator *e = it->e;
-    Type type = it->traced->leaves[leaf]->type;
     const Dim *rows = type_size(e->module->dims, it->result->type);
-    const Dim *columns = type_size(e->module->dims, type);
-    Dims shape;
-    if (rows == NULL || columns == NULL || !jacobian_shape(it, leaf, &shape)) {
-        return NULL;
+    const Dim *columns = type_size(e->module->dims, it->traced->leaves[leaf]->type);
+    *ok = rows != NULL && columns != NULL;
+    if (!*ok) {
+        return false;
     }
     bool is_reverse = strcmp(derived->mode, "reverse") == 0;
     if (strcmp(derived->mode, "auto") == 0) {
         is_reverse =
             is_wide(it, rows, columns) || !has_forward_mode(e, it->span, it->traced, false);
     }
-    if (!is_reverse && !has_forward_mode(e, it->span, it->traced, true)) {
-        return NULL;
+    *ok = is_reverse || has_forward_mode(e, it->span, it->traced, true);
+    return is_reverse;
+}
+
+// The Jacobian of each leaf; false after an error. If rows are made for one leaf, and the mode is
+// ours to choose, they are made for all: another leaf costs them little.
+static bool make_jacobians(const Jacobian *it, const DerivedVal *derived, int count, Value **made) {
+    Elaborator *e = it->e;
+    int *by_rows = arena_array(e->arena, int, count), row_count = 0;
+    bool ok, *is_reverse = arena_array(e->arena, bool, count);
+    Dims *shapes = arena_array(e->arena, Dims, count);
+    for (int i = 0; i < count; i++) {
+        is_reverse[i] = is_by_rows(it, derived, i, &ok);
+        if (!ok || !jacobian_shape(it, i, &shapes[i])) {
+            return false;
+        }
+        row_count += is_reverse[i];
+    }
+    bool all = row_count > 0 && strcmp(derived->mode, "auto") == 0;
+    row_count = 0;
+    for (int i = 0; i < count; i++) {
+        is_reverse[i] = is_reverse[i] || all;
+        if (is_reverse[i]) {
+            by_rows[row_count++] = i;
+        }
     }
     at_span(e, it->span);
-    Value *made = is_reverse ? reverse_jacobian(it, leaf, rows, shape)
-                             : forward_jacobian(it, leaf, columns, shape);
-    return convert(e, made, it->result->type.element);
+    Value **rows = row_count > 0 ? reverse_jacobians(it, (Ints){by_rows, row_count}) : NULL;
+    for (int i = 0, next = 0; i < count; i++) {
+        const Dim *columns = type_size(e->module->dims, it->traced->leaves[i]->type);
+        Value *value = is_reverse[i] ? build_reshape(&e->builder, rows[next++], shapes[i])
+                                     : forward_jacobian(it, i, columns, shapes[i]);
+        made[i] = convert(e, value, it->result->type.element);
+    }
+    return true;
 }
 
 Val call_jacobian(Elaborator *e, Span span, const DerivedVal *derived,
@@ -135,16 +167,13 @@ Val call_jacobian(Elaborator *e, Span span, const DerivedVal *derived,
         return error_val();
     }
     Jacobian it = {e, span, &traced, single_result(e, span, derived, &traced)};
-    if (it.result == NULL) {
+    Value **made = arena_array(e->arena, Value *, count);
+    if (it.result == NULL || !make_jacobians(&it, derived, count, made)) {
         return error_val();
     }
     Val results = results_val(e, count);
     for (int i = 0; i < count; i++) {
-        Value *made = jacobian_of_leaf(&it, derived, i);
-        if (made == NULL) {
-            return error_val();
-        }
-        results.list.at[i] = tensor_val(made);
+        results.list.at[i] = tensor_val(made[i]);
     }
     return count == 1 ? results.list.at[0] : results;
 }
