@@ -1,8 +1,10 @@
-// Moves what does not change out of loops, innermost loops first.
+// Moves what does not change out of loops, innermost loops first: instructions, and of loops in
+// loops what they carry in the same way each time (hoist_carried.h).
 //
 // Moved are operators that cost more than a load and a store, scalar work, and what these need.
 // Cheap tensor work stays: it fuses with the loop's. What can fail (an index out of range) is only
 // moved out of loops that run at least once, so that it fails in the same cases.
+#include "passes/hoist_carried.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -10,6 +12,7 @@
 enum { UNCHANGED = 1, WANTED = 2 };
 
 typedef struct Hoist {
+    PassContext *context;
     DimTable *dims;
     unsigned char *state; // by id
 } Hoist;
@@ -61,9 +64,7 @@ static void find_wanted(Hoist *hoist, const Inst *loop) {
     }
 }
 
-static void hoist_region(Hoist *hoist, Region *region);
-
-static void hoist_loop(Hoist *hoist, Inst *loop) {
+static void move_unchanged(Hoist *hoist, Inst *loop) {
     find_unchanged(hoist, loop);
     find_wanted(hoist, loop);
     for (Inst *inst = loop->regions[0]->first, *next; inst != NULL; inst = next) {
@@ -74,6 +75,21 @@ static void hoist_loop(Hoist *hoist, Inst *loop) {
                 inst_insert_before(inst, loop);
             }
             *state = 0;
+        }
+    }
+}
+
+static void hoist_loop(Hoist *hoist, Inst *loop) {
+    move_unchanged(hoist, loop);
+    if (!surely_runs(hoist, loop)) {
+        return;
+    }
+    for_each_inst(inner, loop->regions[0]) {
+        if (inner->op == OP_loop && surely_runs(hoist, inner) &&
+            hoist_carried(hoist->context, loop, inner)) {
+            hoist->state = arena_array(hoist->context->scratch, unsigned char,
+                                       loop->parent->function->value_count);
+            move_unchanged(hoist, loop);
         }
     }
 }
@@ -90,7 +106,7 @@ static void hoist_region(Hoist *hoist, Region *region) {
 }
 
 void pass_hoist(PassContext *context, Function *function) {
-    Hoist hoist = {context->module->dims,
+    Hoist hoist = {context, context->module->dims,
                    arena_array(context->scratch, unsigned char, function->value_count)};
     hoist_region(&hoist, function->body);
 }
