@@ -536,6 +536,9 @@ static void place_in_node(Lowering *l, Nodes *nodes, const Inst *inst) {
         first = first < l->fence ? l->fence : first;
         for (int i = first < 0 ? 0 : first; i < nodes->count; i++) {
             Node *node = nodes->at[i];
+            if (node->stands_alone) {
+                continue;
+            }
             bool takes_in = can_become_rows(l, node, value, &reads);
             if (takes_in) {
                 node->shape = value->type;
@@ -554,8 +557,7 @@ static void place_in_node(Lowering *l, Nodes *nodes, const Inst *inst) {
 }
 
 static bool joins_scalars(const Lowering *l, const Inst *inst) {
-    int64_t work = 0;
-    return l->options->level > 0 && is_small_control(l, inst, &work);
+    return l->options->level > 0 && is_small_control(l, inst);
 }
 
 bool is_entry_result(const Lowering *l, const Value *value) {
@@ -571,9 +573,10 @@ static void place_small_control(Lowering *l, Nodes *nodes, const Inst *inst) {
     collect_control_reads(l, inst, &reads);
     int last = last_position(l, nodes, &reads);
     Node *node = NULL;
+    bool wide = is_wide_loop(l, inst);
     for (int i = last < l->fence ? l->fence : last; i < nodes->count && node == NULL; i++) {
         const Node *found = nodes->at[i];
-        if (found->kind == NODE_POINTS && found->shape.rank == 0 &&
+        if (found->kind == NODE_POINTS && found->shape.rank == 0 && !wide && !found->stands_alone &&
             found->members.count < SCALAR_LIMIT) {
             node = nodes->at[i];
         }
@@ -581,6 +584,7 @@ static void place_small_control(Lowering *l, Nodes *nodes, const Inst *inst) {
     if (node == NULL) {
         node = new_node(l, nodes, NODE_POINTS, inst);
         node->shape = type_scalar(TYPE_F32);
+        node->stands_alone = wide;
     }
     for (int i = 0; i < inst->result_count; i++) {
         ValueState *state = state_of(l, inst->results[i]);

@@ -74,7 +74,8 @@ struct Node {
     VEC(const Value *) members; // in program order
     VEC(RowSum) sums;           // of a node with rows
     Reads reads;
-    bool by_columns; // reductions accumulate rows of results
+    bool stands_alone; // a loop that is spread over lanes and threads: nothing joins it
+    bool by_columns;   // reductions accumulate rows of results
     bool has_reduction;
     bool has_long_reduction; // one that is a loop
     int64_t work;            // cost of all members
@@ -164,9 +165,10 @@ bool is_row_sum(const Node *node, const Value *value);
 Buffer *only_purpose(const Lowering *l, const Value *value);
 // Whether stores in optional buffers are tested one by one, in the kernel.
 bool stores_conditionally(const Node *node);
-// Loops and branches that become part of a kernel of scalars (lower_small.c);
-// adds up the elements computed in them.
-bool is_small_control(const Lowering *l, const Inst *inst, int64_t *work);
+// Loops and branches that become part of a kernel of scalars (lower_small.c).
+bool is_small_control(const Lowering *l, const Inst *inst);
+// A loop whose iterations may be computed side by side, in vectors.
+bool is_wide_loop(const Lowering *l, const Inst *inst);
 // A function of a few small values is one kernel without loops, but for its own (lower_small.c).
 typedef struct SmallResult {
     Buffer *buffer;

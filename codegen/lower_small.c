@@ -5,26 +5,38 @@
 #include "codegen/lower_points.h"
 
 enum {
-    MOST_ELEMENTS = 16, // of a value in a small loop or branch
     MOST_IN_STACK = 64, // elements of a stack that a loop inside another one leaves
-    MOST_WORK = 600     // elements computed in one region
+    LEAST_WIDE = 16     // iterations that are computed side by side
 };
 
-static bool is_small_value(const Value *value) {
+// How much is small, and how much of it there is so far.
+typedef struct Small {
+    int64_t most_elements; // of a value
+    int64_t most_work;     // elements that are computed in one region
+    int64_t work;
+} Small;
+
+static const Small no_work = {.most_elements = 16, .most_work = 600};
+// Of iterations that are computed side by side: longer code pays.
+static const Small no_wide_work = {.most_elements = 32, .most_work = 2000};
+
+static bool is_small_value(const Value *value, const Small *small) {
     int64_t count = type_elements(value->type);
-    return count > 0 && count <= MOST_ELEMENTS && value->type.rank <= 4;
+    return count > 0 && count <= small->most_elements && value->type.rank <= 4;
 }
 
-static bool is_small_inst(const Lowering *l, const Inst *inst, int64_t *work) {
+static bool is_small_regions(const Lowering *l, const Inst *inst, Small *small);
+
+static bool is_small_inst(const Lowering *l, const Inst *inst, Small *small) {
     if (inst->op == OP_loop || inst->op == OP_branch) {
         for (int i = 0; i < inst->result_count; i++) {
             if (type_elements(inst->results[i]->type) > MOST_IN_STACK) {
                 return false;
             }
         }
-        return is_small_control(l, inst, work);
+        return is_small_regions(l, inst, small);
     }
-    if (inst->result_count != 1 || !is_small_value(inst->results[0])) {
+    if (inst->result_count != 1 || !is_small_value(inst->results[0], small)) {
         return false;
     }
     int64_t terms = 1;
@@ -36,7 +48,7 @@ static bool is_small_inst(const Lowering *l, const Inst *inst, int64_t *work) {
     } else if (!is_inlinable(inst->op) && inst->op != OP_concat) {
         return false;
     }
-    *work += terms * type_elements(inst->results[0]->type);
+    small->work += terms * type_elements(inst->results[0]->type);
     return true;
 }
 
@@ -49,32 +61,47 @@ static bool is_needed(const Lowering *l, const Inst *inst) {
     return false;
 }
 
-static bool is_small_region(const Lowering *l, const Region *region, int64_t *work) {
+static bool is_small_region(const Lowering *l, const Region *region, Small *small) {
     for (int i = 1; i < region->parameters.count; i++) {
-        if (!is_small_value(region->parameters.at[i])) {
+        if (!is_small_value(region->parameters.at[i], small)) {
             return false;
         }
     }
     for (int i = 0; i < region->yields.count; i++) {
-        if (!is_small_value(region->yields.at[i])) {
+        if (!is_small_value(region->yields.at[i], small)) {
             return false;
         }
     }
     for_each_inst(inst, region) {
-        if (is_needed(l, inst) && !is_small_inst(l, inst, work)) {
+        if (is_needed(l, inst) && !is_small_inst(l, inst, small)) {
             return false;
         }
     }
-    return *work <= MOST_WORK;
+    return small->work <= small->most_work;
 }
 
-bool is_small_control(const Lowering *l, const Inst *inst, int64_t *work) {
+static bool is_small_regions(const Lowering *l, const Inst *inst, Small *small) {
     for (int i = 0; i < inst->region_count; i++) {
-        if (!is_small_region(l, inst->regions[i], work)) {
+        if (!is_small_region(l, inst->regions[i], small)) {
             return false;
         }
     }
     return inst->result_count > 0;
+}
+
+// The iterations are independent, and without steps of their own.
+bool is_wide_loop(const Lowering *l, const Inst *inst) {
+    bool wide = inst->op == OP_loop && inst->region_count == 1 && inst->attr.carried == 0 &&
+                !inst->attr.counted && dim_value(inst->attr.trip) >= LEAST_WIDE;
+    for_each_inst(inner, inst->regions[0]) {
+        wide = wide && (inner->region_count == 0 || !is_needed(l, inner));
+    }
+    return wide;
+}
+
+bool is_small_control(const Lowering *l, const Inst *inst) {
+    Small small = is_wide_loop(l, inst) ? no_wide_work : no_work;
+    return is_small_regions(l, inst, &small);
 }
 
 bool is_stack(const Value *value) {
@@ -299,7 +326,8 @@ static void emit_loop(KernelLowering *k, const Inst *inst) {
         emit_body(&loop, index);
         end_scope(b);
     } else if (trip > 0) {
-        emit_body(&loop, begin_loop(b, LOOP_SERIAL, trip, loop_name(k)));
+        bool wide = is_buffered(&loop) && is_wide_loop(k->lowering, inst);
+        emit_body(&loop, begin_loop(b, wide ? LOOP_VECTOR : LOOP_SERIAL, trip, loop_name(k)));
         end_scope(b);
     }
     for (int i = 0; i < carried; i++) {
@@ -354,18 +382,18 @@ void store_small_results(KernelLowering *k, const Inst *inst) {
 
 bool is_small_function(const Lowering *l) {
     const Region *body = l->function->body;
-    int64_t work = 0;
+    Small small = no_work;
     for (int i = 0; i < body->yields.count; i++) {
-        if (!is_small_value(body->yields.at[i])) {
+        if (!is_small_value(body->yields.at[i], &small)) {
             return false;
         }
     }
     for_each_inst(inst, body) {
-        if (is_needed(l, inst) && !is_small_inst(l, inst, &work)) {
+        if (is_needed(l, inst) && !is_small_inst(l, inst, &small)) {
             return false;
         }
     }
-    return work > 0 && work <= MOST_WORK;
+    return small.work > 0 && small.work <= small.most_work;
 }
 
 // Everything is computed, then it is seen whether an index was out of range, then all is stored.

@@ -80,6 +80,65 @@ static void replace_constant_stacks(Rewrite *rewrite, Inst *loop) {
     }
 }
 
+enum {
+    MOST_COPIES = 4,  // of the body of a short loop
+    MOST_COPIED = 16, // elements of a value in it
+};
+
+static bool has_small_values(const Region *region) {
+    for_each_inst(inst, region) {
+        for (int i = 0; i < inst->result_count; i++) {
+            int64_t size = type_is_static(inst->results[i]->type)
+                               ? type_elements(inst->results[i]->type)
+                               : MOST_COPIED + 1;
+            if (size > MOST_COPIED) {
+                return false;
+            }
+        }
+        if (inst->region_count > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// A short loop inside of a loop, whose iterations are independent and compute little, as the rows
+// of a small Jacobian: what they share, and where their indices are known, shows when they are
+// written out.
+static bool is_short(const Rewrite *rewrite, const Inst *loop) {
+    int64_t trip;
+    return rewrite->b.region->owner != NULL && rewrite->b.region->owner->op == OP_loop &&
+           loop->region_count == 1 && !loop->attr.counted && loop->attr.carried == 0 &&
+           dim_is_constant(loop->attr.trip, &trip) && trip <= MOST_COPIES &&
+           has_small_values(loop->regions[0]);
+}
+
+static void write_out(Rewrite *rewrite, Inst *loop) {
+    const Region *body = loop->regions[0];
+    int trip = (int)dim_value(loop->attr.trip), results = loop->result_count;
+    Region *copies = region_new(rewrite->b.region->function, NULL); // to be spliced in
+    Builder b = builder_at(copies, loop->span);
+    Value **rows = arena_array(rewrite->context->scratch, Value *, results * trip);
+    for (int i = 0; i < trip; i++) {
+        ValueMap map = value_map_new(rewrite->context->scratch, copies->function);
+        value_map_set(&map, body->parameters.at[0], build_scalar_integer(&b, TYPE_I64, i));
+        clone_region(&b, body, &map);
+        for (int j = 0; j < results; j++) {
+            Type stack = loop->results[j]->type;
+            const Dim **dims = arena_array(b.module->arena, const Dim *, stack.rank);
+            for (int axis = 0; axis < stack.rank; axis++) {
+                dims[axis] = axis == 0 ? dim_constant(b.module->dims, 1) : stack.dims[axis];
+            }
+            rows[j * trip + i] = build_reshape(&b, value_map_get(&map, body->yields.at[j]),
+                                               (Dims){dims, stack.rank});
+        }
+    }
+    for (int j = 0; j < results; j++) {
+        replace_value(rewrite, loop->results[j], build_concat(&b, rows + j * trip, trip, 0));
+    }
+    splice_region(rewrite, copies);
+}
+
 bool simplify_loop(Rewrite *rewrite, Inst *loop) {
     int64_t trip;
     double count;
@@ -101,6 +160,10 @@ bool simplify_loop(Rewrite *rewrite, Inst *loop) {
     if (dim_is_constant(loop->attr.trip, &trip) && trip == 1 && !conditional &&
         !loop->attr.counted) {
         replace_by_body(rewrite, loop);
+        return true;
+    }
+    if (is_short(rewrite, loop)) {
+        write_out(rewrite, loop);
         return true;
     }
     replace_unchanged(rewrite, loop);
