@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codegen/fetch_rows.h"
+#include "codegen/guard_results.h"
 #include "codegen/lower_element.h"
 #include "codegen/parallel.h"
 #include "codegen/plan_memory.h"
@@ -348,6 +349,7 @@ Entry *lower_function(Program *program, const Function *function, const char *en
         lower_nodes_of(&l);
     }
     if (options->level > 0) {
+        guard_results(program, l.entry);
         make_parallel(program, l.entry, options);
     }
     plan_memory(program, l.entry, first_buffer, options->level > 0);
