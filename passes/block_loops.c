@@ -81,7 +81,7 @@ static GroupOutputs list_group_outputs(Arena *scratch, const LoopGroup *group) {
                 const Value *value = inst->results[i];
                 bool is_sum = group->kind[value->id] == GROUP_SUM;
                 bool gathers = is_sum && inst->op == OP_loop && i < inst->attr.carried;
-                if (is_sum == (pass == 0) && (gathers || is_needed_outside(group, k, value))) {
+                if (is_sum == (pass == 0) && (gathers || is_needed_outside(group, value))) {
                     list.at[list.count++] = (GroupOutput){gathers ? inst : NULL, i, value, is_sum};
                     list.sums += is_sum;
                 }
@@ -170,7 +170,7 @@ static LoopTraffic count_traffic(const LoopGroup *group) {
             if (group->kind[result->id] == GROUP_SUM) {
                 it.sums += (double)type_bytes(result->type);
                 it.has_short_sums = it.has_short_sums || result->type.element == TYPE_F32;
-            } else if (is_needed_outside(group, k, result)) {
+            } else if (is_needed_outside(group, result)) {
                 it.moved -= 2 * bytes_of_row(group, result);
             }
         }

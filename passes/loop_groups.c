@@ -462,8 +462,7 @@ static bool classify_loop(LoopGroup *group, const Inst *loop, bool is_outermost)
     return true;
 }
 
-bool is_needed_outside(const LoopGroup *group, int number, const Value *value) {
-    (void)number;
+bool is_needed_outside(const LoopGroup *group, const Value *value) {
     const RowRegion *of = group->of;
     for (int i = of->first_user[value->id]; i < of->first_user[value->id + 1]; i++) {
         if (!group->inside[of->users[i]]) {
@@ -487,7 +486,7 @@ static bool classify_group(LoopGroup *group) {
             inst->region_count > 0 ? classify_loop(group, inst, true) : classify_plain(group, inst);
         for (int i = 0; i < inst->result_count && good && group->inside[k]; i++) {
             good = kind_of(group, inst->results[i]) != GROUP_WHOLE ||
-                   !is_needed_outside(group, k, inst->results[i]);
+                   !is_needed_outside(group, inst->results[i]);
         }
         if (!good) {
             group->wrong = k;

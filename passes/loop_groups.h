@@ -40,7 +40,7 @@ int group_maker(const LoopGroup *group, const Value *value);
 bool is_made_in_group(const LoopGroup *group, const Value *value);
 // Where an instruction that has rows, or sums over them, has those of its operands; in `scratch`.
 Place *group_places(const LoopGroup *group, const Inst *inst);
-// True if result `value` of instruction `number`, of the group, is read outside of it.
-bool is_needed_outside(const LoopGroup *group, int number, const Value *value);
+// True if a result of the group is read outside of it.
+bool is_needed_outside(const LoopGroup *group, const Value *value);
 
 #endif
