@@ -313,6 +313,7 @@ static double outer_cost(const Product *p, int lanes, int registers, bool masks)
     double tiles = (double)row->size / (double)height * (double)vectors / (double)wide;
     double cost = product_of_others(p, p->row, p->column, -1) * tiles * step_cost(height, wide);
     cost *= choose_left(p) == LEFT_IN_PLACE ? row_distance_cost(p) : 1;
+    cost *= share_of_steps(p, height);
     if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
         cost += size_of(p, is_of_right) * packing_cost(p, lanes);
     }
@@ -555,14 +556,17 @@ static void choose_split(Product *p, int64_t cache) {
 
 void plan_product(Lowering *l, const Node *node, Product *p) {
     Labels labels;
-    *p = (Product){.lane = -1, .split = -1};
+    *p = (Product){.lane = -1, .split = -1, .operand = {0, 1}};
     const Inst *inst = p->inst = as_contraction(l, node->inst, &p->step);
     p->turns = !l->options->unmasked;
     p->accesses = count_accesses(l, node, inst);
-    p->fixed_left = selected_operand(p);
+    p->fixed_left = p->step == STEP_DIFFERENCE || p->step == STEP_REVERSED ? 0 : -1;
     find_labels(inst, &labels);
     find_strides(l, inst, &labels);
+    make_axes(p, &labels);
+    p->selected = selected_operand(p);
     choose_axes(l, p, &labels);
+    p->skips = p->lane < 0 && p->selected >= 0 && p->operand[LEFT] == p->selected;
     p->packs = wants_packing(p) || wants_padding(l, p);
     for (int i = 0; i < p->count; i++) {
         if (!p->axes[i].in[RESULT]) {
@@ -581,7 +585,6 @@ void plan_product(Lowering *l, const Node *node, Product *p) {
     if (p->left != LEFT_IN_PLACE && p->split < 0) {
         make_axes(p, &labels);
     }
-    p->skips = can_skip(p);
 }
 
 // ---- loops

@@ -34,11 +34,12 @@ typedef enum TileStep {
 typedef struct Product {
     const Inst *inst;
     TileStep step;
-    int fixed_left; // the operand that has to be LEFT, with vectors along columns; or -1
-    bool skips;     // few elements of LEFT are not zero: steps whose rows are all zero are left out
-    bool turns;     // vectors can be transposed in registers
-    int accesses;   // of results' size, by the work on each element
-    int operand[2]; // of the instruction: LEFT has the rows, RIGHT the columns
+    int fixed_left;           // the operand that has to be LEFT, with vectors along columns; or -1
+    int selected;             // the operand of which few elements are not zero; or -1
+    bool skips;               // it is LEFT, and steps whose rows are all zero are left out
+    bool turns;               // vectors can be transposed in registers
+    int accesses;             // of results' size, by the work on each element
+    int operand[2];           // of the instruction: LEFT has the rows, RIGHT the columns
     const char *own[PARTIES]; // labels
     bool direct[2];           // every element is a load at a place linear in all indices
     Axis axes[MOST_LABELS];   // in the result's order, then the contracted ones
@@ -110,9 +111,11 @@ int64_t even_block(int64_t size, int64_t most);
 int64_t count_terms(const Product *p);
 Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *name);
 
-// Products with selections (lower_selections.c): which operand is one, or -1.
+// Products with selections (lower_selections.c): which operand is one of which steps can be left
+// out, or -1.
 int selected_operand(const Product *p);
-bool can_skip(const Product *p);
+// The time of a tile's steps, of that of a product without a selection.
+double share_of_steps(const Product *p, int64_t height);
 // A kernel that finds whether steps of zeros may be left out: a buffer of one element, not zero if
 // they must not.
 Buffer *find_unbounded(Lowering *l, const Product *p);

@@ -18,6 +18,9 @@ enum {
     SIGN_SHIFT = 1
 };
 
+// Of a step's time: looking whether its rows are zero.
+static const double SHARE_OF_TESTS = 0.3;
+
 static const Inst *definition(const Value *value) {
     static const Inst none = {.op = OP_constant};
     return value->definition != NULL ? value->definition : &none;
@@ -85,31 +88,33 @@ static bool is_selection(const Value *value) {
     return element_is_real(value->type.element) && choices_of(value, 0) >= FEWEST_CHOICES;
 }
 
-int selected_operand(const Product *p) {
-    if (p->step == STEP_DIFFERENCE || p->step == STEP_REVERSED) {
-        return 0;
+// The operands but this one.
+static int64_t count_others(const Product *p, int operand) {
+    int64_t elements = 0;
+    for (int i = 0; i < p->inst->operand_count; i++) {
+        elements += i == operand ? 0 : type_elements(p->inst->operands[i]->type);
     }
-    for (int i = 0; i < 2 && p->step == STEP_PRODUCT; i++) {
-        if (is_selection(p->inst->operands[i])) {
+    return elements;
+}
+
+int selected_operand(const Product *p) {
+    double products = (double)type_elements(p->inst->results[0]->type) * (double)count_terms(p);
+    int count = p->step == STEP_PRODUCT ? 2 : p->step == STEP_SQUARE ? 0 : 1;
+    for (int i = 0; i < count; i++) {
+        if (is_selection(p->inst->operands[i]) &&
+            products >= FEWEST_USES * (double)count_others(p, i)) {
             return i;
         }
     }
     return -1;
 }
 
-// The operands but the selection.
-static int64_t count_others(const Product *p) {
-    int64_t elements = 0;
-    for (int i = 0; i < p->inst->operand_count; i++) {
-        elements += i == p->fixed_left ? 0 : type_elements(p->inst->operands[i]->type);
+double share_of_steps(const Product *p, int64_t height) {
+    if (p->selected < 0 || p->operand[LEFT] != p->selected) {
+        return 1;
     }
-    return elements;
-}
-
-bool can_skip(const Product *p) {
-    double products = (double)type_elements(p->inst->results[0]->type) * (double)count_terms(p);
-    return p->fixed_left >= 0 && is_selection(p->inst->operands[p->fixed_left]) &&
-           products >= FEWEST_USES * (double)count_others(p);
+    double chosen = (double)height / (double)choices_of(p->inst->operands[p->selected], 0);
+    return SHARE_OF_TESTS + (1 - SHARE_OF_TESTS) * (chosen < 1 ? chosen : 1);
 }
 
 // ---- what is not finite
@@ -166,7 +171,7 @@ Buffer *find_unbounded(Lowering *l, const Product *p) {
     end_scope(b);
     for (int i = 0; i < p->inst->operand_count; i++) {
         const Value *value = p->inst->operands[i], *source = view_source(value);
-        if (i != p->fixed_left) {
+        if (i != p->selected) {
             bool whole =
                 source->type.rank > 0 && type_elements(source->type) <= type_elements(value->type);
             count_all_beyond(&k, whole ? source : value, bound_of(p, type), sums);

@@ -472,11 +472,50 @@ bool is_needed_outside(const LoopGroup *group, const Value *value) {
     return of->yielded[value->id];
 }
 
-static bool classify_group(LoopGroup *group) {
+// What an outermost loop gathers goes on from block to block: in a block it is neither the whole
+// sum nor a part of it. So nothing in the group may read it, and it starts with nothing of the
+// group.
+static bool is_gathered_apart(LoopGroup *group, int number) {
     const RowRegion *of = group->of;
-    for (int id = 0; id < of->value_count; id++) {
+    const Inst *loop = of->insts[number];
+    for (int i = 0; i < loop->attr.carried; i++) {
+        int id = loop->results[i]->id;
+        if (group->kind[id] != GROUP_SUM) {
+            continue;
+        }
+        for (int j = of->first_user[id]; j < of->first_user[id + 1]; j++) {
+            if (group->inside[of->users[j]]) {
+                group->wrong = of->users[j];
+                return false;
+            }
+        }
+        if (is_made_in_group(group, loop->operands[i])) {
+            group->wrong = number;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool are_gathered_apart(LoopGroup *group) {
+    for (int k = 0; k < group->of->count; k++) {
+        if (group->inside[k] && group->of->insts[k]->op == OP_loop &&
+            !is_gathered_apart(group, k)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void start_kinds(LoopGroup *group) {
+    for (int id = 0; id < group->of->value_count; id++) {
         group->kind[id] = has_rows(group->place[id]) ? GROUP_ROWS : GROUP_WHOLE;
     }
+}
+
+static bool classify_group(LoopGroup *group) {
+    const RowRegion *of = group->of;
+    start_kinds(group);
     for (int k = 0; k < of->count; k++) {
         const Inst *inst = of->insts[k];
         if (!group->inside[k] && !group->free[k]) {
@@ -494,6 +533,29 @@ static bool classify_group(LoopGroup *group) {
         }
     }
     return true;
+}
+
+// ---- what is asked of it
+
+bool has_rows_in(const LoopGroup *group, const Value *value) {
+    return group->kind[value->id] == GROUP_ROWS;
+}
+
+bool reads_rows_of(const LoopGroup *group, const Inst *inst) {
+    bool reads = false;
+    for (int i = 0; i < inst->operand_count; i++) {
+        reads = reads || has_rows_in(group, inst->operands[i]);
+    }
+    return reads;
+}
+
+bool has_rows_inside(const LoopGroup *group, const Inst *loop) {
+    for (int i = 0; i < loop->result_count; i++) {
+        if (group->kind[loop->results[i]->id] != GROUP_WHOLE) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // ---- what comes before the group, and behind it
@@ -556,6 +618,12 @@ static bool reads_late(const LoopGroup *group, const Region *region) {
             return true;
         }
     }
+    for (int i = 0; i < region->yields.count; i++) {
+        int maker = group_maker(group, region->yields.at[i]);
+        if (maker >= 0 && group->late[maker]) {
+            return true;
+        }
+    }
     return false;
 }
 
@@ -587,6 +655,19 @@ static void start_group(LoopGroup *group, const Value *seed, int axis) {
     group->place[seed->id] = (Place){axis, 1};
 }
 
+// Whether the loop alone can be a group: no other is, then, so that nothing else is looked at.
+static bool is_possible(LoopGroup *group, const Inst *loop) {
+    int sweeps = 0;
+    do {
+        group->changed = false;
+        if (!place_in_loop(group, loop)) {
+            return false;
+        }
+    } while (group->changed && ++sweeps < MOST_SWEEPS);
+    start_kinds(group);
+    return classify_loop(group, loop, true);
+}
+
 bool find_loop_group(LoopGroup *group, const RowRegion *of, const Value *seed, int axis) {
     Arena *arena = of->scratch;
     *group = (LoopGroup){.of = of, .rows = dim_value(seed->type.dims[axis]), .wrong = NOWHERE};
@@ -597,9 +678,14 @@ bool find_loop_group(LoopGroup *group, const RowRegion *of, const Value *seed, i
     group->free = arena_array(arena, bool, of->count);
     group->late = arena_array(arena, bool, of->count);
     group->banned = arena_array(arena, bool, of->count);
+    start_group(group, seed, axis);
+    if (!is_plain_loop(seed->definition) || !is_possible(group, seed->definition)) {
+        return false;
+    }
     for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
         start_group(group, seed, axis);
-        if (grow(group) && classify_group(group) && order_group(group)) {
+        if (grow(group) && classify_group(group) && are_gathered_apart(group) &&
+            order_group(group)) {
             return true;
         }
         if (group->wrong == NOWHERE || of->insts[group->wrong] == seed->definition) {

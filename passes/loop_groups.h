@@ -38,6 +38,11 @@ bool find_loop_group(LoopGroup *group, const RowRegion *of, const Value *seed, i
 int group_maker(const LoopGroup *group, const Value *value);
 // True if the group computes the value itself.
 bool is_made_in_group(const LoopGroup *group, const Value *value);
+bool has_rows_in(const LoopGroup *group, const Value *value);
+// Whether an operand of the instruction has rows.
+bool reads_rows_of(const LoopGroup *group, const Inst *inst);
+// Whether a result of the loop has rows, or is a sum over them.
+bool has_rows_inside(const LoopGroup *group, const Inst *loop);
 // Where an instruction that has rows, or sums over them, has those of its operands; in `scratch`.
 Place *group_places(const LoopGroup *group, const Inst *inst);
 // True if a result of the group is read outside of it.
