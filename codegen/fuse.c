@@ -16,6 +16,7 @@ enum {
                          // it out of their kernel
     COSTLY = 4,          // of one operator: more than arithmetic
     COST_REPEATED = 6,   // the same for a value whose elements are each needed many times
+    FEWEST_WINDOWS = 2,  // that read each element of a padded value before it is worth a place
     COST_OUTER = 3,      // and for a value from around a loop
     COST_LIBM = 16,      // of a function of libm
     SHORT_ROW = 512,     // below: a row's reduction costs less than a few functions of its result
@@ -142,6 +143,15 @@ static void want(Lowering *l, const Value *value) {
     state_of(l, value)->wanted = true;
 }
 
+// Windows that overlap: where an element lies in the padding is asked once, and its neighbours
+// stay neighbours.
+static bool reads_padding_often(const Inst *gather) {
+    const Inst *pad = gather->operands[0]->definition;
+    return pad != NULL && pad->op == OP_pad &&
+           type_elements(gather->results[0]->type) >=
+               FEWEST_WINDOWS * type_elements(gather->operands[0]->type);
+}
+
 static void note_operand_needs(Lowering *l, const Inst *inst) {
     ValueState *first = inst->operand_count > 0 ? state_of(l, inst->operands[0]) : NULL;
     const Inst *product;
@@ -158,6 +168,7 @@ static void note_operand_needs(Lowering *l, const Inst *inst) {
         if (type_elements(inst->results[0]->type) > type_elements(inst->operands[0]->type)) {
             first->repeated = true;
         }
+        first->wanted = first->wanted || reads_padding_often(inst);
         break;
     case OP_contract:
     case OP_reduce_sum:
