@@ -25,6 +25,7 @@ enum {
     LARGE_TERMS = 128,       // more of one row than this part of the cache are taken in blocks
     USUAL_TERMS = 256,       // the part of the cache that such a block is
     SMALL_TERMS = 1024,
+    BYTES_IN_CYCLE = 16, // from beyond the second cache
     LINE_BYTES = 64,
     PAGE = 4096,
     CACHE_SETS = 64 // of the first cache
@@ -321,14 +322,31 @@ static double outer_cost(const Product *p, int lanes, int registers, bool masks)
     return cost + (column->stride[RESULT] == 1 ? accesses / lanes : accesses * 2.5);
 }
 
-static double dot_cost(const Product *p, int lane, int lanes, int registers) {
+static int64_t cache_of(const Lowering *l) {
+    return l->options->cache_bytes > 0 ? l->options->cache_bytes : USUAL_CACHE;
+}
+
+// Of reading rows that do not stay in the cache again for each block of columns, where no other
+// terms can be taken in blocks.
+static double rereading_cost(const Product *p, int lane, int64_t width, int64_t cache) {
+    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column], *inner = &p->axes[lane];
+    int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
+    double whole = (double)(row->size * inner->size * bytes);
+    if (count_terms(p) > inner->size || whole <= (double)cache || column->size <= width) {
+        return 0;
+    }
+    double passes = (double)column->size / (double)width - 1;
+    return product_of_others(p, p->row, p->column, lane) * passes * whole / BYTES_IN_CYCLE;
+}
+
+static double dot_cost(const Product *p, int lane, int lanes, int registers, int64_t cache) {
     const Axis *row = &p->axes[p->row], *column = &p->axes[p->column], *inner = &p->axes[lane];
     int64_t height = dot_block(row->size, registers), width = dot_block(column->size, registers);
     double tiles = (double)row->size / (double)height * (double)column->size / (double)width;
     double steps = (double)((inner->size + lanes - 1) / lanes);
     double cost =
         product_of_others(p, p->row, p->column, lane) * tiles * steps * step_cost(height, width);
-    return cost + size_of(p, is_of_result) * 8;
+    return cost + size_of(p, is_of_result) * 8 + rereading_cost(p, lane, width, cache);
 }
 
 static bool is_lane(const Product *p, const Axis *axis, int lanes) {
@@ -386,8 +404,9 @@ static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
                 *best = p;
             }
             for (int lane = 0; lane < p.count; lane++) {
-                cost = is_lane(&p, &p.axes[lane], lanes) ? dot_cost(&p, lane, lanes, registers)
-                                                         : least;
+                cost = is_lane(&p, &p.axes[lane], lanes)
+                           ? dot_cost(&p, lane, lanes, registers, cache_of(l))
+                           : least;
                 if (cost < least) {
                     least = cost;
                     *best = p;
@@ -429,10 +448,6 @@ static int outermost_term(const Product *p) {
 // Sums of f32 that are gathered in f64, block by block.
 static bool has_long_sums(const Product *p) {
     return p->inst->results[0]->type.element == TYPE_F32 && count_terms(p) > LONG_SUM;
-}
-
-static int64_t cache_of(const Lowering *l) {
-    return l->options->cache_bytes > 0 ? l->options->cache_bytes : USUAL_CACHE;
 }
 
 // Size of the blocks of a contracted axis, which divide it; 0: it stays whole.

@@ -72,4 +72,34 @@ def test_selections():
     expect(not skips(RECTIFIED), None, "a mask of which half is zero")
 
 
+def test_products_of_rows():
+    """sums along vectors read all rows again for each few columns: only if the cache holds the rows"""
+    def has_lanes(rows, terms):
+        program = write("rows.tdsl", f"""
+model rows {{
+    input a: real[{rows}, {terms}]
+    input b: real[{rows}, {terms}]
+    output c = a @ b.T
+}}
+""")
+        return "lane" in loops(program, "--real=f64", "--cpu=x86-64-v4").out
+    expect(has_lanes(30, 1500), None, "rows that stay in the cache")
+    expect(not has_lanes(1500, 1500), None, "rows of 18 MB")
+
+
+def test_padded_windows():
+    """where a window lies in the padding is not asked for each of its places"""
+    program = write("padded.tdsl", """
+model padded {
+    param x: real[2, 8, 20, 20] = uniform(-1, 1)
+    param w: real[8, 1, 3, 3] = uniform(-1, 1)
+    output y = sum(sin(conv2d(x, w, padding=1, groups=8)))
+}
+""")
+    result = loops(program)
+    kernels = [kernel for kernel in result.out.split("\nkernel ") if kernel.startswith("x_gradient")]
+    expect(len(kernels) > 0 and not any(" = select " in kernel for kernel in kernels), result,
+           "no choices where the windows are summed")
+
+
 harness.main(harness.tests_of(globals()))
