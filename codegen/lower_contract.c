@@ -25,7 +25,8 @@ enum {
     LARGE_TERMS = 128,       // more of one row than this part of the cache are taken in blocks
     USUAL_TERMS = 256,       // the part of the cache that such a block is
     SMALL_TERMS = 1024,
-    BYTES_IN_CYCLE = 16, // from beyond the second cache
+    LAST_CACHE = 8,      // times the second one
+    BYTES_IN_CYCLE = 16, // from beyond it
     LINE_BYTES = 64,
     PAGE = 4096,
     CACHE_SETS = 64 // of the first cache
@@ -326,13 +327,14 @@ static int64_t cache_of(const Lowering *l) {
     return l->options->cache_bytes > 0 ? l->options->cache_bytes : USUAL_CACHE;
 }
 
-// Of reading rows that do not stay in the cache again for each block of columns, where no other
-// terms can be taken in blocks.
+// Of reading rows that do not stay in the last cache again for each block of columns, where no
+// other terms can be taken in blocks.
 static double rereading_cost(const Product *p, int lane, int64_t width, int64_t cache) {
     const Axis *row = &p->axes[p->row], *column = &p->axes[p->column], *inner = &p->axes[lane];
     int64_t bytes = (int64_t)element_bytes(p->inst->results[0]->type.element);
     double whole = (double)(row->size * inner->size * bytes);
-    if (count_terms(p) > inner->size || whole <= (double)cache || column->size <= width) {
+    if (count_terms(p) > inner->size || whole <= (double)cache * LAST_CACHE ||
+        column->size <= width) {
         return 0;
     }
     double passes = (double)column->size / (double)width - 1;
