@@ -3,6 +3,7 @@
 // listed; constant indices are within bounds.
 #include "codegen/loops.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Verifier {
@@ -416,8 +417,31 @@ static const char *verify_buffers(Arena *arena, const Program *program) {
     return NULL;
 }
 
+static int compare_names(const void *x, const void *y) {
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+// Functions of machine code and of C are called by the names of kernels.
+static const char *verify_names(Arena *arena, const Program *program) {
+    Arena scratch = {0};
+    int count = program->kernels.count;
+    const char **names = arena_array(&scratch, const char *, count + 1), *problem = NULL;
+    for (int i = 0; i < count; i++) {
+        names[i] = program->kernels.at[i]->name;
+    }
+    qsort(names, (size_t)count, sizeof *names, compare_names);
+    for (int i = 1; i < count && problem == NULL; i++) {
+        if (strcmp(names[i - 1], names[i]) == 0) {
+            problem = arena_format(arena, "two kernels have the name '%s'", names[i]);
+        }
+    }
+    arena_free(&scratch);
+    return problem;
+}
+
 const char *verify_loops(Arena *arena, const Program *program) {
     const char *problem = verify_buffers(arena, program);
+    problem = problem != NULL ? problem : verify_names(arena, program);
     for (int i = 0; i < program->kernels.count && problem == NULL; i++) {
         problem = verify_kernel(arena, program, program->kernels.at[i]);
     }

@@ -96,6 +96,26 @@ static bool is_handed_on(const Lowering *l, const Inst *inst, int k) {
            state->buffer != NULL && state->buffer->kind == BUFFER_WORKSPACE && state->row == NULL;
 }
 
+// In the place of what a loop around carries, as a scatter into that is: the loop's next value may
+// be stored there before what this one leaves has been read, unless that is the next value.
+static bool is_in_carried_place(const Lowering *l, const Inst *inst, int k) {
+    const Buffer *buffer = state_of(l, inst->operands[k])->buffer;
+    for (const Region *region = inst->parent; region->owner != NULL;
+         region = region->owner->parent) {
+        const Inst *around = region->owner;
+        for (int i = 0; i < around->attr.carried && around->op == OP_loop; i++) {
+            if (state_of(l, around->regions[0]->parameters.at[i + 1])->buffer == buffer) {
+                return region != inst->parent || region->yields.at[i] != inst->results[k];
+            }
+        }
+    }
+    return false;
+}
+
+static bool can_take_over(const Lowering *l, const Inst *inst, int k) {
+    return is_last_owner(l, inst->operands[k], inst->parent) && !is_in_carried_place(l, inst, k);
+}
+
 static void place_initial(Lowering *l, const Inst *inst, int k) {
     const Value *initial = inst->operands[k], *parameter = inst->regions[0]->parameters.at[k + 1];
     const char *name = parameter->name != NULL ? parameter->name : inst->results[k]->name;
@@ -104,7 +124,7 @@ static void place_initial(Lowering *l, const Inst *inst, int k) {
     for (int i = 0; i < inst->operand_count; i++) {
         repeated = repeated || (i != k && inst->operands[i] == initial);
     }
-    if (!repeated && (is_last_owner(l, initial, inst->parent) || is_handed_on(l, inst, k))) {
+    if (!repeated && (can_take_over(l, inst, k) || is_handed_on(l, inst, k))) {
         buffer = state_of(l, initial)->buffer;
     } else {
         buffer = new_workspace_buffer(l, initial->type, name);

@@ -74,6 +74,17 @@ Chunks choose_chunks(const Split *split, const Candidate *candidate, double work
 
 // ---- parts
 
+static bool is_taken(const Split *split, const char *name) {
+    bool taken = false;
+    for (int i = 0; i < split->program->kernels.count; i++) {
+        taken = taken || strcmp(split->program->kernels.at[i]->name, name) == 0;
+    }
+    for (int i = 0; i < split->parts.count; i++) {
+        taken = taken || strcmp(split->parts.at[i].kernel->name, name) == 0;
+    }
+    return taken;
+}
+
 static const char *part_name(const Split *split) {
     const char *base = split->kernel->name;
     if (split->parts.count == 0) {
@@ -81,11 +92,7 @@ static const char *part_name(const Split *split) {
     }
     for (int number = split->parts.count + 1;; number++) {
         const char *name = arena_format(split->arena, "%s_part_%d", base, number);
-        bool taken = false;
-        for (int i = 0; i < split->program->kernels.count; i++) {
-            taken = taken || strcmp(split->program->kernels.at[i]->name, name) == 0;
-        }
-        if (!taken) {
+        if (!is_taken(split, name)) {
             return name;
         }
     }

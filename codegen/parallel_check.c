@@ -174,7 +174,8 @@ static void leave_loop(Coverage *c, const Loop *loop, int mark, int inner_mark) 
             continue;
         }
         affine_remove(&cover->start, loop->index);
-        int64_t times = llabs(factor) <= cover->high - cover->low + 1 ? room : extent;
+        bool dense = cover->stride_count == 0 && llabs(factor) <= cover->high - cover->low + 1;
+        int64_t times = dense ? room : extent;
         int64_t back = factor < 0 ? factor * (times - 1) : 0;
         cover->low += back;
         cover->high += back;

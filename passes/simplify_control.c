@@ -81,12 +81,15 @@ static void replace_constant_stacks(Rewrite *rewrite, Inst *loop) {
 }
 
 enum {
-    MOST_COPIES = 4,  // of the body of a short loop
-    MOST_COPIED = 16, // elements of a value in it
+    MOST_COPIES = 4,    // of the body of a short loop
+    MOST_COPIED = 16,   // elements of a value in it
+    MOST_WRITTEN = 512, // instructions of all copies: loops around may be written out next
 };
 
-static bool has_small_values(const Region *region) {
+static bool is_small_body(const Region *region, int64_t trip) {
+    int64_t count = 0;
     for_each_inst(inst, region) {
+        count += trip;
         for (int i = 0; i < inst->result_count; i++) {
             int64_t size = type_is_static(inst->results[i]->type)
                                ? type_elements(inst->results[i]->type)
@@ -99,7 +102,7 @@ static bool has_small_values(const Region *region) {
             return false;
         }
     }
-    return true;
+    return count <= MOST_WRITTEN;
 }
 
 // A short loop inside of a loop, whose iterations are independent and compute little, as the rows
@@ -110,7 +113,7 @@ static bool is_short(const Rewrite *rewrite, const Inst *loop) {
     return rewrite->b.region->owner != NULL && rewrite->b.region->owner->op == OP_loop &&
            loop->region_count == 1 && !loop->attr.counted && loop->attr.carried == 0 &&
            dim_is_constant(loop->attr.trip, &trip) && trip <= MOST_COPIES &&
-           has_small_values(loop->regions[0]);
+           is_small_body(loop->regions[0], trip);
 }
 
 static void write_out(Rewrite *rewrite, Inst *loop) {

@@ -32,6 +32,20 @@ def test_shifted():
     expect(back.count("call ") <= 3, result, "at most three kernels in a step of the reverse loop")
 
 
+def test_names():
+    """parts of kernels have names of their own, also where some of them are one with another entry's"""
+    program = write("parts.tdsl", """
+model parts {
+    input t: f64[257, 257] = normal()
+    param q: f64[257, 200] = normal()
+    output l = sum((t @ q) ** 2)
+}
+""")
+    result = loops(program)
+    names = re.findall(r"^kernel (\w+)\(", result.out, re.M)
+    expect(len(names) > 10 and len(names) == len(set(names)), result, "no name twice")
+
+
 def test_shifted_functions():
     """functions are not computed again"""
     program = write("costly.tdsl", """
