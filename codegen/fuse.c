@@ -30,16 +30,7 @@ enum {
 };
 
 bool is_reduction(Op op) {
-    switch (op) {
-    case OP_reduce_sum:
-    case OP_reduce_prod:
-    case OP_reduce_max:
-    case OP_reduce_min:
-    case OP_argmax:
-    case OP_argmin:
-    case OP_contract: return true;
-    default: return false;
-    }
+    return op == OP_contract || (op_info(op)->traits & REDUCES);
 }
 
 bool is_inlinable(Op op) {

@@ -60,13 +60,13 @@ static void entry_fail(Lowering *l, Scalar *condition, Span span, const char *me
                                        .site = program_site(l->program, span, message)});
 }
 
-static bool is_zero(const Value *value) {
+bool is_zero_value(const Value *value) {
     const Inst *inst = value->definition;
     if (inst == NULL) {
         return false;
     }
-    if (inst->op == OP_broadcast || inst->op == OP_reshape) {
-        return is_zero(inst->operands[0]);
+    if (inst->op == OP_broadcast || inst->op == OP_reshape || inst->op == OP_transpose) {
+        return is_zero_value(inst->operands[0]);
     }
     if (inst->op != OP_constant) {
         return false;
@@ -131,7 +131,7 @@ static void place_initial(Lowering *l, const Inst *inst, int k) {
         buffer->use = USE_CARRIED;
         buffer->span = inst->span;
         buffer->reverse = state_of(l, inst->results[k])->reverse;
-        if (is_zero(initial) && buffer->count > 0) {
+        if (is_zero_value(initial) && buffer->count > 0) {
             add_entry_statement(l, (Statement){.kind = STATEMENT_ZERO, .target = buffer});
         } else {
             lower_copy(l, initial, (Destination){.buffer = buffer});

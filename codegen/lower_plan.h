@@ -117,7 +117,8 @@ static inline ValueState *state_of(const Lowering *l, const Value *value) {
 }
 // Computed point by point from its operands' elements, if a reader wants it so.
 bool is_inlinable(Op op);
-bool is_reduction(Op op); // reduce_*, argmax, argmin and contract
+bool is_reduction(Op op);               // reduce_*, argmax, argmin and contract
+bool is_zero_value(const Value *value); // a constant of zeros, perhaps repeated (lower_control.c)
 static inline bool is_loop_index(const Value *value) {
     return value->definition == NULL && value->region->owner != NULL && value->index == 0 &&
            value->region->owner->op == OP_loop;

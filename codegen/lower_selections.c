@@ -8,7 +8,6 @@
 #include <float.h>
 
 #include "codegen/lower_contract.h"
-#include "ir/evaluate.h"
 
 enum {
     FEWEST_CHOICES = 128, // of which few are not zero: below, most steps of a tile have one
@@ -37,12 +36,6 @@ static const Value *without_views(const Value *value) {
         default: return value;
         }
     }
-}
-
-static bool is_zero(const Value *value) {
-    const Inst *inst = definition(without_views(value));
-    return inst->op == OP_constant && inst->result_count == 1 &&
-           type_elements(inst->results[0]->type) == 1 && tensor_get(inst->attr.data, 0) == 0;
 }
 
 // How many elements `x` is compared with its extreme among, or an index with all indices.
@@ -78,7 +71,9 @@ static int64_t choices_of(const Value *value, int depth) {
     case OP_mul:
     case OP_logical_and: return larger(choices_of(x[0], depth + 1), choices_of(x[1], depth + 1));
     case OP_select:
-        return is_zero(x[2]) ? larger(choices_of(x[0], depth + 1), choices_of(x[1], depth + 1)) : 0;
+        return is_zero_value(x[2])
+                   ? larger(choices_of(x[0], depth + 1), choices_of(x[1], depth + 1))
+                   : 0;
     case OP_eq: return larger(choices_of_equality(x[0], x[1]), choices_of_equality(x[1], x[0]));
     default: return 0;
     }

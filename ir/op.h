@@ -27,7 +27,7 @@ typedef enum ElementRule {
 
 typedef enum ScalarForm { FORM_none, FORM_BASIC, FORM_LIBM, FORM_EXPAND } ScalarForm;
 
-enum { COMMUTES = 1, ASSOCIATES = 2, CHEAP = 4, STRUCTURED = 8 };
+enum { COMMUTES = 1, ASSOCIATES = 2, CHEAP = 4, STRUCTURED = 8, REDUCES = 16 };
 
 typedef struct OpInfo {
     const char *name;

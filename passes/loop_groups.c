@@ -560,71 +560,47 @@ bool has_rows_inside(const LoopGroup *group, const Inst *loop) {
 
 // ---- what comes before the group, and behind it
 
-static bool needs_group(const LoopGroup *group, const Region *region);
+typedef bool ValueTest(const LoopGroup *group, const Value *value);
+
+static bool region_reads(const LoopGroup *group, const Region *region, ValueTest *test);
+
+// Whether the instruction, or one in its regions, reads a value of which the test holds.
+static bool inst_reads(const LoopGroup *group, const Inst *inst, ValueTest *test) {
+    for (int i = 0; i < inst->operand_count; i++) {
+        if (test(group, inst->operands[i])) {
+            return true;
+        }
+    }
+    for (int i = 0; i < inst->region_count; i++) {
+        if (region_reads(group, inst->regions[i], test)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool region_reads(const LoopGroup *group, const Region *region, ValueTest *test) {
+    for_each_inst(inst, region) {
+        if (inst_reads(group, inst, test)) {
+            return true;
+        }
+    }
+    for (int i = 0; i < region->yields.count; i++) {
+        if (test(group, region->yields.at[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_late(const LoopGroup *group, const Value *value) {
+    int maker = group_maker(group, value);
+    return maker >= 0 && group->late[maker];
+}
 
 static bool is_behind(const LoopGroup *group, const Value *value) {
     int maker = group_maker(group, value);
     return maker >= 0 && (group->late[maker] || group->inside[maker]);
-}
-
-static bool inst_needs_group(const LoopGroup *group, const Inst *inst) {
-    for (int i = 0; i < inst->operand_count; i++) {
-        if (is_behind(group, inst->operands[i])) {
-            return true;
-        }
-    }
-    for (int i = 0; i < inst->region_count; i++) {
-        if (needs_group(group, inst->regions[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool needs_group(const LoopGroup *group, const Region *region) {
-    for_each_inst(inst, region) {
-        if (inst_needs_group(group, inst)) {
-            return true;
-        }
-    }
-    for (int i = 0; i < region->yields.count; i++) {
-        if (is_behind(group, region->yields.at[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool reads_late(const LoopGroup *group, const Region *region);
-
-static bool inst_reads_late(const LoopGroup *group, const Inst *inst) {
-    for (int i = 0; i < inst->operand_count; i++) {
-        int maker = group_maker(group, inst->operands[i]);
-        if (maker >= 0 && group->late[maker]) {
-            return true;
-        }
-    }
-    for (int i = 0; i < inst->region_count; i++) {
-        if (reads_late(group, inst->regions[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool reads_late(const LoopGroup *group, const Region *region) {
-    for_each_inst(inst, region) {
-        if (inst_reads_late(group, inst)) {
-            return true;
-        }
-    }
-    for (int i = 0; i < region->yields.count; i++) {
-        int maker = group_maker(group, region->yields.at[i]);
-        if (maker >= 0 && group->late[maker]) {
-            return true;
-        }
-    }
-    return false;
 }
 
 // False if something in the group needs a result of the group as a whole.
@@ -633,8 +609,8 @@ static bool order_group(LoopGroup *group) {
     for (int k = 0; k < of->count; k++) {
         const Inst *inst = of->insts[k];
         if (!group->inside[k]) {
-            group->late[k] = inst_needs_group(group, inst);
-        } else if (inst_reads_late(group, inst)) {
+            group->late[k] = inst_reads(group, inst, is_behind);
+        } else if (inst_reads(group, inst, is_late)) {
             group->wrong = k;
             return false;
         }

@@ -185,6 +185,9 @@ static Value *build_moved_contract(const Moving *it) {
 }
 
 static Value *build_moved(const Moving *it) {
+    if (op_info(it->inst->op)->traits & REDUCES) {
+        return build_moved_reduction(it);
+    }
     switch (it->inst->op) {
     case OP_iota: return build_moved_iota(it);
     case OP_broadcast: return build_moved_broadcast(it);
@@ -196,12 +199,6 @@ static Value *build_moved(const Moving *it) {
     case OP_gather:
     case OP_scatter_add:
     case OP_scatter_set: return build_moved_indices(it);
-    case OP_reduce_sum:
-    case OP_reduce_prod:
-    case OP_reduce_max:
-    case OP_reduce_min:
-    case OP_argmax:
-    case OP_argmin:
     case OP_cumsum: return build_moved_reduction(it);
     case OP_concat: return build_moved_concat(it);
     case OP_contract: return build_moved_contract(it);
@@ -231,20 +228,19 @@ Value *build_rows_last(Builder *b, const Inst *inst, Value *const *operands, Pla
     return made;
 }
 
-Value *put_rows_last(Builder *b, Value *x, Place place) {
+static Value *move_axes(Builder *b, Value *x, int axis, int (*from)(int, int, int)) {
     int rank = x->type.rank;
     int *order = arena_array(b->module->arena, int, rank + 1);
     for (int i = 0; i < rank; i++) {
-        order[i] = former_axis(i, place.axis, rank);
+        order[i] = from(i, axis, rank);
     }
-    return place.axis == rank - 1 ? x : build_transpose(b, x, order);
+    return axis == rank - 1 ? x : build_transpose(b, x, order);
+}
+
+Value *put_rows_last(Builder *b, Value *x, Place place) {
+    return move_axes(b, x, place.axis, former_axis);
 }
 
 Value *put_rows_back(Builder *b, Value *x, Place place) {
-    int rank = x->type.rank;
-    int *order = arena_array(b->module->arena, int, rank + 1);
-    for (int i = 0; i < rank; i++) {
-        order[i] = moved_axis(i, place.axis, rank);
-    }
-    return place.axis == rank - 1 ? x : build_transpose(b, x, order);
+    return move_axes(b, x, place.axis, moved_axis);
 }

@@ -152,6 +152,10 @@ bool result_place(const Inst *inst, int operand, Place place, int64_t rows, Plac
     const Attribute *attr = &inst->attr;
     Type from = inst->operands[operand]->type, to = inst->results[0]->type;
     *result = place;
+    if (op_info(inst->op)->traits & REDUCES) {
+        result->axis = left_axis(inst, place.axis);
+        return result->axis != NOWHERE;
+    }
     switch (inst->op) {
     case OP_detach: return true;
     case OP_broadcast:
@@ -167,12 +171,6 @@ bool result_place(const Inst *inst, int operand, Place place, int64_t rows, Plac
     case OP_gather:
     case OP_scatter_add:
     case OP_scatter_set: return indexed_place(inst, operand, place, result);
-    case OP_reduce_sum:
-    case OP_reduce_prod:
-    case OP_reduce_max:
-    case OP_reduce_min:
-    case OP_argmax:
-    case OP_argmin: result->axis = left_axis(inst, place.axis); return result->axis != NOWHERE;
     case OP_cumsum: return place.axis != attr->axis;
     case OP_contract: {
         Labels labels = split_labels(attr->labels);
@@ -218,6 +216,10 @@ bool operand_places(const Inst *inst, Place place, int64_t rows, Place *operands
     for (int i = 0; i < inst->operand_count; i++) {
         operands[i] = op_info(inst->op)->elementwise || inst->op == OP_concat ? place : no_place;
     }
+    if (op_info(inst->op)->traits & REDUCES) {
+        operands[0] = (Place){unreduced_axis(inst, place.axis), place.minor};
+        return true;
+    }
     switch (inst->op) {
     case OP_iota: return true;
     case OP_detach: operands[0] = place; return true;
@@ -236,14 +238,6 @@ bool operand_places(const Inst *inst, Place place, int64_t rows, Place *operands
     case OP_gather:
     case OP_scatter_add:
     case OP_scatter_set: return indexed_operands(inst, place, operands);
-    case OP_reduce_sum:
-    case OP_reduce_prod:
-    case OP_reduce_max:
-    case OP_reduce_min:
-    case OP_argmax:
-    case OP_argmin:
-        operands[0] = (Place){unreduced_axis(inst, place.axis), place.minor};
-        return true;
     case OP_cumsum: operands[0] = place; return place.axis != attr->axis;
     case OP_contract: {
         Labels labels = split_labels(attr->labels);
