@@ -30,15 +30,14 @@ static bool is_fixed(const Split *s, const Value *value) {
 typedef void ValueVisitor(Split *s, const Value *value, bool *holds);
 
 // Shows the visitor what an instruction uses from around it.
-static void visit_uses(Split *s, const Inst *inst, const Inst *around, ValueVisitor *visit,
-                       bool *holds) {
+static void visit_uses(Split *s, const Inst *inst, ValueVisitor *visit, bool *holds) {
     for (int i = 0; i < inst->operand_count; i++) {
         visit(s, inst->operands[i], holds);
     }
     for (int i = 0; i < inst->region_count; i++) {
         const Region *region = inst->regions[i];
         for_each_inst(inner, region) {
-            visit_uses(s, inner, around, visit, holds);
+            visit_uses(s, inner, visit, holds);
         }
         for (int j = 0; j < region->yields.count; j++) {
             visit(s, region->yields.at[j], holds);
@@ -55,7 +54,7 @@ static void require_fixed(Split *s, const Value *value, bool *holds) {
 
 static bool uses_fixed(Split *s, const Inst *inst) {
     bool holds = inst->op != OP_fence && inst->op != OP_checkpoint && inst->op != OP_recompute;
-    visit_uses(s, inst, inst, require_fixed, &holds);
+    visit_uses(s, inst, require_fixed, &holds);
     return holds;
 }
 
@@ -139,7 +138,7 @@ static bool is_worth_it(Split *s) {
             return false;
         }
         if (!s->fixed[inst->results[0]->id]) {
-            visit_uses(s, inst, inst, note_read, &holds);
+            visit_uses(s, inst, note_read, &holds);
         } else if (s->costly[inst->results[0]->id]) {
             s->gain += work_of(inst);
         }
@@ -181,7 +180,7 @@ static void move_needed(Split *s) {
     }
     for_each_inst(inst, s->body) {
         if (inst->result_count > 0 && s->fixed[inst->results[0]->id]) {
-            visit_uses(s, inst, inst, move_used, NULL);
+            visit_uses(s, inst, move_used, NULL);
         }
     }
     for (int i = 0; i < s->body->yields.count; i++) {
