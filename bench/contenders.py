@@ -49,6 +49,32 @@ def find(build, name):
 
 def find_pytorch():
     """An interpreter that has PyTorch, and what PyTorch says of itself; or None, None."""
+    python, description = ask_pytorch()
+    if description and choose_kernels(description["kernels"]):
+        python, description = ask_pytorch()
+    return python, description
+
+
+# Kernels of OpenBLAS that use 512 and 256 bits, as it names them.
+WIDE = {"avx512f": ("SkylakeX", "Cooperlake", "SapphireRapids"),
+        "avx2": ("Haswell", "Zen")}
+
+
+def choose_kernels(chosen):
+    """A release of OpenBLAS that is older than a processor takes kernels for the first x86_64, a
+    fifth as fast: names the fastest that the processor has, for all processes that start from now
+    on. True where that changes something."""
+    features = machine.features()
+    for feature, names in WIDE.items():
+        if feature in features:
+            if not chosen or chosen in names or "OPENBLAS_CORETYPE" in os.environ:
+                return False
+            os.environ["OPENBLAS_CORETYPE"] = names[0]
+            return True
+    return False
+
+
+def ask_pytorch():
     for python in dict.fromkeys([sys.executable, "/usr/bin/python3"]):
         try:
             done = subprocess.run([python, os.path.join(HERE, "pytorch_peer.py"), "describe"],

@@ -14,6 +14,18 @@ WAITED = 0.05      # its threads were ready but had no core for more than this, 
 REST = 0.02        # seconds: threads that wait for more work, as OpenMP's, are asleep by then
 
 
+def features():
+    """What the processor can do, as Linux names it; empty where it does not say."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("flags"):
+                    return set(line.split()[2:])
+    except OSError:
+        pass
+    return set()
+
+
 def busy_seconds():
     """Processor time used by everyone since the machine started, all cores together, and the time
     that its host took away."""

@@ -4,6 +4,7 @@
     pytorch_peer.py describe        its version and the BLAS that it has loaded: one JSON object
 """
 
+import ctypes
 import json
 import os
 import resource
@@ -19,10 +20,23 @@ def mapped_libraries():
                   if "blas" in os.path.basename(path) or "mkl" in os.path.basename(path))
 
 
+def kernels_of(libraries):
+    """The processor whose kernels OpenBLAS has chosen, as it calls it; "" for another BLAS."""
+    for path in libraries:
+        try:
+            name = ctypes.CDLL(path).openblas_get_corename
+        except (AttributeError, OSError):
+            continue
+        name.restype = ctypes.c_char_p
+        return name().decode()
+    return ""
+
+
 def describe():
     import torch
     torch.ones(64, 64) @ torch.ones(64, 64)
-    print(json.dumps({"version": torch.__version__, "blas": mapped_libraries(),
+    blas = mapped_libraries()
+    print(json.dumps({"version": torch.__version__, "blas": blas, "kernels": kernels_of(blas),
                       "parallel": torch.__config__.parallel_info().count("OpenMP") > 0}))
 
 
