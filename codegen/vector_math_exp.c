@@ -7,9 +7,16 @@ static const double ln2 = 0x1.62e42fefa39efp-1;
 
 // ---- exponentials
 
+// An exponent of two with which any power is 0: so far below the smallest number that math_scale
+// multiplies by 0, or need not round. Where a result is subnormal, or was until it was rounded,
+// some processors take 50 times as long, and what a mask takes out of attention is exp(-inf).
+static double least_exponent(const Math *m) {
+    return m->abilities.scale ? -4000 : -2 * m->format->bias;
+}
+
 Scalar *math_exp(Math *m, Scalar *const *x) {
-    const Format *format = m->format;
-    Scalar *bounded = math_at_most(m, math_at_least(m, x[0], format->exp_low), format->exp_high);
+    Scalar *bounded = math_at_least(m, x[0], least_exponent(m) * ln2);
+    bounded = math_at_most(m, bounded, m->format->exp_high);
     ExpParts parts = math_split_exponent(m, bounded);
     return math_scale(m, math_exp_of_parts(m, &parts, false), parts.sum);
 }
@@ -25,9 +32,8 @@ static Scalar *power_of_two_at(Math *m, Scalar *x) {
 }
 
 Scalar *math_exp2(Math *m, Scalar *const *x) {
-    double low = m->format->real == TYPE_F32 ? -151 : -1076;
     double high = m->format->real == TYPE_F32 ? 128 : 1024;
-    return power_of_two_at(m, math_at_most(m, math_at_least(m, x[0], low), high));
+    return power_of_two_at(m, math_at_most(m, math_at_least(m, x[0], least_exponent(m)), high));
 }
 
 // 2^n exp(rest) - 1 = 2 (2^(n-1) - 1/2 + 2^(n-1) rest + 2^(n-1) (exp(rest) - 1 - rest))
@@ -50,7 +56,7 @@ Scalar *math_sigmoid(Math *m, Scalar *const *x) {
     Scalar *one = math_real(m, 1), *zero = math_real(m, 0);
     Scalar *below = math_compare(m, SCALAR_LT, x[0], zero);
     Scalar *size = math_sub(m, zero, math_abs(m, x[0]));
-    ExpParts parts = math_split_exponent(m, math_at_least(m, size, format->exp_low));
+    ExpParts parts = math_split_exponent(m, math_at_least(m, size, least_exponent(m) * ln2));
     Scalar *part = math_add(m, math_exp_of_rest(m, parts.rest), parts.lost);
     part = math_add(m, parts.rest, part);
     Scalar *high = math_add(m, one, part);

@@ -21,7 +21,7 @@ typedef struct Format {
     double least_normal;      // smallest normal number
     int rescale;              // a power of two that makes any number above 0 normal
     double ln2_high, ln2_low; // the high part times any exponent is exact
-    double exp_low, exp_high; // outside of them exp is 0 or infinite
+    double exp_high;          // above it exp is infinite
     double expm1_low;         // below it expm1 is -1
     double tanh_low;          // exp of it vanishes beside 1
     double tanh_switch;       // tanh is a polynomial below it
