@@ -13,13 +13,15 @@
 // How a scalar in a vector loop differs from one iteration to the next.
 typedef enum LaneKind {
     LANE_UNIFORM, // not at all
-    LANE_AFFINE,  // it grows by a constant; i64 only
+    LANE_AFFINE,  // it grows by constants; i64 only
     LANE_VARYING,
 } LaneKind;
 
+// LANE_AFFINE: lane i has what lane 0 has and stride * i + jump * (i / block).
 typedef struct Lane {
     LaneKind kind;
-    int64_t stride; // LANE_AFFINE
+    int64_t stride, jump;
+    int64_t block; // a power of two; where there is no jump, 0
 } Lane;
 
 // A function of vector_math.h at one width.

@@ -36,8 +36,13 @@ static LaneKind kind_of(const VectorPlan *plan, const Scalar *scalar) {
     return plan->emitter->lanes[scalar->id].kind;
 }
 
-static int64_t stride_of(const VectorPlan *plan, const Scalar *scalar) {
-    return kind_of(plan, scalar) == LANE_AFFINE ? plan->emitter->lanes[scalar->id].stride : 0;
+static Lane lane_in(const VectorPlan *plan, const Scalar *scalar) {
+    const Lane uniform = {.kind = LANE_UNIFORM};
+    return kind_of(plan, scalar) == LANE_AFFINE ? plan->emitter->lanes[scalar->id] : uniform;
+}
+
+static bool is_contiguous(Lane lane) {
+    return lane.kind == LANE_AFFINE && lane.stride == 1 && lane.jump == 0;
 }
 
 static bool all_uniform(const VectorPlan *plan, const Scalar *scalar) {
@@ -51,45 +56,66 @@ static bool is_varying(const VectorPlan *plan, const Scalar *scalar) {
     return kind_of(plan, scalar) == LANE_VARYING;
 }
 
-static Lane affine(int64_t stride) {
-    return (Lane){stride ? LANE_AFFINE : LANE_UNIFORM, stride};
+static bool fits(int64_t factor) {
+    return factor > -(INT64_C(1) << 31) && factor < INT64_C(1) << 31;
 }
 
-static bool fits(int64_t stride) {
-    return stride > -(INT64_C(1) << 31) && stride < INT64_C(1) << 31;
+// x + factor * y; one has no jumps, or both at the same lanes.
+static Lane add_lanes(Lane x, Lane y, int64_t factor) {
+    bool agree = x.block == 0 || y.block == 0 || x.block == y.block;
+    if (!agree || !fits(x.stride) || !fits(y.stride) || !fits(factor) || !fits(x.jump) ||
+        !fits(y.jump))
+        return (Lane){.kind = LANE_VARYING};
+    Lane sum = {.stride = x.stride + factor * y.stride, .jump = x.jump + factor * y.jump};
+    sum.block = sum.jump == 0 ? 0 : x.block > 0 ? x.block : y.block;
+    sum.kind = sum.stride != 0 || sum.jump != 0 ? LANE_AFFINE : LANE_UNIFORM;
+    return sum;
+}
+
+// Quotient and remainder of the loop's index by a power of two. Vectors start at multiples of their
+// width, so that in each of them the same lanes go on to the next quotient.
+static Lane classify_division(const VectorPlan *plan, const Scalar *scalar) {
+    const Scalar *y = scalar->args[1];
+    bool is_power = y->op == SCALAR_CONSTANT && y->integer > 1 && fits(y->integer) &&
+                    (y->integer & (y->integer - 1)) == 0;
+    if (scalar->args[0] != plan->loop->index || !is_power)
+        return (Lane){.kind = LANE_VARYING};
+    if (scalar->op == SCALAR_DIV)
+        return (Lane){.kind = LANE_AFFINE, .jump = 1, .block = y->integer};
+    return (Lane){.kind = LANE_AFFINE, .stride = 1, .jump = -y->integer, .block = y->integer};
 }
 
 // Sums of affine i64 values and products with constants.
 static Lane classify_index(const VectorPlan *plan, const Scalar *scalar) {
-    const Lane varying = {LANE_VARYING, 0};
     const Scalar *x = scalar->args[0], *y = scalar->args[1];
     if (is_varying(plan, x) || (y && is_varying(plan, y)))
-        return varying;
-    int64_t s = stride_of(plan, x), t = y ? stride_of(plan, y) : 0;
-    if (!fits(s) || !fits(t))
-        return varying;
+        return (Lane){.kind = LANE_VARYING};
+    Lane none = {.kind = LANE_UNIFORM}, left = lane_in(plan, x),
+         right = y ? lane_in(plan, y) : none;
     switch (scalar->op) {
-    case SCALAR_ADD: return affine(s + t);
-    case SCALAR_SUB: return affine(s - t);
-    case SCALAR_NEG: return affine(-s);
+    case SCALAR_ADD: return add_lanes(left, right, 1);
+    case SCALAR_SUB: return add_lanes(left, right, -1);
+    case SCALAR_NEG: return add_lanes(none, left, -1);
     case SCALAR_MUL:
-        if (y->op == SCALAR_CONSTANT && fits(y->integer))
-            return affine(s * y->integer);
-        if (x->op == SCALAR_CONSTANT && fits(x->integer))
-            return affine(t * x->integer);
-        return varying;
-    default: return varying;
+        if (y->op == SCALAR_CONSTANT)
+            return add_lanes(none, left, y->integer);
+        if (x->op == SCALAR_CONSTANT)
+            return add_lanes(none, right, x->integer);
+        return (Lane){.kind = LANE_VARYING};
+    case SCALAR_DIV:
+    case SCALAR_REMAINDER: return classify_division(plan, scalar);
+    default: return (Lane){.kind = LANE_VARYING};
     }
 }
 
 static Lane classify_local(VectorPlan *plan, const Scalar *scalar) {
     const Scalar *index = scalar->args[0];
     if (index == NULL || kind_of(plan, index) == LANE_UNIFORM)
-        return (Lane){LANE_UNIFORM, 0};
+        return (Lane){.kind = LANE_UNIFORM};
     plan->uses_arrays = true;
-    if (stride_of(plan, index) != 1)
+    if (!is_contiguous(lane_in(plan, index)))
         plan->possible = false;
-    return (Lane){LANE_VARYING, 0};
+    return (Lane){.kind = LANE_VARYING};
 }
 
 static void plan_function(VectorPlan *plan, const Scalar *scalar) {
@@ -104,7 +130,7 @@ static Lane classify(VectorPlan *plan, const Scalar *scalar) {
     if (scalar->op == SCALAR_LOCAL)
         return classify_local(plan, scalar);
     if (all_uniform(plan, scalar))
-        return (Lane){LANE_UNIFORM, 0};
+        return (Lane){.kind = LANE_UNIFORM};
     if (scalar->type == TYPE_I64 && scalar->op != SCALAR_LOAD) {
         Lane lane = classify_index(plan, scalar);
         if (lane.kind != LANE_VARYING)
@@ -117,7 +143,7 @@ static Lane classify(VectorPlan *plan, const Scalar *scalar) {
         plan_function(plan, scalar);
     if (scalar->op == SCALAR_LOAD && scalar->type == TYPE_BOOL)
         plan->uses_bytes = true;
-    return (Lane){LANE_VARYING, 0};
+    return (Lane){.kind = LANE_VARYING};
 }
 
 static void note_width(VectorPlan *plan, ElementType type) {
@@ -137,7 +163,7 @@ static void plan_set(VectorPlan *plan, const Statement *statement) {
     if (is_flag_update(statement))
         return;
     plan->uses_arrays = true;
-    if (statement->index == NULL || stride_of(plan, statement->index) != 1)
+    if (statement->index == NULL || !is_contiguous(lane_in(plan, statement->index)))
         plan->possible = false;
     note_width(plan, statement->local->type);
 }
@@ -243,7 +269,7 @@ static bool locals_are_separate(const VectorPlan *plan, const Block *block) {
 
 static VectorPlan make_plan(Emitter *emitter, const Loop *loop) {
     VectorPlan plan = {.emitter = emitter, .loop = loop, .possible = true};
-    emitter->lanes[loop->index->id] = (Lane){LANE_AFFINE, 1};
+    emitter->lanes[loop->index->id] = (Lane){.kind = LANE_AFFINE, .stride = 1};
     plan_block(&plan, &loop->body);
     if (plan.possible && !locals_are_separate(&plan, &loop->body))
         plan.possible = false;
@@ -269,10 +295,15 @@ static LLVMValueRef splat(Emitter *emitter, LLVMValueRef value) {
     return LLVMBuildShuffleVector(emitter->builder, first, none, LLVMConstNull(mask), "");
 }
 
-static LLVMValueRef add_steps(Emitter *emitter, LLVMValueRef vector, int64_t stride) {
+// How far the lane is from lane 0.
+static int64_t step_of(Lane lane, int number) {
+    return lane.stride * number + (lane.block > 0 ? lane.jump * (number / lane.block) : 0);
+}
+
+static LLVMValueRef add_steps(Emitter *emitter, LLVMValueRef vector, Lane lane) {
     LLVMValueRef *steps = arena_array(emitter->arena, LLVMValueRef, emitter->width);
     for (int i = 0; i < emitter->width; i++)
-        steps[i] = constant_i64(emitter, i * stride);
+        steps[i] = constant_i64(emitter, step_of(lane, i));
     return LLVMBuildAdd(emitter->builder, vector, LLVMConstVector(steps, (unsigned)emitter->width),
                         "");
 }
@@ -285,7 +316,7 @@ static LLVMValueRef lanes_of(Emitter *emitter, const Scalar *scalar) {
     Lane lane = emitter->lanes[scalar->id];
     switch (lane.kind) {
     case LANE_UNIFORM: return splat(emitter, value);
-    case LANE_AFFINE: return add_steps(emitter, splat(emitter, value), lane.stride);
+    case LANE_AFFINE: return add_steps(emitter, splat(emitter, value), lane);
     case LANE_VARYING: return value;
     }
     unreachable("lane kind %d", (int)lane.kind);
@@ -293,11 +324,7 @@ static LLVMValueRef lanes_of(Emitter *emitter, const Scalar *scalar) {
 
 static Lane lane_of(const Emitter *emitter, const Scalar *scalar) {
     bool everywhere = scalar->op == SCALAR_CONSTANT || scalar->op == SCALAR_ARGUMENT;
-    return everywhere ? (Lane){LANE_UNIFORM, 0} : emitter->lanes[scalar->id];
-}
-
-static bool is_contiguous(Lane lane) {
-    return lane.kind == LANE_AFFINE && lane.stride == 1;
+    return everywhere ? (Lane){.kind = LANE_UNIFORM} : emitter->lanes[scalar->id];
 }
 
 static LLVMValueRef pointer_to(Emitter *emitter, ElementType element, LLVMValueRef base,
@@ -331,25 +358,58 @@ static LLVMValueRef load_contiguous(Emitter *emitter, ElementType element, LLVMT
     return value;
 }
 
-// Elements that lie a few elements apart are picked out of neighbours. Those between them are not
-// touched: behind the last one, the memory may end.
-static LLVMValueRef load_spaced(Emitter *emitter, ElementType element, LLVMValueRef place,
-                                int stride) {
-    int lanes = emitter->width * stride;
+// The elements that the lanes read, as seen from lane 0: from `first` on, `count` of them, rounded
+// up to a power of two.
+typedef struct Neighbours {
+    int64_t first;
+    int count;
+} Neighbours;
+
+static Neighbours neighbours_of(const Emitter *emitter, Lane lane) {
+    int64_t first = 0, last = 0;
     int taken = emitter->mask ? emitter->mask_count : emitter->width;
-    LLVMValueRef *mask = arena_array(emitter->arena, LLVMValueRef, lanes);
+    for (int i = 1; i < taken; i++) {
+        int64_t step = step_of(lane, i);
+        first = step < first ? step : first;
+        last = step > last ? step : last;
+    }
+    int64_t count = 1;
+    while (count < last - first + 1 && count <= (int64_t)emitter->width * MOST_SPACED)
+        count *= 2;
+    return (Neighbours){first, (int)count};
+}
+
+// Elements that lie near each other are picked out of neighbours. Those that no lane wants are not
+// touched: behind the last one, the memory may end.
+static LLVMValueRef load_picked(Emitter *emitter, ElementType element, LLVMValueRef base,
+                                const Scalar *index, Lane lane, Neighbours near) {
+    LLVMBuilderRef b = emitter->builder;
+    int taken = emitter->mask ? emitter->mask_count : emitter->width;
+    LLVMValueRef *mask = arena_array(emitter->arena, LLVMValueRef, near.count);
     LLVMValueRef *picked = arena_array(emitter->arena, LLVMValueRef, emitter->width);
-    for (int i = 0; i < lanes; i++)
-        mask[i] = LLVMConstInt(emitter->i1, i % stride == 0 && i / stride < taken, 0);
-    for (int i = 0; i < emitter->width; i++)
-        picked[i] = LLVMConstInt(emitter->i32, (unsigned long long)(i * stride), 0);
-    LLVMTypeRef type = LLVMVectorType(llvm_storage_type(emitter, element), (unsigned)lanes);
+    for (int i = 0; i < near.count; i++)
+        mask[i] = LLVMConstInt(emitter->i1, 0, 0);
+    for (int i = 0; i < emitter->width; i++) {
+        int64_t at = i < taken ? step_of(lane, i) - near.first : 0;
+        mask[at] = LLVMConstInt(emitter->i1, 1, 0);
+        picked[i] = LLVMConstInt(emitter->i32, (unsigned long long)at, 0);
+    }
+    LLVMValueRef place = pointer_to(emitter, element, base, llvm_scalar(emitter, index));
+    place = pointer_to(emitter, element, place, constant_i64(emitter, near.first));
+    LLVMTypeRef type = LLVMVectorType(llvm_storage_type(emitter, element), (unsigned)near.count);
     LLVMValueRef arguments[] = {place, element_alignment(emitter, element),
-                                LLVMConstVector(mask, (unsigned)lanes), LLVMConstNull(type)};
+                                LLVMConstVector(mask, (unsigned)near.count), LLVMConstNull(type)};
     LLVMValueRef all =
         call_masked(emitter, "llvm.masked.load", type, emitter->pointer, arguments, 4);
-    return LLVMBuildShuffleVector(emitter->builder, all, LLVMGetPoison(type),
+    return LLVMBuildShuffleVector(b, all, LLVMGetPoison(type),
                                   LLVMConstVector(picked, (unsigned)emitter->width), "");
+}
+
+// Masks of bytes came with the widest vectors.
+static bool can_pick(const Emitter *emitter, ElementType element, Lane lane, Neighbours near) {
+    return lane.kind == LANE_AFFINE && emitter->width > 1 &&
+           near.count <= emitter->width * MOST_SPACED &&
+           emitter->vector_bytes >= (element == TYPE_BOOL ? 64 : 32);
 }
 
 // Where elements are apart they are read and written one by one: processors' gathers and scatters
@@ -365,7 +425,7 @@ static LLVMValueRef lane_place(Emitter *emitter, ElementType element, LLVMValueR
         return pointer_to(emitter, element, base, own);
     }
     LLVMValueRef first = pointer_to(emitter, element, base, value);
-    return pointer_to(emitter, element, first, constant_i64(emitter, number * lane.stride));
+    return pointer_to(emitter, element, first, constant_i64(emitter, step_of(lane, number)));
 }
 
 static bool is_lane_on(const Emitter *emitter, int number) {
@@ -403,14 +463,12 @@ static LLVMValueRef load_lanes(Emitter *emitter, ElementType element, LLVMValueR
     LLVMTypeRef type = vector_of(emitter, llvm_storage_type(emitter, element));
     LLVMValueRef value;
     Lane lane = lane_of(emitter, index);
+    Neighbours near = neighbours_of(emitter, lane);
     if (is_contiguous(lane))
         value = load_contiguous(emitter, element, type,
                                 pointer_to(emitter, element, base, llvm_scalar(emitter, index)));
-    else if (lane.kind == LANE_AFFINE && lane.stride > 1 && lane.stride <= MOST_SPACED &&
-             element != TYPE_BOOL && emitter->vector_bytes >= 32)
-        value = load_spaced(emitter, element,
-                            pointer_to(emitter, element, base, llvm_scalar(emitter, index)),
-                            (int)lane.stride);
+    else if (can_pick(emitter, element, lane, near))
+        value = load_picked(emitter, element, base, index, lane, near);
     else
         value = load_apart(emitter, element, type, base, index);
     if (element != TYPE_BOOL)
