@@ -32,6 +32,7 @@ typedef struct ValueState {
                        // reader, in place
     bool stored;       // read from memory
     int uses;          // instructions that use it, and yields
+    bool shared;       // several use it, or what it looks like in another shape
     int cost, depth;   // of computing an element from materialised values
     Node *node;        // of a materialised value
     Buffer *buffer;    // of a stored value; a row of it if `row` is set
@@ -125,7 +126,7 @@ static inline bool is_loop_index(const Value *value) {
 }
 
 // Marks what the results depend on, counts uses, and finds what readers want
-// (fuse.c).
+// (fuse_needs.c).
 void analyse_function(Lowering *l);
 // Decides what is materialised in a region and groups it into nodes.
 // Destinations are set before.

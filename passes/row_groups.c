@@ -489,7 +489,32 @@ static void find_phases(RowGroup *group) {
     }
 }
 
-// Members are the core, and what lies between two members of the same phase.
+// Whether its loop would otherwise store more, which nothing but this instruction reads.
+static bool leaves_less(const RowGroup *group, int number) {
+    const RowRegion *of = group->of;
+    const Inst *inst = of->insts[number];
+    size_t spared = 0;
+    for (int i = 0; i < inst->operand_count; i++) {
+        const Value *value = inst->operands[i];
+        int maker = maker_of(group, value);
+        bool is_spared = maker >= 0 && group->member[maker] &&
+                         group->phase[maker] == group->phase[number] && !of->yielded[value->id];
+        for (int j = 0; j < i; j++) {
+            is_spared = is_spared && inst->operands[j] != value;
+        }
+        for (int j = of->first_user[value->id]; is_spared && j < of->first_user[value->id + 1];
+             j++) {
+            int user = of->users[j];
+            is_spared = user == number ||
+                        (group->member[user] && group->phase[user] == group->phase[number]);
+        }
+        spared += is_spared ? type_bytes(value->type) : 0;
+    }
+    return spared > type_bytes(inst->results[0]->type);
+}
+
+// Members are the core, what lies between two members of the same phase, and what makes less of
+// their results.
 static void find_members(RowGroup *group) {
     const RowRegion *of = group->of;
     for (int k = of->count - 1; k >= 0; k--) {
@@ -504,6 +529,11 @@ static void find_members(RowGroup *group) {
             group->member[k] = group->member[k] || (group->phase[user] == group->phase[k] &&
                                                     (group->member[user] || group->free[user]));
         }
+    }
+    for (int k = 0; k < of->count; k++) {
+        bool may_follow = !group->member[k] && !group->free[k] && group->kind[k] == ROW_MAP &&
+                          group->phase[k] >= 0 && is_light(of->insts[k]);
+        group->member[k] = group->member[k] || (may_follow && leaves_less(group, k));
     }
     for (int k = 0; k < of->count; k++) {
         if (!group->member[k]) {
