@@ -74,6 +74,8 @@ static void count_inst(const RowGroup *group, const bool *inside, int number, in
     } else if (is_seed(group->of, value) && !group->stored[value->id]) {
         it->row += bytes / (double)group->rows;
         it->saved += is_again ? bytes : 2 * bytes;
+    } else if (is_repeated(group->of, value) && !group->stored[value->id]) {
+        it->row += bytes / (double)group->rows;
     } else if (group->of->derived[value->id] && group->stored[value->id] && !is_again) {
         it->saved -=
             is_seed(group->of, value) ? 0 : 2 * bytes; // would perhaps be in no memory else

@@ -233,6 +233,17 @@ bool is_seed(const RowRegion *it, const Value *value) {
     return false;
 }
 
+bool is_repeated(const RowRegion *it, const Value *value) {
+    for (int i = it->first_user[value->id]; i < it->first_user[value->id + 1]; i++) {
+        const Inst *user = it->insts[it->users[i]];
+        if (user->op == OP_broadcast &&
+            type_bytes(user->results[0]->type) > type_bytes(value->type)) {
+            return is_computed_large(it, value);
+        }
+    }
+    return false;
+}
+
 bool is_shared_operand(const RowRegion *it, const Value *value) {
     return is_large(it, value) && (it->maker[value->id] < 0 || it->solid[value->id]) &&
            it->first_user[value->id + 1] - it->first_user[value->id] > 1 &&

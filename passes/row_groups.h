@@ -36,6 +36,8 @@ RowRegion row_region_new(Arena *scratch, Region *region, int64_t large);
 bool is_large(const RowRegion *it, const Value *value);
 // True if lowering would give it memory of its own, large and for the region's use alone.
 bool is_seed(const RowRegion *it, const Value *value);
+// True if each of its elements is read many times, so that it has memory of its own, too.
+bool is_repeated(const RowRegion *it, const Value *value);
 // True if it is large, given or costly, and read by a contraction and by others.
 bool is_shared_operand(const RowRegion *it, const Value *value);
 
