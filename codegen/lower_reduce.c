@@ -14,6 +14,7 @@ enum {
     CHUNK = 32,         // terms of a sum of f32 in one lane before it is added to the f64 sum
     FEWEST_COLUMNS = 4, // results accumulated at once, else reduction is by rows
     MUCH_WORK = 16,     // for an element of rows, beside which a sum in one vector does not wait
+    LONG_ROW = 32,      // vectors, beside which joining four vectors of sums costs little
     MOST_WAYS = 4,      // rows that are added side by side
     ENOUGH_SUMS = 8,    // vectors: then no addition waits for the one before
     SHORT_STEP = 32,    // scalars of a step that may be written out for each way
@@ -427,10 +428,12 @@ static Scalar *join_lanes(Lanes *lanes, const Fold *fold) {
     return scalar_cast(b, fold->reduction.type, scalar_local(b, local, scalar_position(b, 0)));
 }
 
-// Two vectors, so that their sums do not wait for each other; one is enough if much is computed for
-// each element.
+// Several vectors, so that their sums do not wait for each other; one is enough if much is computed
+// for each element. C has to make do with the registers of any processor.
 static int lanes_for(const Lowering *l, ElementType type, int64_t extent, bool costly) {
-    int lanes = (costly ? 1 : 2) * vector_lanes(l, type);
+    int vector = vector_lanes(l, type);
+    bool many = extent >= (int64_t)LONG_ROW * vector && !l->options->unmasked;
+    int lanes = (costly ? 1 : many ? 4 : 2) * vector;
     while (lanes > 1 && extent < 2 * lanes) {
         lanes /= 2;
     }
