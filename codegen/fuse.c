@@ -543,6 +543,7 @@ void place_values(Lowering *l, Nodes *nodes) {
         find_guard(l, node);
         if (node->kind == NODE_POINTS) {
             place_rows(l, node);
+            store_in_place(l, nodes, node);
         }
     }
 }

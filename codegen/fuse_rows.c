@@ -105,7 +105,7 @@ static bool is_control(const Inst *inst) {
     return inst->op == OP_loop || inst->op == OP_branch;
 }
 
-static void collect_member_reads(Lowering *l, const Value *value, Reads *reads) {
+void collect_member_reads(Lowering *l, const Value *value, Reads *reads) {
     if (is_control(value->definition)) {
         collect_control_reads(l, value->definition, reads);
     } else {
@@ -140,14 +140,14 @@ static bool step_is_empty(const RowStep *step) {
     return step->rows.count == 0 && step->sums.count == 0 && step->folds.count == 0;
 }
 
-static const Value *summed(const Node *node, int sum) {
+const Value *summed_rows(const Node *node, int sum) {
     return node->sums.at[sum].value->definition->operands[0];
 }
 
 Type step_shape(const Node *node, const RowStep *step) {
     return step->rows.count > 0    ? step->rows.at[0]->type
            : step->folds.count > 0 ? step->folds.at[0]->definition->operands[0]->type
-                                   : summed(node, step->sums.at[0])->type;
+                                   : summed_rows(node, step->sums.at[0])->type;
 }
 
 // Whether computing an element of `operand` reads what the step cannot give at that place.
@@ -238,7 +238,7 @@ static void schedule_sums(Lowering *l, const Node *node, int count, RowSteps *st
         if (node->sums.at[i].after != count) {
             continue;
         }
-        const Value *operand = summed(node, i);
+        const Value *operand = summed_rows(node, i);
         bool fits = step_is_empty(open) ||
                     (shape_equal(step_shape(node, open), operand->type) && open->purpose == NULL &&
                      !sum_reads_elsewhere(l, open, operand));
@@ -338,7 +338,7 @@ static bool is_read_in_other_step(Lowering *l, const Node *node, const RowStep *
     }
     for (int i = 0; i < node->sums.count; i++) {
         Reads reads = {0};
-        collect_element_reads(l, summed(node, i), &reads);
+        collect_element_reads(l, summed_rows(node, i), &reads);
         if (!step_has_sum(step, i) && reads_value(&reads, row, false)) {
             return true;
         }

@@ -38,6 +38,7 @@ typedef struct ValueState {
     Buffer *buffer;    // of a stored value; a row of it if `row` is set
     const Value *row;
     int64_t row_elements;
+    bool replaced;        // a later value is stored in `buffer`
     bool kept_row;        // `buffer` has the room of one row of the node's point alone
     Scalar *entry_scalar; // a loop's index, in the entry
     VEC(Destination) destinations;
@@ -141,6 +142,8 @@ void collect_operand_reads(Lowering *l, const Value *operand, Reads *reads);
 void collect_element_reads(Lowering *l, const Value *value, Reads *reads);
 // Everything that a loop or branch reads from the outside.
 void collect_control_reads(Lowering *l, const Inst *inst, Reads *reads);
+// What a node's member reads, a loop or branch, too (fuse_rows.c).
+void collect_member_reads(Lowering *l, const Value *value, Reads *reads);
 // Whether the reads have `value`; with `elsewhere`, only those not at the point that is computed.
 bool reads_value(const Reads *reads, const Value *value, bool elsewhere);
 bool read_after(const Nodes *nodes, int position, const Value *value);
@@ -153,6 +156,9 @@ bool is_row_member(const Node *node, const Value *value);
 bool continues_shape(Type whole, Type prefix);
 RowSteps schedule_rows(Lowering *l, const Node *node);
 void place_rows(Lowering *l, const Node *node);
+// Stores temporaries of a node, which have their buffers, in those of others that end in it
+// (fuse_in_place.c).
+void store_in_place(Lowering *l, const Nodes *nodes, const Node *node);
 // A reduction of rows that a loop over their elements can gather.
 bool can_fold(const Lowering *l, const Node *node, const Value *value);
 // Whether a long row, which depends on nothing in the node, is cheap to compute while the node
@@ -163,6 +169,8 @@ Type step_shape(const Node *node, const RowStep *step);
 // Whether the node can gather the sum; what an element of its operand reads.
 bool can_sum_rows(Lowering *l, const Node *node, const Value *value, Reads *reads);
 bool is_row_sum(const Node *node, const Value *value);
+// The rows that the node's sum of that number adds.
+const Value *summed_rows(const Node *node, int sum);
 // The optional buffer that is all a value is computed for, or NULL.
 Buffer *only_purpose(const Lowering *l, const Value *value);
 // Whether stores in optional buffers are tested one by one, in the kernel.

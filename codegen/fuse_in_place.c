@@ -1,0 +1,152 @@
+// Values stored in the place of what they are made of: where a kernel reads a temporary for the
+// last time, element by element, a value of the same shape takes its buffer. Half as much memory
+// then goes through the caches, as in the rows of a softmax.
+#include "codegen/lower_plan.h"
+
+// Whether the region's results, which are copied behind all of its nodes, read the value.
+static bool is_read_at_end(Lowering *l, const Value *value) {
+    const Region *region = value->region;
+    for (int i = 0; i < region->yields.count; i++) {
+        Reads reads = {0};
+        collect_element_reads(l, region->yields.at[i], &reads);
+        if (reads_value(&reads, value, false)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A temporary of the region that is gone behind the node.
+static bool ends_in(Lowering *l, const Nodes *nodes, const Node *node, const Value *old) {
+    const ValueState *state = state_of(l, old);
+    return old->definition != NULL && old->region == node->members.at[0]->region && state->stored &&
+           state->node != NULL && state->node != node && state->buffer != NULL &&
+           state->buffer->kind == BUFFER_WORKSPACE && state->row == NULL && !state->kept_row &&
+           state->destinations.count == 0 && !read_after(nodes, node->position, old) &&
+           !is_read_at_end(l, old);
+}
+
+static bool is_own_temporary(const Lowering *l, const Value *value) {
+    const ValueState *state = state_of(l, value);
+    return state->stored && state->destinations.count == 0 && state->row == NULL &&
+           !state->kept_row && state->buffer != NULL && state->buffer->kind == BUFFER_WORKSPACE &&
+           value->definition->region_count == 0;
+}
+
+// Whether computing these reads `old`, perhaps by way of a row that is computed again; `elsewhere`:
+// at another place than that of the reader.
+static bool read_again(Lowering *l, const Node *node, const Reads *reads, const Value *old,
+                       bool elsewhere) {
+    if (reads_value(reads, old, elsewhere)) {
+        return true;
+    }
+    for (int i = 0; i < reads->count; i++) {
+        const Value *read = reads->at[i].value;
+        const ValueState *state = state_of(l, read);
+        bool is_again = state->node == node && read->definition != NULL && !state->stored &&
+                        !state->kept_row && is_row_member(node, read);
+        if (is_again) {
+            Reads own = {0};
+            collect_member_reads(l, read, &own);
+            bool apart = reads->at[i].prefix < read->type.rank;
+            if (read_again(l, node, &own, old, elsewhere && !apart)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool member_reads(Lowering *l, const Node *node, const Value *member, const Value *old,
+                         bool elsewhere) {
+    Reads reads = {0};
+    collect_member_reads(l, member, &reads);
+    return read_again(l, node, &reads, old, elsewhere);
+}
+
+static bool step_reads(Lowering *l, const Node *node, const RowStep *step, const Value *old,
+                       bool elsewhere) {
+    bool found = step->point != NULL && member_reads(l, node, step->point, old, elsewhere);
+    for (int i = 0; i < step->rows.count; i++) {
+        found = found || member_reads(l, node, step->rows.at[i], old, elsewhere);
+    }
+    for (int i = 0; i < step->folds.count; i++) {
+        Reads reads = {0};
+        collect_element_reads(l, step->folds.at[i]->definition->operands[0], &reads);
+        found = found || read_again(l, node, &reads, old, elsewhere);
+    }
+    for (int i = 0; i < step->sums.count; i++) {
+        Reads reads = {0};
+        collect_element_reads(l, summed_rows(node, step->sums.at[i]), &reads);
+        found = found || read_again(l, node, &reads, old, elsewhere);
+    }
+    if (step->control != NULL) {
+        Reads reads = {0};
+        collect_control_reads(l, step->control, &reads);
+        found = found || read_again(l, node, &reads, old, elsewhere);
+    }
+    return found;
+}
+
+// The step that computes the row, or -1.
+static int step_of_row(const RowSteps *steps, const Value *value) {
+    for (int i = 0; i < steps->count; i++) {
+        for (int j = 0; j < steps->at[i].rows.count; j++) {
+            if (steps->at[i].rows.at[j] == value) {
+                return i;
+            }
+        }
+    }
+    return -1;
+}
+
+// All that is computed for a point, or in one step for an element of a row, is computed before any
+// of it is stored.
+static bool is_last_reader(Lowering *l, const Node *node, const RowSteps *steps, const Value *value,
+                           const Value *old) {
+    int step = step_of_row(steps, value);
+    if (step < 0) {
+        for (int i = 0; i < node->members.count; i++) {
+            if (is_row_member(node, node->members.at[i]) ||
+                member_reads(l, node, node->members.at[i], old, true)) {
+                return false;
+            }
+        }
+        return node->sums.count == 0;
+    }
+    if (step_reads(l, node, &steps->at[step], old, true)) {
+        return false;
+    }
+    for (int i = step + 1; i < steps->count; i++) {
+        if (step_reads(l, node, &steps->at[i], old, false)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void store_in_place(Lowering *l, const Nodes *nodes, const Node *node) {
+    if (l->options->level == 0 || node->kind != NODE_POINTS || node->by_columns ||
+        node->guard != NULL) {
+        return;
+    }
+    RowSteps steps = schedule_rows(l, node);
+    for (int i = 0; i < node->members.count; i++) {
+        const Value *value = node->members.at[i];
+        ValueState *state = state_of(l, value);
+        if (!is_own_temporary(l, value) || only_purpose(l, value) != NULL) {
+            continue;
+        }
+        for (int j = 0; j < node->reads.count; j++) {
+            const Value *old = node->reads.at[j].value;
+            ValueState *from = state_of(l, old);
+            if (type_equal(old->type, value->type) && from->reverse == state->reverse &&
+                !from->replaced && ends_in(l, nodes, node, old) &&
+                is_last_reader(l, node, &steps, value, old)) {
+                state->buffer = from->buffer;
+                from->replaced = true;
+                break;
+            }
+        }
+    }
+}
