@@ -226,37 +226,47 @@ static LLVMValueRef join_lanes(Emitter *emitter, LLVMValueRef low, LLVMValueRef 
     return LLVMBuildShuffleVector(emitter->builder, low, high, LLVMConstVector(places, all), "");
 }
 
-// x * 2^n in a register of AVX-512.
-static LLVMValueRef scale_register(Emitter *emitter, LLVMValueRef x, LLVMValueRef n, int lanes) {
-    const char *name =
-        lanes == 16 ? "llvm.x86.avx512.mask.scalef.ps.512" : "llvm.x86.avx512.mask.scalef.pd.512";
-    LLVMTypeRef mask = LLVMIntTypeInContext(emitter->context, (unsigned)lanes);
+// x * 2^n in a register of AVX-512, of 16, 32 or 64 bytes; `alone`: in its first lane alone. Code
+// without wide vectors had better not wake up what computes them.
+static LLVMValueRef scale_register(Emitter *emitter, LLVMValueRef x, LLVMValueRef n, bool alone) {
+    static const char *const names[2][4] = {
+        {"llvm.x86.avx512.mask.scalef.ps.128", "llvm.x86.avx512.mask.scalef.ps.256",
+         "llvm.x86.avx512.mask.scalef.ps.512", "llvm.x86.avx512.mask.scalef.ss"},
+        {"llvm.x86.avx512.mask.scalef.pd.128", "llvm.x86.avx512.mask.scalef.pd.256",
+         "llvm.x86.avx512.mask.scalef.pd.512", "llvm.x86.avx512.mask.scalef.sd"}};
+    bool is_double = LLVMGetElementType(LLVMTypeOf(x)) == emitter->f64;
+    int lanes = (int)LLVMGetVectorSize(LLVMTypeOf(x)), bytes = lanes * (is_double ? 8 : 4);
+    const char *name = names[is_double][alone ? 3 : bytes == 64 ? 2 : bytes == 32 ? 1 : 0];
+    LLVMTypeRef mask = LLVMIntTypeInContext(emitter->context, lanes > 8 ? 16 : 8);
     enum { AS_USUAL = 4 }; // rounding
     LLVMValueRef arguments[] = {x, n, LLVMGetPoison(LLVMTypeOf(x)), LLVMConstAllOnes(mask),
                                 LLVMConstInt(emitter->i32, AS_USUAL, 0)};
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     LLVMValueRef function = LLVMGetIntrinsicDeclaration(emitter->module, id, NULL, 0);
     LLVMTypeRef type = LLVMIntrinsicGetType(emitter->context, id, NULL, 0);
-    return LLVMBuildCall2(emitter->builder, type, function, arguments, 5, "");
+    unsigned count = alone || bytes == 64 ? 5 : 4;
+    return LLVMBuildCall2(emitter->builder, type, function, arguments, count, "");
 }
 
 static LLVMValueRef scale(Emitter *emitter, LLVMValueRef x, LLVMValueRef n, LLVMTypeRef type) {
     LLVMBuilderRef b = emitter->builder;
     LLVMTypeRef element = emitter->width > 1 ? LLVMGetElementType(type) : type;
-    int lanes = element == emitter->f32 ? 16 : 8;
+    int most = element == emitter->f32 ? 16 : 8, lanes = most / 4;
     if (emitter->width == 1) {
         LLVMValueRef none = LLVMGetPoison(LLVMVectorType(type, (unsigned)lanes));
         LLVMValueRef first = constant_i64(emitter, 0);
         x = LLVMBuildInsertElement(b, none, x, first, "");
         n = LLVMBuildInsertElement(b, none, n, first, "");
-        return LLVMBuildExtractElement(b, scale_register(emitter, x, n, lanes), first, "");
+        return LLVMBuildExtractElement(b, scale_register(emitter, x, n, true), first, "");
     }
+    while (lanes < emitter->width && lanes < most)
+        lanes *= 2;
     if (emitter->width == lanes)
-        return scale_register(emitter, x, n, lanes);
+        return scale_register(emitter, x, n, false);
     LLVMValueRef joined = NULL;
     for (int first = 0; first < emitter->width; first += lanes) {
         LLVMValueRef part = scale_register(emitter, take_lanes(emitter, x, first, lanes),
-                                           take_lanes(emitter, n, first, lanes), lanes);
+                                           take_lanes(emitter, n, first, lanes), false);
         joined = joined ? join_lanes(emitter, joined, part) : part;
     }
     return take_lanes(emitter, joined, 0, emitter->width);

@@ -143,6 +143,8 @@ void store_in_place(Lowering *l, const Nodes *nodes, const Node *node) {
             if (type_equal(old->type, value->type) && from->reverse == state->reverse &&
                 !from->replaced && ends_in(l, nodes, node, old) &&
                 is_last_reader(l, node, &steps, value, old)) {
+                const char *name = from->buffer->name;
+                from->buffer->name = name != NULL ? name : state->buffer->name;
                 state->buffer = from->buffer;
                 from->replaced = true;
                 break;
