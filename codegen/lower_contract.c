@@ -315,7 +315,7 @@ static double outer_cost(const Product *p, int lanes, int registers, bool masks)
     double tiles = (double)row->size / (double)height * (double)vectors / (double)wide;
     double cost = product_of_others(p, p->row, p->column, -1) * tiles * step_cost(height, wide);
     cost *= choose_left(p) == LEFT_IN_PLACE ? row_distance_cost(p) : 1;
-    cost *= share_of_steps(p, height);
+    cost *= share_of_steps(p, height) * share_of_bands(p, height, wide * lanes);
     if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
         cost += size_of(p, is_of_right) * packing_cost(p, lanes);
     }
@@ -582,6 +582,7 @@ void plan_product(Lowering *l, const Node *node, Product *p) {
     find_strides(l, inst, &labels);
     make_axes(p, &labels);
     p->selected = selected_operand(p);
+    find_product_bands(l, labels.own, p);
     choose_axes(l, p, &labels);
     p->skips = p->lane < 0 && p->selected >= 0 && p->operand[LEFT] == p->selected;
     p->packs = wants_packing(p) || wants_padding(l, p);
@@ -602,6 +603,11 @@ void plan_product(Lowering *l, const Node *node, Product *p) {
     if (p->left != LEFT_IN_PLACE && p->split < 0) {
         make_axes(p, &labels);
     }
+    int lanes = vector_lanes(l, inst->results[0]->type.element);
+    int64_t columns = p->axes[p->column].size;
+    int64_t vectors = columns < 3 * lanes ? (columns + lanes - 1) / lanes : 2;
+    plan_bands(p, even_block(p->axes[p->row].size, tallest_tile(vectors, registers)),
+               vectors * lanes);
 }
 
 // ---- loops
@@ -643,13 +649,21 @@ int open_contracted(Tiles *t, int except, LoopKind small) {
     int opened = 0;
     if (t->p.split >= 0) {
         const Axis *axis = &t->p.axes[t->p.split];
-        Scalar *inside = begin_loop(b, LOOP_SERIAL, t->p.split_block, loop_name(t->k));
-        set_axis(t, axis, scalar_binary(b, SCALAR_ADD, t->split_start, inside));
-        t->inside[t->p.split] = inside;
-        opened++;
+        if (t->in_blocks && t->p.term == t->p.split) {
+            opened += open_term_blocks(t, t->p.split_block, t->split_start);
+        } else {
+            Scalar *inside = begin_loop(b, LOOP_SERIAL, t->p.split_block, loop_name(t->k));
+            set_axis(t, axis, scalar_binary(b, SCALAR_ADD, t->split_start, inside));
+            t->inside[t->p.split] = inside;
+            opened++;
+        }
     }
     for (int i = 0; i < count; i++) {
         const Axis *axis = &t->p.axes[axes[i]];
+        if (t->in_blocks && t->p.term == axes[i]) {
+            opened += open_term_blocks(t, axis->size, scalar_position(b, 0));
+            continue;
+        }
         LoopKind kind = i < first_unrolled ? LOOP_SERIAL : LOOP_UNROLL;
         t->inside[axes[i]] = begin_loop(b, kind, axis->size, loop_name(t->k));
         set_axis(t, axis, t->inside[axes[i]]);
@@ -726,10 +740,15 @@ void lower_tiles(Lowering *l, Node *node) {
     Tiles t = {.k = &k, .node = node, .type = node->inst->results[0]->type.element};
     plan_product(l, node, &t.p);
     Buffer *unbounded = t.p.skips ? find_unbounded(l, &t.p) : NULL;
+    Buffer *infinite = t.p.term >= 0 ? find_infinite(l, &t.p) : NULL;
     begin_kernel(&k, l, node, NULL, "");
     if (unbounded != NULL) {
         Scalar *beyond = scalar_load(&k.build, unbounded, scalar_position(&k.build, 0));
         t.dense = scalar_bits(&k.build, beyond);
+    }
+    if (infinite != NULL) {
+        Scalar *sum = scalar_load(&k.build, infinite, scalar_position(&k.build, 0));
+        t.all_terms = scalar_binary(&k.build, SCALAR_NE, sum, sum);
     }
     for (int i = 0; i < 128; i++) {
         t.at[i] = scalar_position(&k.build, 0);

@@ -2,6 +2,7 @@
 #ifndef TDSL_CODEGEN_LOWER_CONTRACT_H
 #define TDSL_CODEGEN_LOWER_CONTRACT_H
 
+#include "codegen/bands.h"
 #include "codegen/lower_points.h"
 
 enum { LEFT, RIGHT, RESULT, PARTIES, MOST_LABELS = 64 };
@@ -31,12 +32,23 @@ typedef enum TileStep {
     STEP_REVERSED,   // the first operand times the third less the second
 } TileStep;
 
+// A band of the difference of the indices of two labels.
+typedef struct LabelBand {
+    Band band;
+    char x, y;
+} LabelBand;
+
 typedef struct Product {
     const Inst *inst;
     TileStep step;
     int fixed_left;           // the operand that has to be LEFT, with vectors along columns; or -1
     int selected;             // the operand of which few elements are not zero; or -1
     bool skips;               // it is LEFT, and steps whose rows are all zero are left out
+    LabelBand bands[PARTIES]; // of the operands, by own and contracted label, and of the result:
+                              // outside they are zero, and it is not read
+    bool leaves_out[2];       // zeros of LEFT or RIGHT, in blocks of terms
+    int term;                 // the axis of these terms; or -1
+    Band tile_band;           // of rows less columns that are read
     bool turns;               // vectors can be transposed in registers
     int accesses;             // of results' size, by the work on each element
     int operand[2];           // of the instruction: LEFT has the rows, RIGHT the columns
@@ -74,6 +86,9 @@ typedef struct Tiles {
     Buffer *left_panel;    // packed rows, or NULL
     Buffer *partial;       // sums of the blocks of the split axis so far, or NULL; long ones in f64
     Scalar *dense;         // not zero: steps of zeros must not be left out; NULL: none ever is
+    Scalar *all_terms;     // no block of terms must be left out (lower_bands.c)
+    bool in_blocks;        // loops over terms run over blocks of them,
+    bool in_rest;          // or over what is left
     Scalar *block;         // number of the block of the split axis, if each tile looks at it
     bool finish;           // all blocks are done: results are made of `partial`
     int64_t width, height; // of the tile
@@ -122,6 +137,23 @@ Buffer *find_unbounded(Lowering *l, const Product *p);
 // Opens a scope for the steps of a term, entered only if they change anything; returns how many
 // scopes.
 int begin_unless_zero(Tiles *t);
+
+// Products with bands (lower_bands.c): finds them for a product whose labels are `own`.
+void find_product_bands(Lowering *l, const char *const *own, Product *p);
+// The time of all tiles, of that of a product without bands.
+double share_of_bands(const Product *p, int64_t height, int64_t width);
+// What tiles of this size leave out.
+void plan_bands(Product *p, int64_t height, int64_t width);
+// A kernel that finds whether zeros may be left out: a buffer of one element, NaN if they must not.
+Buffer *find_infinite(Lowering *l, const Product *p);
+// Opens a scope that is entered only if something reads the tile; returns how many scopes.
+int begin_if_read(Tiles *t);
+// Opens loops over `all` terms of the product's axis of terms from `start` on, in blocks that change
+// something; returns how many scopes.
+int open_term_blocks(Tiles *t, int64_t all, Scalar *start);
+// Calls `accumulate` for the terms of the tile, if anything reads it.
+void for_all_terms(Tiles *t, void (*accumulate)(Tiles *t, Local *tile, int64_t stride),
+                   Local *tile, int64_t stride);
 
 // Copies of the operands (lower_pack.c).
 int64_t left_panel_elements(const Product *p, int64_t rows);

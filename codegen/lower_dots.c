@@ -137,8 +137,10 @@ static void emit_tile(Tiles *t, int64_t height, int64_t width) {
             accumulate_chunks(t, sums, totals, lanes);
             set_totals(t, tile, totals);
         } else {
+            int opened = begin_if_read(t);
             accumulate(t, sums, lanes);
             join_lanes(t, sums, tile, lanes);
+            close_loops(t->k, opened);
         }
     }
     store_tile(t, tile, width);

@@ -114,7 +114,7 @@ static void emit_tile(Tiles *t, int64_t height) {
     Local *tile = add_local(&t->k->build, t->type, height * stride, "tile");
     start_tile(t, tile, stride);
     if (!t->finish) {
-        accumulate(t, tile, stride);
+        for_all_terms(t, accumulate, tile, stride);
     }
     store_tile(t, tile, stride);
 }

@@ -100,6 +100,8 @@ typedef struct RowStep {
 } RowStep;
 typedef VEC(RowStep) RowSteps;
 
+typedef struct ReaderList ReaderList; // read_bands.c
+
 typedef struct Lowering {
     Program *program;
     Arena *arena;   // of the program
@@ -112,6 +114,7 @@ typedef struct Lowering {
     int walk;
     int fence;    // no later instruction of the region joins a node before this position
     Block *block; // of the entry, where statements go
+    ReaderList *readers; // by id, once somebody asks for them
 } Lowering;
 
 static inline ValueState *state_of(const Lowering *l, const Value *value) {

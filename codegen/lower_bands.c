@@ -1,0 +1,342 @@
+// Products with triangles and other bands: operands that are zero but where the difference of two
+// indices lies within bounds (bands.h), and results that are read only there. A tile leaves out
+// blocks of terms for which all its rows, or all its columns, have zeros, and tiles of which nothing
+// is read stay zero.
+//
+// Zero times infinity is NaN, so a kernel before looks whether the other operand is finite. If it is
+// not, all terms are taken. What is left out would add zero to a sum.
+#include "codegen/lower_contract.h"
+
+enum {
+    TERM_BLOCK = 16,
+    FEWEST_TERMS = 32, // contracted indices of which some are left out
+    FEWEST_SAVED = 4,  // products for each element that is looked at
+    WAYS = 8           // vectors that are looked at side by side
+};
+
+static const double MOST_STEPS = 0.9; // of all, so that it pays to leave out the others
+
+static bool is_of(const char *labels, char name) {
+    for (; *labels != '\0' && *labels != ',' && *labels != '-'; labels++) {
+        if (*labels == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Of an operand: the first of its own axes and the first contracted one that bound it.
+static LabelBand band_of_operand(const Inst *inst, int operand, const char *own,
+                                 const char *result) {
+    const Value *value = inst->operands[operand];
+    for (int x = 0; x < value->type.rank; x++) {
+        for (int y = 0; y < value->type.rank; y++) {
+            if (!is_of(result, own[x]) || is_of(result, own[y])) {
+                continue;
+            }
+            Band band = nonzero_band(value, x, y);
+            if (!band_is_whole(band)) {
+                return (LabelBand){band, own[x], own[y]};
+            }
+        }
+    }
+    return (LabelBand){whole_band(), 0, 0};
+}
+
+static LabelBand band_of_result(Lowering *l, const Inst *inst, const char *const *own) {
+    const Value *value = inst->results[0];
+    for (int x = 0; x < value->type.rank; x++) {
+        for (int y = 0; y < value->type.rank; y++) {
+            char row = own[RESULT][x], column = own[RESULT][y];
+            if (is_of(own[0], row) && !is_of(own[1], row) && is_of(own[1], column) &&
+                !is_of(own[0], column)) {
+                Band band = read_band(l, value, x, y);
+                if (!band_is_whole(band)) {
+                    return (LabelBand){band, row, column};
+                }
+            }
+        }
+    }
+    return (LabelBand){whole_band(), 0, 0};
+}
+
+void find_product_bands(Lowering *l, const char *const *own, Product *p) {
+    for (int i = 0; i < PARTIES; i++) {
+        p->bands[i] = (LabelBand){whole_band(), 0, 0};
+    }
+    if (p->step == STEP_PRODUCT) {
+        for (int i = 0; i < 2; i++) {
+            p->bands[i] = band_of_operand(p->inst, i, own[i], own[RESULT]);
+        }
+        p->bands[RESULT] = band_of_result(l, p->inst, own);
+    }
+}
+
+// ---- plan
+
+// The part of blocks of `x_block` by `y_block` indices in which the band has something.
+static double share_of_blocks(Band band, int64_t x_size, int64_t x_block, int64_t y_size,
+                              int64_t y_block) {
+    double all = 0, some = 0;
+    for (int64_t x = 0; x < x_size; x += x_block) {
+        for (int64_t y = 0; y < y_size; y += y_block) {
+            int64_t x_last = x + x_block < x_size ? x + x_block - 1 : x_size - 1;
+            int64_t y_last = y + y_block < y_size ? y + y_block - 1 : y_size - 1;
+            double steps = (double)((x_last - x + 1) * (y_last - y + 1));
+            all += steps;
+            some += x_last - y >= band.low && x - y_last <= band.high ? steps : 0;
+        }
+    }
+    return all > 0 ? some / all : 1;
+}
+
+static bool is_label(const Axis *axis, char name) {
+    return axis->count == 1 && axis->labels[0] == name;
+}
+
+static int axis_of_label(const Product *p, char name) {
+    for (int i = 0; i < p->count; i++) {
+        if (is_label(&p->axes[i], name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+// Of the terms of the tiles, by the zeros of the operand that is `party`.
+static double share_of_terms(const Product *p, int party, int64_t tile) {
+    const LabelBand *known = &p->bands[p->operand[party]];
+    const Axis *own = &p->axes[party == LEFT ? p->row : p->column];
+    int term = axis_of_label(p, known->y);
+    if (band_is_whole(known->band) || term < 0 || !is_label(own, known->x) ||
+        p->axes[term].size < FEWEST_TERMS || p->lane >= 0) {
+        return 1;
+    }
+    return share_of_blocks(known->band, own->size, tile, p->axes[term].size, TERM_BLOCK);
+}
+
+// Of the result whose rows and columns the tiles' are, or the other way around.
+static Band band_of_tiles(const Product *p) {
+    const LabelBand *known = &p->bands[RESULT];
+    const Axis *row = &p->axes[p->row], *column = &p->axes[p->column];
+    if (is_label(row, known->x) && is_label(column, known->y)) {
+        return known->band;
+    }
+    if (is_label(row, known->y) && is_label(column, known->x)) {
+        return (Band){-known->band.high, -known->band.low, false};
+    }
+    return whole_band();
+}
+
+static double elements_of_operand(const Product *p, int party) {
+    return (double)type_elements(p->inst->operands[p->operand[party]]->type);
+}
+
+// Whether looking at the elements that have to be finite takes less than it saves.
+static bool pays(const Product *p, int party, double share) {
+    double looked_at = elements_of_operand(p, 1 - party);
+    if (p->bands[p->operand[party]].band.unless_nan) {
+        looked_at += elements_of_operand(p, party);
+    }
+    double products = (double)type_elements(p->inst->results[0]->type) * (double)count_terms(p);
+    return share <= MOST_STEPS && (1 - share) * products >= FEWEST_SAVED * looked_at;
+}
+
+double share_of_bands(const Product *p, int64_t height, int64_t width) {
+    double share = 1;
+    for (int party = LEFT; party <= RIGHT; party++) {
+        double own = share_of_terms(p, party, party == LEFT ? height : width);
+        share *= pays(p, party, own) ? own : 1;
+    }
+    Band band = band_of_tiles(p);
+    if (!band_is_whole(band)) {
+        share *= share_of_blocks(band, p->axes[p->row].size, height, p->axes[p->column].size,
+                                 width);
+    }
+    return share;
+}
+
+void plan_bands(Product *p, int64_t height, int64_t width) {
+    p->term = -1;
+    p->tile_band = band_of_tiles(p);
+    for (int party = LEFT; party <= RIGHT; party++) {
+        const LabelBand *known = &p->bands[p->operand[party]];
+        int term = axis_of_label(p, known->y);
+        double share = share_of_terms(p, party, party == LEFT ? height : width);
+        p->leaves_out[party] =
+            !p->skips && pays(p, party, share) && (p->term < 0 || p->term == term);
+        p->term = p->leaves_out[party] ? term : p->term;
+    }
+}
+
+// ---- what is not finite
+
+// Adds zero times each element from `start` on along the last axis: NaN stays.
+static void add_zeros(KernelLowering *k, const Value *value, Local *sums, Scalar **index,
+                      Scalar *start, int64_t count) {
+    KernelBuilder *b = &k->build;
+    Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
+    index[value->type.rank - 1] = scalar_binary(b, SCALAR_ADD, start, lane);
+    Scalar *zero = scalar_number(b, sums->type, 0);
+    Scalar *sum = scalar_fma(b, element(k, value, index), zero, scalar_local(b, sums, lane));
+    add_set(b, sums, lane, sum);
+    end_scope(b);
+}
+
+static void add_all_zeros(KernelLowering *k, const Value *value, Local *sums) {
+    KernelBuilder *b = &k->build;
+    int rank = value->type.rank;
+    Scalar **index = new_index(k, rank);
+    for (int axis = 0; axis + 1 < rank; axis++) {
+        index[axis] = begin_loop(b, LOOP_SERIAL, type_size_at(value->type, axis), loop_name(k));
+    }
+    int64_t size = type_size_at(value->type, rank - 1), width = sums->count;
+    Scalar *block = begin_loop(b, LOOP_SERIAL, size / width, loop_name(k));
+    Scalar *start = scalar_binary(b, SCALAR_MUL, block, scalar_position(b, width));
+    add_zeros(k, value, sums, index, start, width);
+    end_scope(b);
+    if (size % width > 0) {
+        add_zeros(k, value, sums, index, scalar_position(b, size - size % width), size % width);
+    }
+    close_loops(k, rank - 1);
+}
+
+static bool is_looked_at(const Product *p, int party) {
+    return p->leaves_out[1 - party] ||
+           (p->leaves_out[party] && p->bands[p->operand[party]].band.unless_nan);
+}
+
+Buffer *find_infinite(Lowering *l, const Product *p) {
+    const Value *result = p->inst->results[0];
+    ElementType type = result->type.element;
+    KernelLowering k;
+    begin_kernel(&k, l, NULL, result, "_finite");
+    KernelBuilder *b = &k.build;
+    Local *sums = add_local(b, type, (int64_t)WAYS * vector_lanes(l, type), "sums");
+    Scalar *lane = begin_loop(b, LOOP_VECTOR, sums->count, "lane");
+    add_set(b, sums, lane, scalar_number(b, type, 0));
+    end_scope(b);
+    for (int party = LEFT; party <= RIGHT; party++) {
+        const Value *value = p->inst->operands[p->operand[party]], *source = view_source(value);
+        if (is_looked_at(p, party)) {
+            bool whole =
+                source->type.rank > 0 && type_elements(source->type) <= type_elements(value->type);
+            add_all_zeros(&k, whole ? source : value, sums);
+        }
+    }
+    for (int64_t half = sums->count / 2; half >= 1; half /= 2) {
+        lane = begin_loop(b, LOOP_VECTOR, half, "lane");
+        Scalar *other = scalar_binary(b, SCALAR_ADD, lane, scalar_position(b, half));
+        Scalar *x = scalar_local(b, sums, lane), *y = scalar_local(b, sums, other);
+        add_set(b, sums, lane, scalar_binary(b, SCALAR_ADD, x, y));
+        end_scope(b);
+    }
+    Buffer *buffer = plain_buffer(l, type, 1, "infinite");
+    Scalar *total = scalar_local(b, sums, scalar_position(b, 0));
+    add_store(b, buffer, scalar_position(b, 0), total);
+    end_kernel(&k);
+    return buffer;
+}
+
+// ---- tiles
+
+static Scalar *end_of_band(Tiles *t, Scalar *place, int64_t by, int64_t far) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *end = scalar_binary(b, SCALAR_ADD, place, scalar_position(b, by));
+    return scalar_select(b, t->all_terms, scalar_position(b, far), end);
+}
+
+// Whether terms from `first` on, a block of them, are not all zero in the rows or columns of the
+// tile, of which there are `count` from `place` on.
+static Scalar *meets_band(Tiles *t, Band band, Scalar *place, int64_t count, Scalar *first,
+                          int64_t size) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *meets = scalar_integer_constant(b, TYPE_BOOL, 1);
+    if (band.low > -BAND_END) { // place + count - 1 - first >= low
+        Scalar *end = end_of_band(t, place, count - 1 - band.low, BAND_END);
+        meets = scalar_binary(b, SCALAR_LE, first, end);
+    }
+    if (band.high < BAND_END) { // place - (first + size - 1) <= high
+        Scalar *end = end_of_band(t, place, -band.high - (size - 1), -BAND_END);
+        Scalar *above = scalar_binary(b, SCALAR_GE, first, end);
+        meets = scalar_binary(b, SCALAR_AND, meets, above);
+    }
+    return meets;
+}
+
+static int begin_if_not_known(Tiles *t, Scalar *condition) {
+    int64_t known;
+    if (scalar_is_constant(condition, &known) && known) {
+        return 0;
+    }
+    begin_if(&t->k->build, condition);
+    return 1;
+}
+
+int begin_if_read(Tiles *t) {
+    KernelBuilder *b = &t->k->build;
+    Band band = t->p.tile_band;
+    Scalar *difference = scalar_binary(b, SCALAR_SUB, t->first_row, t->first_column);
+    Scalar *reads = scalar_integer_constant(b, TYPE_BOOL, 1);
+    if (band.low > -BAND_END) {
+        Scalar *low = scalar_position(b, band.low - (t->height - 1));
+        reads = scalar_binary(b, SCALAR_GE, difference, low);
+    }
+    if (band.high < BAND_END) {
+        Scalar *high = scalar_position(b, band.high + (t->width - 1));
+        Scalar *below = scalar_binary(b, SCALAR_LE, difference, high);
+        reads = scalar_binary(b, SCALAR_AND, reads, below);
+    }
+    return begin_if_not_known(t, reads);
+}
+
+int open_term_blocks(Tiles *t, int64_t all, Scalar *start) {
+    KernelBuilder *b = &t->k->build;
+    int64_t size = t->in_rest ? all % TERM_BLOCK : TERM_BLOCK;
+    int opened = 1;
+    Scalar *inside;
+    if (t->in_rest) {
+        inside = scalar_position(b, all - size);
+        opened = 0;
+    } else {
+        Scalar *number = begin_loop(b, LOOP_SERIAL, all / TERM_BLOCK, "terms");
+        inside = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, TERM_BLOCK));
+    }
+    Scalar *first = scalar_binary(b, SCALAR_ADD, start, inside);
+    const Product *p = &t->p;
+    Scalar *meets = scalar_integer_constant(b, TYPE_BOOL, 1);
+    if (p->leaves_out[LEFT]) {
+        Band band = p->bands[p->operand[LEFT]].band;
+        meets = meets_band(t, band, t->first_row, t->height, first, size);
+    }
+    if (p->leaves_out[RIGHT]) {
+        Band band = p->bands[p->operand[RIGHT]].band;
+        Scalar *own = meets_band(t, band, t->first_column, t->width, first, size);
+        meets = scalar_binary(b, SCALAR_AND, meets, own);
+    }
+    opened += begin_if_not_known(t, meets);
+    Scalar *index = begin_loop(b, LOOP_SERIAL, size, loop_name(t->k));
+    t->inside[p->term] = scalar_binary(b, SCALAR_ADD, inside, index);
+    set_axis(t, &p->axes[p->term], scalar_binary(b, SCALAR_ADD, first, index));
+    return opened + 1;
+}
+
+void for_all_terms(Tiles *t, void (*accumulate)(Tiles *t, Local *tile, int64_t stride),
+                   Local *tile, int64_t stride) {
+    int opened = begin_if_read(t);
+    if (t->p.term >= 0) {
+        int64_t all = t->p.term == t->p.split ? t->p.split_block : t->p.axes[t->p.term].size;
+        t->in_blocks = true;
+        if (all >= TERM_BLOCK) {
+            accumulate(t, tile, stride);
+        }
+        if (all % TERM_BLOCK > 0) {
+            t->in_rest = true;
+            accumulate(t, tile, stride);
+        }
+        t->in_blocks = t->in_rest = false;
+    } else {
+        accumulate(t, tile, stride);
+    }
+    close_loops(t->k, opened);
+}
