@@ -125,8 +125,7 @@ bool axis_of_operand(const Inst *inst, int axis, int *operand_axis, int64_t *off
     case OP_transpose: *operand_axis = inst->attr.axes.at[axis]; break;
     case OP_broadcast: *operand_axis = axis_through_broadcast(inst, axis); break;
     case OP_reshape:
-        *operand_axis =
-            axis_through_reshape(inst->results[0]->type, axis, inst->operands[0]->type);
+        *operand_axis = axis_through_reshape(inst->results[0]->type, axis, inst->operands[0]->type);
         break;
     case OP_slice:
         *operand_axis = inst->attr.step.at[axis] == 1 ? axis : -1;

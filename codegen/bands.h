@@ -17,15 +17,16 @@ Band whole_band(void);
 Band empty_band(void);
 bool band_is_whole(Band band);
 bool band_is_empty(Band band);
-Band moved_band(Band band, int64_t by);   // all differences are larger by so much
-Band common_band(Band x, Band y);         // what is in both
-Band joined_band(Band x, Band y);         // the smallest that has both
+Band moved_band(Band band, int64_t by); // all differences are larger by so much
+Band common_band(Band x, Band y);       // what is in both
+Band joined_band(Band x, Band y);       // the smallest that has both
 
 // Outside of this band of (index of axis p) - (index of axis q), all elements are zero.
 Band nonzero_band(const Value *value, int p, int q);
 // Outside of this band a bool value is not `truth`.
 Band truth_band(const Value *value, int p, int q, bool truth);
-// Outside of this band nothing that the function's results depend on reads the value (read_bands.c).
+// Outside of this band nothing that the function's results depend on reads the value
+// (read_bands.c).
 Band read_band(Lowering *l, const Value *value, int p, int q);
 
 // An axis of a view's operand that axis `axis` of the view runs along, and what to add to its index

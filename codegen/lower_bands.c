@@ -1,10 +1,10 @@
 // Products with triangles and other bands: operands that are zero but where the difference of two
 // indices lies within bounds (bands.h), and results that are read only there. A tile leaves out
-// blocks of terms for which all its rows, or all its columns, have zeros, and tiles of which nothing
-// is read stay zero.
+// blocks of terms for which all its rows, or all its columns, have zeros, and tiles of which
+// nothing is read stay zero.
 //
-// Zero times infinity is NaN, so a kernel before looks whether the other operand is finite. If it is
-// not, all terms are taken. What is left out would add zero to a sum.
+// Zero times infinity is NaN, so a kernel before looks whether the other operand is finite. If it
+// is not, all terms are taken. What is left out would add zero to a sum.
 #include "codegen/lower_contract.h"
 
 enum {
@@ -150,8 +150,8 @@ double share_of_bands(const Product *p, int64_t height, int64_t width) {
     }
     Band band = band_of_tiles(p);
     if (!band_is_whole(band)) {
-        share *= share_of_blocks(band, p->axes[p->row].size, height, p->axes[p->column].size,
-                                 width);
+        share *=
+            share_of_blocks(band, p->axes[p->row].size, height, p->axes[p->column].size, width);
     }
     return share;
 }
@@ -273,7 +273,7 @@ static int begin_if_not_known(Tiles *t, Scalar *condition) {
     return 1;
 }
 
-int begin_if_read(Tiles *t) {
+static int begin_tile(Tiles *t) {
     KernelBuilder *b = &t->k->build;
     Band band = t->p.tile_band;
     Scalar *difference = scalar_binary(b, SCALAR_SUB, t->first_row, t->first_column);
@@ -288,6 +288,23 @@ int begin_if_read(Tiles *t) {
         reads = scalar_binary(b, SCALAR_AND, reads, below);
     }
     return begin_if_not_known(t, reads);
+}
+
+static bool only_adds(const Tiles *t) {
+    bool adds = t->partial == NULL;
+    for (int i = 0; i < t->node->members.count; i++) {
+        const ValueState *state = state_of(t->k->lowering, t->node->members.at[i]);
+        adds = adds && !state->stored && state->destinations.count == 0;
+    }
+    return adds;
+}
+
+int begin_if_adds(Tiles *t) {
+    return only_adds(t) ? begin_tile(t) : 0;
+}
+
+int begin_if_read(Tiles *t) {
+    return only_adds(t) ? 0 : begin_tile(t);
 }
 
 int open_term_blocks(Tiles *t, int64_t all, Scalar *start) {
@@ -321,8 +338,8 @@ int open_term_blocks(Tiles *t, int64_t all, Scalar *start) {
     return opened + 1;
 }
 
-void for_all_terms(Tiles *t, void (*accumulate)(Tiles *t, Local *tile, int64_t stride),
-                   Local *tile, int64_t stride) {
+void for_all_terms(Tiles *t, void (*accumulate)(Tiles *t, Local *tile, int64_t stride), Local *tile,
+                   int64_t stride) {
     int opened = begin_if_read(t);
     if (t->p.term >= 0) {
         int64_t all = t->p.term == t->p.split ? t->p.split_block : t->p.axes[t->p.term].size;

@@ -148,12 +148,15 @@ void plan_bands(Product *p, int64_t height, int64_t width);
 Buffer *find_infinite(Lowering *l, const Product *p);
 // Opens a scope that is entered only if something reads the tile; returns how many scopes.
 int begin_if_read(Tiles *t);
-// Opens loops over `all` terms of the product's axis of terms from `start` on, in blocks that change
-// something; returns how many scopes.
+// The same if the tile is only added to something, so that one that is not read need not be
+// started; then begin_if_read opens no scope.
+int begin_if_adds(Tiles *t);
+// Opens loops over `all` terms of the product's axis of terms from `start` on, in blocks that
+// change something; returns how many scopes.
 int open_term_blocks(Tiles *t, int64_t all, Scalar *start);
 // Calls `accumulate` for the terms of the tile, if anything reads it.
-void for_all_terms(Tiles *t, void (*accumulate)(Tiles *t, Local *tile, int64_t stride),
-                   Local *tile, int64_t stride);
+void for_all_terms(Tiles *t, void (*accumulate)(Tiles *t, Local *tile, int64_t stride), Local *tile,
+                   int64_t stride);
 
 // Copies of the operands (lower_pack.c).
 int64_t left_panel_elements(const Product *p, int64_t rows);

@@ -337,6 +337,7 @@ static void lower_body(Lowering *l, LoopLowering *loop, Scalar *index) {
     Nodes nodes = plan_region(l, loop->body);
     sink_scatters(&nodes);
     place_yields(l, loop, &nodes);
+    join_scatters(l, &nodes);
     place_values(l, &nodes);
     lower_nodes(l, &nodes);
     copy_yields(l, loop);

@@ -128,6 +128,7 @@ static void emit_tile(Tiles *t, int64_t height, int64_t width) {
     t->height = height;
     t->width = t->padded = width;
     Local *tile = add_local(b, t->type, height * width, "tile");
+    int opened = begin_if_adds(t);
     start_tile(t, tile, width);
     if (!t->finish) {
         Local *sums = add_local(b, t->type, height * width * lanes, "sums");
@@ -137,13 +138,14 @@ static void emit_tile(Tiles *t, int64_t height, int64_t width) {
             accumulate_chunks(t, sums, totals, lanes);
             set_totals(t, tile, totals);
         } else {
-            int opened = begin_if_read(t);
+            int scopes = begin_if_read(t);
             accumulate(t, sums, lanes);
             join_lanes(t, sums, tile, lanes);
-            close_loops(t->k, opened);
+            close_loops(t->k, scopes);
         }
     }
     store_tile(t, tile, width);
+    close_loops(t->k, opened);
 }
 
 static void emit_strip(Tiles *t, int64_t width) {

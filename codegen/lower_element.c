@@ -452,6 +452,21 @@ Scalar *element(KernelLowering *k, const Value *value, Scalar *const *index) {
     return scalar;
 }
 
+// Adds it where a scatter would.
+static void add_to_scatter(KernelLowering *k, const Inst *scatter, Scalar *const *index,
+                           Scalar *scalar) {
+    const Value *result = scatter->results[0];
+    KernelBuilder *b = &k->build;
+    Scalar **at = new_index(k, result->type.rank);
+    for (int axis = 0; axis < result->type.rank; axis++) {
+        at[axis] = element(k, scatter->operands[2 + axis], index);
+    }
+    Buffer *to = state_of(k->lowering, result)->buffer;
+    Scalar *position = flat_position(k, result->type, at);
+    add_store(b, to, position,
+              scalar_binary(b, SCALAR_ADD, scalar_load_now(b, to, position), scalar));
+}
+
 void store_member(KernelLowering *k, const Value *value, Scalar *const *index, Scalar *scalar) {
     const ValueState *state = state_of(k->lowering, value);
     KernelBuilder *b = &k->build;
@@ -461,6 +476,9 @@ void store_member(KernelLowering *k, const Value *value, Scalar *const *index, S
     } else if (state->stored) {
         add_store(b, state->buffer, row_position(k, state->row, state->row_elements, position),
                   scalar);
+    }
+    if (state->added_by != NULL) {
+        add_to_scatter(k, state->added_by, index, scalar);
     }
     // Results of small loops and branches are few, like scalars.
     bool is_row = is_row_member(k->node, value) && value->definition->region_count == 0;

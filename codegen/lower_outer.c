@@ -112,11 +112,13 @@ static void emit_tile(Tiles *t, int64_t height) {
     t->height = height;
     int64_t stride = tile_stride(t);
     Local *tile = add_local(&t->k->build, t->type, height * stride, "tile");
+    int opened = begin_if_adds(t);
     start_tile(t, tile, stride);
     if (!t->finish) {
         for_all_terms(t, accumulate, tile, stride);
     }
     store_tile(t, tile, stride);
+    close_loops(t->k, opened);
 }
 
 int64_t tallest_tile(int64_t vectors, int registers) {

@@ -19,23 +19,25 @@ typedef struct Destination {
 } Destination;
 
 typedef struct ValueState {
-    bool needed;       // some result depends on it
-    bool wanted;       // a reader asks for it in memory
-    bool repeated;     // a reader computes each of its elements many times
-    bool shifted;      // some reader needs it at other places than its own
-    bool costly;       // computing an element takes more than arithmetic, or goes on from a
-                       // reduction, whose kernel has it at hand
-    bool inner;        // used in a region inside the one that defines it
-    bool reverse;      // depends on upstream gradients
-    bool fallible;     // computing an element of it can fail
-    bool materialised; // computed by a node as its member; otherwise by each
-                       // reader, in place
-    bool stored;       // read from memory
-    int uses;          // instructions that use it, and yields
-    bool shared;       // several use it, or what it looks like in another shape
-    int cost, depth;   // of computing an element from materialised values
-    Node *node;        // of a materialised value
-    Buffer *buffer;    // of a stored value; a row of it if `row` is set
+    bool needed;          // some result depends on it
+    bool wanted;          // a reader asks for it in memory
+    bool repeated;        // a reader computes each of its elements many times
+    bool shifted;         // some reader needs it at other places than its own
+    bool costly;          // computing an element takes more than arithmetic, or goes on from a
+                          // reduction, whose kernel has it at hand
+    bool inner;           // used in a region inside the one that defines it
+    bool reverse;         // depends on upstream gradients
+    bool fallible;        // computing an element of it can fail
+    bool materialised;    // computed by a node as its member; otherwise by each
+                          // reader, in place
+    bool stored;          // read from memory
+    int uses;             // instructions that use it, and yields
+    bool shared;          // several use it, or what it looks like in another shape
+    int cost, depth;      // of computing an element from materialised values
+    Node *node;           // of a materialised value
+    const Inst *added_by; // a scatter that adds the value's elements to its result's buffer, when
+                          // they are computed (join_scatters.c)
+    Buffer *buffer;       // of a stored value; a row of it if `row` is set
     const Value *row;
     int64_t row_elements;
     bool replaced;        // a later value is stored in `buffer`
@@ -112,8 +114,8 @@ typedef struct Lowering {
     ValueState *values; // by id
     int *stamps;        // by id, for walks: the number of the walk that came last
     int walk;
-    int fence;    // no later instruction of the region joins a node before this position
-    Block *block; // of the entry, where statements go
+    int fence;           // no later instruction of the region joins a node before this position
+    Block *block;        // of the entry, where statements go
     ReaderList *readers; // by id, once somebody asks for them
 } Lowering;
 
@@ -217,6 +219,9 @@ void lower_nodes(Lowering *l, Nodes *nodes);
 void lower_points(Lowering *l, Node *node);
 void lower_tiles(Lowering *l, Node *node);
 void lower_move(Lowering *l, Node *node);
+// Lets tiles of products add their results where a scatter would, which goes from the list: of a
+// loop's body, whose scatters have got the buffers that they happen in.
+void join_scatters(Lowering *l, Nodes *nodes);
 void lower_control(Lowering *l, Node *node);
 // A kernel that stores a value (of any kind) at a destination; for values not
 // computed by a node.
