@@ -9,9 +9,10 @@
 
 enum {
     TERM_BLOCK = 16,
-    FEWEST_TERMS = 32, // contracted indices of which some are left out
-    FEWEST_SAVED = 4,  // products for each element that is looked at
-    WAYS = 8           // vectors that are looked at side by side
+    FEWEST_TERMS = 32,      // contracted indices of which some are left out
+    FEWEST_SAVED = 4,       // products for each element that is looked at
+    MOST_WRITTEN_OUT = 160, // products of a tile's column that are written out
+    WAYS = 8                // vectors that are looked at side by side
 };
 
 static const double MOST_STEPS = 0.9; // of all, so that it pays to leave out the others
@@ -156,8 +157,27 @@ double share_of_bands(const Product *p, int64_t height, int64_t width) {
     return share;
 }
 
+// A triangle on the left that one tile has all rows of, and few terms: its products are written
+// out.
+static bool is_small_triangle(const Product *p, int64_t height) {
+    const LabelBand *known = &p->bands[p->operand[LEFT]];
+    const Axis *row = &p->axes[p->row];
+    int term = axis_of_label(p, known->y);
+    bool is_one_sided = (known->band.low > -BAND_END) != (known->band.high < BAND_END);
+    return is_one_sided && !known->band.unless_nan && !p->skips && p->lane < 0 && p->split < 0 &&
+           term >= 0 && is_label(row, known->x) && row->size == height &&
+           count_terms(p) == p->axes[term].size &&
+           row->size * p->axes[term].size <= MOST_WRITTEN_OUT &&
+           share_of_blocks(known->band, row->size, 1, p->axes[term].size, 1) <= MOST_STEPS;
+}
+
 void plan_bands(Product *p, int64_t height, int64_t width) {
     p->term = -1;
+    p->is_written_out = is_small_triangle(p, height);
+    if (p->is_written_out) {
+        p->tile_band = band_of_tiles(p);
+        return;
+    }
     p->tile_band = band_of_tiles(p);
     for (int party = LEFT; party <= RIGHT; party++) {
         const LabelBand *known = &p->bands[p->operand[party]];
@@ -338,6 +358,90 @@ int open_term_blocks(Tiles *t, int64_t all, Scalar *start) {
     return opened + 1;
 }
 
+// ---- small triangles
+
+// Where the terms of a row that are not zero start, in the order in which they are taken: from the
+// last one down where zeros lie behind the diagonal, else from the first one up.
+static int64_t first_step(const Band *band, int64_t row, int64_t terms) {
+    bool down = band->low > -BAND_END;
+    int64_t step = down ? terms - 1 - (row - band->low) : row - band->high;
+    return step < 0 ? 0 : step > terms ? terms : step;
+}
+
+// Adds to `count` rows from `first` on their products of the term, starting from `rest` or from
+// what is there.
+static void add_products(Tiles *t, Local *tile, int64_t stride, int64_t first, int64_t count,
+                         Local *rest) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *row = begin_loop(b, LOOP_UNROLL, count, "row");
+    row = scalar_binary(b, SCALAR_ADD, scalar_position(b, first), row);
+    set_axis(t, &t->p.axes[t->p.row], scalar_binary(b, SCALAR_ADD, t->first_row, row));
+    Scalar *left = left_element(t, row), *column = begin_padded_columns(t, stride);
+    Scalar *right = right_element(t, column);
+    Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, stride));
+    Scalar *position = scalar_binary(b, SCALAR_ADD, start, column);
+    Scalar *before = rest != NULL ? scalar_local(b, rest, column) : scalar_local(b, tile, position);
+    add_set(b, tile, position, tile_step(t, left, right, before));
+    close_loops(t->k, 2);
+}
+
+// To the rest, which rows that come later start from: zero times what they leave out, NaN if that
+// is not finite.
+static void add_to_rest(Tiles *t, Local *rest, int64_t stride, bool is_first) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *column = begin_padded_columns(t, stride);
+    Scalar *zero = scalar_number(b, t->type, 0);
+    Scalar *before = is_first ? zero : scalar_local(b, rest, column);
+    add_set(b, rest, column, scalar_fma(b, right_element(t, column), zero, before));
+    end_scope(b);
+}
+
+// Rows without any product.
+static void set_to_rest(Tiles *t, Local *tile, int64_t stride, int64_t row, Local *rest) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *column = begin_padded_columns(t, stride);
+    Scalar *position = scalar_binary(b, SCALAR_ADD, scalar_position(b, row * stride), column);
+    add_set(b, tile, position, scalar_local(b, rest, column));
+    end_scope(b);
+}
+
+static void add_triangle(Tiles *t, Local *tile, int64_t stride) {
+    KernelBuilder *b = &t->k->build;
+    const LabelBand *known = &t->p.bands[t->p.operand[LEFT]];
+    int term = axis_of_label(&t->p, known->y);
+    int64_t terms = t->p.axes[term].size;
+    bool down = known->band.low > -BAND_END;
+    Local *rest = add_local(b, t->type, stride, "rest");
+    for (int64_t step = 0; step < terms; step++) {
+        bool is_left_out = false;
+        t->inside[term] = scalar_position(b, down ? terms - 1 - step : step);
+        set_axis(t, &t->p.axes[term], t->inside[term]);
+        for (int64_t row = 0, end; row < t->height; row = end) {
+            int64_t first = first_step(&known->band, row, terms);
+            for (end = row + 1; end < t->height; end++) { // rows that do the same
+                int64_t other = first_step(&known->band, end, terms);
+                if ((other > step) != (first > step) || (other == step) != (first == step)) {
+                    break;
+                }
+            }
+            if (first > step) {
+                is_left_out = true;
+            } else {
+                bool starts = first == step && step > 0;
+                add_products(t, tile, stride, row, end - row, starts ? rest : NULL);
+            }
+        }
+        if (is_left_out) {
+            add_to_rest(t, rest, stride, step == 0);
+        }
+    }
+    for (int64_t row = 0; row < t->height; row++) {
+        if (first_step(&known->band, row, terms) == terms) {
+            set_to_rest(t, tile, stride, row, rest);
+        }
+    }
+}
+
 void for_all_terms(Tiles *t, void (*accumulate)(Tiles *t, Local *tile, int64_t stride), Local *tile,
                    int64_t stride) {
     int opened = begin_if_read(t);
@@ -352,6 +456,8 @@ void for_all_terms(Tiles *t, void (*accumulate)(Tiles *t, Local *tile, int64_t s
             accumulate(t, tile, stride);
         }
         t->in_blocks = t->in_rest = false;
+    } else if (t->p.is_written_out && t->height == t->p.axes[t->p.row].size) {
+        add_triangle(t, tile, stride);
     } else {
         accumulate(t, tile, stride);
     }

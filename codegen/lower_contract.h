@@ -48,6 +48,7 @@ typedef struct Product {
                               // outside they are zero, and it is not read
     bool leaves_out[2];       // zeros of LEFT or RIGHT, in blocks of terms
     int term;                 // the axis of these terms; or -1
+    bool is_written_out;      // LEFT is a small triangle (lower_bands.c)
     Band tile_band;           // of rows less columns that are read
     bool turns;               // vectors can be transposed in registers
     int accesses;             // of results' size, by the work on each element
@@ -164,6 +165,7 @@ int64_t right_panel_elements(const Product *p, int64_t width);
 Scalar *left_panel_position(Tiles *t, Scalar *row);
 Scalar *left_element(Tiles *t, Scalar *row); // copied or not
 Scalar *right_panel_position(Tiles *t, Scalar *column);
+Scalar *right_element(Tiles *t, Scalar *column); // copied or not
 // The columns of the tile, in the block of the split axis.
 void pack_columns(Tiles *t);
 // Calls `emit` for each strip of columns that a tile is wide, in a loop, and for what is left

@@ -100,8 +100,7 @@ static void accumulate(Tiles *t, Local *tile, int64_t stride) {
     opened += begin_unless_zero(t);
     Scalar *row = begin_rows(t, LOOP_UNROLL), *left = left_element(t, row);
     Scalar *column = begin_padded_columns(t, stride);
-    Scalar *right = t->panel != NULL ? scalar_load(b, t->panel, right_panel_position(t, column))
-                                     : operand_element(t, RIGHT);
+    Scalar *right = right_element(t, column);
     Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, stride));
     Scalar *position = scalar_binary(b, SCALAR_ADD, start, column);
     add_set(b, tile, position, tile_step(t, left, right, scalar_local(b, tile, position)));

@@ -86,6 +86,11 @@ Scalar *left_element(Tiles *t, Scalar *row) {
                : operand_element(t, LEFT);
 }
 
+Scalar *right_element(Tiles *t, Scalar *column) {
+    return t->panel != NULL ? scalar_load(&t->k->build, t->panel, right_panel_position(t, column))
+                            : operand_element(t, RIGHT);
+}
+
 static void count_term(Tiles *t, const Axis *axis, Scalar *index) {
     KernelBuilder *b = &t->k->build;
     set_axis(t, axis, index);
