@@ -9,6 +9,7 @@
 enum {
     MOST_RANK = 12,
     DEEPEST = 24,
+    DEEPEST_SUM = 12,
     MOST_VISITS = 400,  // of definitions, for one band
     MOST_DATA = 1 << 16 // elements of constants that are looked at
 };
@@ -250,7 +251,7 @@ static bool sum_of_operation(const Inst *inst, Sum *sum, int depth) {
 
 static bool sum_of(const Value *value, Sum *sum, int depth) {
     *sum = (Sum){.constant = 0};
-    return value->definition != NULL && depth <= DEEPEST && value->type.rank <= MOST_RANK &&
+    return value->definition != NULL && depth <= DEEPEST_SUM && value->type.rank <= MOST_RANK &&
            sum_of_operation(value->definition, sum, depth) && is_exact(value, sum);
 }
 
