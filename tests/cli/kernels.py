@@ -86,6 +86,45 @@ def test_selections():
     expect(not skips(RECTIFIED), None, "a mask of which half is zero")
 
 
+TRIANGLE = """
+model triangle {
+    input x: real[100, 64] = uniform(-1, 1)
+    param p: real[64, 64] = uniform(-1, 1)
+    output y = sum((x @ %s.T) ** 2)
+}
+"""
+
+
+def test_triangles():
+    """blocks of zeros are left out of products with triangles, and tiles of gradients that nothing reads"""
+    def kernels(matrix):
+        return loops(write("program.tdsl", TRIANGLE % matrix), "--real=f64").out
+    whole, lower = kernels("(2 * p)"), kernels("tril(p)")
+    expect("_finite(" not in whole and "loop terms" not in whole, whole, "all of a matrix")
+    expect("_finite(" in lower and "loop terms" in lower, lower, "a triangle")
+    expect("loop terms" in kernels("where(arange(64)[:, none] - arange(64) < 5, p, 0)"), None, "a band")
+    expect("loop terms" not in kernels("where(arange(64)[:, none] < 5, p, 0)"), None, "rows of zeros")
+    gradient = lower.split("\nkernel p_gradient")[1]
+    expect("if " in gradient and "loop terms" not in gradient, gradient, "tiles that nothing reads")
+
+
+PARTS = """
+model parts {
+    input x: real[20, 16] = uniform(-1, 1)
+    param q: real[9, 16, 16] = uniform(-1, 1)
+    beta = zeros([9, 20])
+    for k in 0..9 { beta[k] = sum((x @ q[k].T) ** 2, dim=1) }
+    output y = sum(logsumexp(beta, dim=0))
+}
+"""
+
+
+def test_scatters():
+    """a product that a loop adds to one row of a gradient is added by its tiles"""
+    result = loops(write("program.tdsl", PARTS), "--real=f64")
+    expect("kernel scatter_add" not in result.out, result, "no kernel of its own")
+
+
 def test_products_of_rows():
     """sums along vectors read all rows again for each few columns: only if the cache holds the rows"""
     def has_lanes(rows, terms):
