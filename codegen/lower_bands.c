@@ -296,6 +296,9 @@ static int begin_if_not_known(Tiles *t, Scalar *condition) {
 static int begin_tile(Tiles *t) {
     KernelBuilder *b = &t->k->build;
     Band band = t->p.tile_band;
+    if (band_is_whole(band)) {
+        return 0;
+    }
     Scalar *difference = scalar_binary(b, SCALAR_SUB, t->first_row, t->first_column);
     Scalar *reads = scalar_integer_constant(b, TYPE_BOOL, 1);
     if (band.low > -BAND_END) {
