@@ -121,7 +121,11 @@ static void note_operand_needs(Lowering *l, const Inst *inst) {
     case OP_reduce_sum:
         product = tiled_product(l, inst);
         for (int i = 0; product != NULL && i < product->operand_count; i++) {
-            want(l, view_source(product->operands[i]));
+            bool is_once = product == inst && i == operand_read_once(l, product) &&
+                           !state_of(l, product->operands[i])->fallible;
+            if (!is_once) {
+                want(l, view_source(product->operands[i]));
+            }
         }
         for (int i = 0; product == NULL && inst->op == OP_contract && i < 2; i++) {
             state_of(l, inst->operands[i])->repeated = true;

@@ -4,7 +4,10 @@
 // read with any stride.
 #include "codegen/lower_contract.h"
 
+#include <string.h>
+
 enum {
+    MOST_TERMS_ONCE = 64, // of operands that are computed as they are read
     MOST_TILE_ROWS = 14,
     FEW_TILE_ROWS = 4, // of wide vectors in C, which are pairs of registers on some processors
     MOST_TERMS_OUT = 9,
@@ -123,6 +126,64 @@ static void emit_tile(Tiles *t, int64_t height) {
 int64_t tallest_tile(int64_t vectors, int registers) {
     int64_t rows = (registers - vectors - 1) / vectors;
     return rows < 1 ? 1 : rows > MOST_TILE_ROWS ? MOST_TILE_ROWS : rows;
+}
+
+// Rows of the tallest tile of two vectors.
+static int64_t most_rows(const LowerOptions *options) {
+    int registers = options->vector_registers > 0 ? options->vector_registers : 16;
+    int64_t rows = tallest_tile(2, registers);
+    return options->unmasked && rows > FEW_TILE_ROWS ? FEW_TILE_ROWS : rows;
+}
+
+// A little arithmetic on what lies in memory as the value would.
+static bool is_cheap_here(const Value *value) {
+    const Inst *inst = value->definition;
+    bool is_arithmetic = inst != NULL && (inst->op == OP_add || inst->op == OP_sub ||
+                                          inst->op == OP_mul || inst->op == OP_neg);
+    for (int i = 0; is_arithmetic && i < inst->operand_count; i++) {
+        const Inst *operand = inst->operands[i]->definition;
+        is_arithmetic = operand == NULL || !op_info(operand->op)->elementwise;
+    }
+    return is_arithmetic;
+}
+
+// Axes of the operand that the other one has (terms), or has not (columns or rows), by elements.
+static int64_t count_axes(const Inst *product, int operand, bool shared, char *last) {
+    const char *text = product->attr.labels, *behind = strchr(text, ',');
+    const char *own = operand == 0 ? text : behind + 1;
+    const char *other = operand == 0 ? behind + 1 : text;
+    Type type = product->operands[operand]->type;
+    size_t others = (size_t)product->operands[1 - operand]->type.rank;
+    int64_t count = 1;
+    for (int axis = 0; axis < type.rank; axis++) {
+        if ((memchr(other, own[axis], others) != NULL) == shared) {
+            count *= type_size_at(type, axis);
+            *last = own[axis];
+        }
+    }
+    return count;
+}
+
+int operand_read_once(const Lowering *l, const Inst *product) {
+    Type result = product->results[0]->type;
+    if (l->options->level == 0 || product->op != OP_contract || result.rank != 2) {
+        return -1;
+    }
+    char columns = strstr(product->attr.labels, "->")[3];
+    for (int i = 0; i < 2; i++) {
+        const Value *value = product->operands[i];
+        char own = 0, rest = 0;
+        bool is_last = value->type.rank == 2 && product->operands[1 - i]->type.rank == 2 &&
+                       product->attr.labels[i == 0 ? 1 : 4] == columns;
+        if (is_last && is_cheap_here(value) &&
+            count_axes(product, 1 - i, false, &rest) <= most_rows(l->options) &&
+            count_axes(product, i, true, &rest) <= MOST_TERMS_ONCE &&
+            count_axes(product, i, false, &own) >= 2 * vector_lanes(l, result.element) &&
+            own == columns) {
+            return i;
+        }
+    }
+    return -1;
 }
 
 // Rows of a tile, where `count` of them follow each other. Packed tiles are the same for all

@@ -199,6 +199,9 @@ bool is_small_reduction(const Value *value);
 // The contraction that is worth register tiles (lower_contract.c): the instruction, or what stands
 // for a sum of squared differences; else NULL.
 const Inst *tiled_product(const Lowering *l, const Inst *inst);
+// The operand of a product of matrices of which one tile has all rows, so that each of its elements
+// is read once and may be computed there; or -1 (lower_outer.c).
+int operand_read_once(const Lowering *l, const Inst *product);
 bool reduces_by_columns(Lowering *l, const Value *value); // lower_reduce.c
 // The value that an affine view of it reads: through transposes, slices,
 // broadcasts and reshapes.
