@@ -142,7 +142,8 @@ static bool is_cheap_here(const Value *value) {
                                           inst->op == OP_mul || inst->op == OP_neg);
     for (int i = 0; is_arithmetic && i < inst->operand_count; i++) {
         const Inst *operand = inst->operands[i]->definition;
-        is_arithmetic = operand == NULL || !op_info(operand->op)->elementwise;
+        is_arithmetic = operand == NULL || operand->parent != value->region ||
+                        (!op_info(operand->op)->elementwise && operand->op != OP_transpose);
     }
     return is_arithmetic;
 }
