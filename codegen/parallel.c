@@ -7,6 +7,7 @@
 
 enum {
     USUAL_WORK = 60000, // cycles: about 20 microseconds
+    AWAKE_PART = 4,     // of that is enough in entries that have other chunks
     MOST_CHUNKS = 64,
     ENOUGH_ITERATIONS = 16, // of a loop, to look no further inside
     VECTOR_STEP = 64,       // iterations of a vector loop are cut at multiples of it
@@ -557,27 +558,29 @@ static bool spread_calls(Spreading *s, const Loop *loop, Block *out) {
     return true;
 }
 
-static void spread_block(Spreading *s, Block *block) {
+static bool spread_block(Spreading *s, Block *block) {
     Block out = {{0}};
+    bool any = false;
     for (int i = 0; i < block->statements.count; i++) {
         Statement *statement = block->statements.at[i];
-        if (statement->kind == STATEMENT_CALL && spread_call(s, statement, &out)) {
+        const Loop *loop = statement->kind == STATEMENT_LOOP ? statement->loop : NULL;
+        if ((statement->kind == STATEMENT_CALL && spread_call(s, statement, &out)) ||
+            (loop != NULL && spread_calls(s, loop, &out))) {
+            any = true;
             continue;
         }
-        if (statement->kind == STATEMENT_LOOP && spread_calls(s, statement->loop, &out)) {
-            continue;
+        if (loop != NULL && loop->kind != LOOP_PARALLEL) {
+            any = spread_block(s, &statement->loop->body) || any;
         }
-        if (statement->kind == STATEMENT_LOOP) {
-            spread_block(s, &statement->loop->body);
-        }
-        spread_block(s, &statement->body);
-        spread_block(s, &statement->otherwise);
+        any = spread_block(s, &statement->body) || any;
+        any = spread_block(s, &statement->otherwise) || any;
         vec_push(s->program->arena, &out.statements, statement);
     }
     *block = out;
+    return any;
 }
 
-void make_parallel(Program *program, Entry *entry, const LowerOptions *options) {
+static bool spread_entry(Program *program, Entry *entry, const LowerOptions *options) {
     Spreading s = {.program = program, .entry = entry, .options = options};
     int count = s.buffer_count = program->buffers.count;
     s.uses = arena_array(&s.scratch, int, count + 1);
@@ -586,6 +589,16 @@ void make_parallel(Program *program, Entry *entry, const LowerOptions *options) 
     for (int i = 0; i < count; i++) {
         s.exclusive[i] = program->buffers.at[i]->kind == BUFFER_WORKSPACE && s.uses[i] == 1;
     }
-    spread_block(&s, &entry->body);
+    bool any = spread_block(&s, &entry->body);
     arena_free(&s.scratch);
+    return any;
+}
+
+// Where some loops are spread, threads are awake, and shorter ones are worth it, too.
+void make_parallel(Program *program, Entry *entry, const LowerOptions *options) {
+    LowerOptions awake = *options;
+    awake.parallel_work = least_work(options) / AWAKE_PART;
+    if (spread_entry(program, entry, options)) {
+        spread_entry(program, entry, &awake);
+    }
 }

@@ -1,9 +1,13 @@
 // An estimate of the work that a loop is, to tell whether threads are worth waking for it.
 #include "codegen/parallel_plan.h"
 
-enum { UNKNOWN_EXTENT = 16 };
+enum {
+    UNKNOWN_EXTENT = 16,
+    LINE_BYTES = 64,
+    LINE_WORK = 4, // cycles that a line takes from the second cache or another core's, at least
+};
 
-// Cycles of a scalar operator; memory is assumed to be in cache.
+// Cycles of a scalar operator; memory is assumed to be in the first cache.
 static double operator_work(const Scalar *x) {
     switch (x->op) {
     case SCALAR_CONSTANT:
@@ -82,6 +86,78 @@ static double block_work(const Block *block, int vector_bytes, const Loop *vecto
     return work;
 }
 
+// ---- memory
+
+// What is read or written of a buffer.
+typedef struct Traffic {
+    const Buffer *buffer;
+    double bytes;
+} Traffic;
+
+typedef struct Traffics {
+    Arena *scratch;
+    VEC(Traffic) buffers;
+    VEC(const Loop *) loops; // around the access
+} Traffics;
+
+static void note_access(Traffics *t, const Buffer *buffer, const Scalar *position) {
+    Affine at;
+    bool known = affine_of(position, &at);
+    double bytes = (double)element_bytes(buffer->element), all = bytes * (double)buffer->count;
+    for (int i = 0; i < t->loops.count; i++) {
+        int64_t extent = UNKNOWN_EXTENT;
+        if (!known || affine_factor(&at, t->loops.at[i]->index) != 0) {
+            constant_extent(t->loops.at[i], &extent);
+            bytes *= (double)extent;
+        }
+    }
+    bytes = bytes < all ? bytes : all;
+    for (int i = 0; i < t->buffers.count; i++) {
+        Traffic *seen = &t->buffers.at[i];
+        if (seen->buffer == buffer) {
+            seen->bytes = seen->bytes > bytes ? seen->bytes : bytes;
+            return;
+        }
+    }
+    Traffic traffic = {buffer, bytes};
+    vec_push(t->scratch, &t->buffers, traffic);
+}
+
+static void note_block(Traffics *t, const Block *block);
+
+static void note_statement(Traffics *t, const Statement *s) {
+    if (s->kind == STATEMENT_SCALAR && s->scalar->op == SCALAR_LOAD) {
+        note_access(t, s->scalar->buffer, s->scalar->args[0]);
+    } else if (s->kind == STATEMENT_STORE) {
+        note_access(t, s->buffer, s->index);
+    } else if (s->kind == STATEMENT_LOOP) {
+        vec_push(t->scratch, &t->loops, s->loop);
+        note_block(t, &s->loop->body);
+        t->loops.count--;
+    }
+    note_block(t, &s->body);
+    note_block(t, &s->otherwise);
+}
+
+static void note_block(Traffics *t, const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        note_statement(t, block->statements.at[i]);
+    }
+}
+
+static double traffic_work(const Statement *statement) {
+    Arena scratch = {0};
+    Traffics t = {.scratch = &scratch};
+    double work = 0;
+    note_statement(&t, statement);
+    for (int i = 0; i < t.buffers.count; i++) {
+        work += t.buffers.at[i].bytes / LINE_BYTES * LINE_WORK;
+    }
+    arena_free(&scratch);
+    return work;
+}
+
 double statement_work(const Statement *statement, int vector_bytes) {
-    return single_work(statement, vector_bytes > 0 ? vector_bytes : 32, NULL);
+    return single_work(statement, vector_bytes > 0 ? vector_bytes : 32, NULL) +
+           traffic_work(statement);
 }
