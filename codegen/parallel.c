@@ -531,9 +531,17 @@ static void replace_joined(Program *program, const Loop *loop, Kernel *joined) {
     program->kernels.count = count;
 }
 
-// Whose iterations are independent, and calls too short to be spread themselves.
+// Is all of it done in chunks, and in several of them for each of two threads?
+static bool is_shared_out(const Split *split) {
+    return split->parts.count == 1 && split->parts.at[0].chunks >= FEW_CHUNKS / 2;
+}
+
+// Whose iterations are independent, and calls too short to be spread themselves, or so many that
+// threads have the same to do: each then goes on with what it has in its cache.
 static bool spread_calls(Spreading *s, const Loop *loop, Block *out) {
-    Statement *call = join_short_calls(s->program->arena, &s->scratch, loop, s->options);
+    int64_t extent;
+    bool has_many = constant_extent(loop, &extent) && extent >= FEW_CHUNKS;
+    Statement *call = join_calls(s->program->arena, &s->scratch, loop, s->options, has_many);
     if (call == NULL) {
         return false;
     }
@@ -550,7 +558,7 @@ static bool spread_calls(Spreading *s, const Loop *loop, Block *out) {
                    .options = s->options,
                    .kernel = call->kernel,
                    .exclusive = exclusive};
-    if (!split_kernel(&split)) {
+    if (!split_kernel(&split) || (has_many && !is_shared_out(&split))) {
         return false;
     }
     replace_joined(s->program, loop, call->kernel);

@@ -107,6 +107,9 @@ static void add_cover(Coverage *c, int mark, const Cover *added) {
             cover->low = added->low < cover->low ? added->low : cover->low;
             cover->high = added->high > cover->high ? added->high : cover->high;
             close_strides(cover);
+            Cover grown = *cover; // may meet others now
+            *cover = c->covers.at[--c->covers.count];
+            add_cover(c, mark, &grown);
             return;
         }
     }

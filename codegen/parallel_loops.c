@@ -11,8 +11,12 @@ typedef struct Joined {
     VEC(Scalar *) arguments;
 } Joined;
 
+static bool is_joinable_call(const Statement *s) {
+    return s->kind == STATEMENT_CALL && !s->kernel->fails && has_own_buffers(s);
+}
+
 static bool is_short_call(const Statement *s, const LowerOptions *options) {
-    if (s->kind != STATEMENT_CALL || s->kernel->fails || !has_own_buffers(s)) {
+    if (!is_joinable_call(s)) {
         return false;
     }
     const Block *body = &s->kernel->body;
@@ -33,15 +37,17 @@ bool has_own_buffers(const Statement *call) {
     return true;
 }
 
-// Calls too short to be spread one by one, in loops too, and what lies between them.
-static bool is_joinable(const Block *block, const LowerOptions *options) {
+// Calls, in loops too, and what lies between them. `long_calls`: also such that could be spread one
+// by one.
+static bool is_joinable(const Block *block, const LowerOptions *options, bool long_calls) {
     int64_t extent;
     for (int i = 0; i < block->statements.count; i++) {
         const Statement *s = block->statements.at[i];
-        bool good = s->kind == STATEMENT_ZERO || s->kind == STATEMENT_COPY ||
-                    is_short_call(s, options) ||
-                    (s->kind == STATEMENT_LOOP && s->loop->kind == LOOP_SERIAL &&
-                     constant_extent(s->loop, &extent) && is_joinable(&s->loop->body, options));
+        bool good =
+            s->kind == STATEMENT_ZERO || s->kind == STATEMENT_COPY ||
+            (long_calls ? is_joinable_call(s) : is_short_call(s, options)) ||
+            (s->kind == STATEMENT_LOOP && s->loop->kind == LOOP_SERIAL &&
+             constant_extent(s->loop, &extent) && is_joinable(&s->loop->body, options, long_calls));
         if (!good) {
             return false;
         }
@@ -143,11 +149,11 @@ static const Kernel *first_kernel(const Block *block) {
     return NULL;
 }
 
-Statement *join_short_calls(Arena *arena, Arena *scratch, const Loop *loop,
-                            const LowerOptions *options) {
+Statement *join_calls(Arena *arena, Arena *scratch, const Loop *loop, const LowerOptions *options,
+                      bool long_calls) {
     int64_t extent;
     if (loop->kind != LOOP_SERIAL || !constant_extent(loop, &extent) || extent < 2 ||
-        !is_joinable(&loop->body, options)) {
+        !is_joinable(&loop->body, options, long_calls)) {
         return NULL;
     }
     const Kernel *first = first_kernel(&loop->body);

@@ -148,8 +148,8 @@ bool split_reduction(Split *split, const Statement *statement, double work);
 // Does the call pass the buffers that the kernel names?
 bool has_own_buffers(const Statement *call);
 // The call of a new kernel that does what the loop of an entry does, if that consists of calls
-// which are too short to be spread; else NULL.
-Statement *join_short_calls(Arena *arena, Arena *scratch, const Loop *loop,
-                            const LowerOptions *options);
+// which are too short to be spread, or, with `long_calls`, of any; else NULL.
+Statement *join_calls(Arena *arena, Arena *scratch, const Loop *loop, const LowerOptions *options,
+                      bool long_calls);
 
 #endif

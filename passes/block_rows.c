@@ -25,6 +25,8 @@ enum {
     FAR = 1 << 24,        // those that do not even stay in the last level's
     SHORTEST_PIECE = 256, // bytes
     LONG_SUM = 8192,      // terms of f32 that are gathered in f64
+    SUM_CHUNKS = 8,       // loops, one behind the other, that carry sums
+    FEWEST_BLOCKS = 4,    // of each
     MOST_GROUPS = 1 << 10 // in a function
 };
 
@@ -338,7 +340,9 @@ static Value *scalar_index(Builder *b, int64_t value) {
     return build_scalar_integer(b, TYPE_I64, value);
 }
 
-static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const Outputs *outputs) {
+// Blocks one after the other; `chunk`: of several such loops, each with sums of its own, or NULL.
+static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const Outputs *outputs,
+                              int64_t blocks, Value *chunk) {
     const Plan *plan = it->plan;
     Value **initial = arena_array(it->group->of->scratch, Value *, outputs->carried + 1);
     for (int i = 0; i < outputs->carried; i++) {
@@ -347,11 +351,15 @@ static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const 
         type.element = gathered_in(it, sum);
         initial[i] = build_full(b, type, 0);
     }
-    Inst *loop = build_loop(b, dim_constant(it->module->dims, plan->blocks), initial,
-                            outputs->carried, NULL);
+    Inst *loop =
+        build_loop(b, dim_constant(it->module->dims, blocks), initial, outputs->carried, NULL);
     Region *body = loop->regions[0];
     Builder inner = builder_at(body, b->span);
     Block block = {.inside = inside, .number = body->parameters.at[0], .rows = plan->block};
+    if (chunk != NULL) {
+        Value *first = build_mul(&inner, chunk, scalar_index(&inner, blocks));
+        block.number = build_add(&inner, first, block.number);
+    }
     block.start = build_mul(&inner, block.number, scalar_index(&inner, plan->block));
     compute_block(it, &inner, &block);
     for (int i = 0; i < outputs->count; i++) {
@@ -366,15 +374,51 @@ static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const 
     return loop;
 }
 
+// Where sums are carried, threads can share out several loops that have sums of their own.
+static int64_t chunks_of(const Blocks *it, const Outputs *outputs) {
+    int64_t blocks = it->plan->blocks;
+    return outputs->carried > 0 && blocks % SUM_CHUNKS == 0 && blocks >= FEWEST_BLOCKS * SUM_CHUNKS
+               ? SUM_CHUNKS
+               : 1;
+}
+
+static Inst *build_chunks(Blocks *it, Builder *b, const bool *inside, const Outputs *outputs,
+                          int64_t chunks) {
+    Inst *loop = build_loop(b, dim_constant(it->module->dims, chunks), NULL, 0, NULL);
+    Region *body = loop->regions[0];
+    Builder inner = builder_at(body, b->span);
+    const Inst *blocks = build_block_loop(it, &inner, inside, outputs, it->plan->blocks / chunks,
+                                          body->parameters.at[0]);
+    for (int i = 0; i < outputs->count; i++) {
+        vec_push(it->module->arena, &body->yields, blocks->results[i]);
+    }
+    loop_finish(loop);
+    return loop;
+}
+
+// The stacks that chunks have stacked, as one.
+static Value *join_stacks(const Blocks *it, Builder *b, Value *stack) {
+    int rank = stack->type.rank - 1;
+    const Dim **dims = arena_array(it->module->arena, const Dim *, rank);
+    for (int i = 0; i < rank; i++) {
+        dims[i] = stack->type.dims[i + 1];
+    }
+    dims[0] = dim_constant(it->module->dims, it->plan->blocks);
+    return build_reshape(b, stack, (Dims){dims, rank});
+}
+
 // What stands for the results of a phase, from its loop and the block behind it.
-static void join_outputs(Blocks *it, Builder *b, const Inst *loop, const Block *rest,
-                         const Outputs *outputs) {
+static void join_outputs(Blocks *it, Builder *b, const Inst *loop, bool has_chunks,
+                         const Block *rest, const Outputs *outputs) {
     int first = 0;
     for (int i = 0; i < outputs->count; i++) {
         const Output *output = &outputs->at[i];
         const Value *old = output->inst->results[0];
         Value *whole = loop->results[i];
-        if (output->kind == OUTPUT_PARTS) {
+        if (has_chunks && output->kind != OUTPUT_CARRIED) {
+            whole = join_stacks(it, b, whole);
+        }
+        if (output->kind == OUTPUT_PARTS || (has_chunks && output->kind == OUTPUT_CARRIED)) {
             whole = build_reduce(b, OP_reduce_sum, whole, &first, 1);
         }
         Place place = it->group->place[old->id];
@@ -397,13 +441,15 @@ static void build_phase(Blocks *it, Builder *b) {
     const Plan *plan = it->plan;
     bool *inside = instructions_of_phase(it->group, it->done);
     Outputs outputs = list_outputs(it, it->done);
-    Inst *loop = build_block_loop(it, b, inside, &outputs);
+    int64_t chunks = chunks_of(it, &outputs);
+    const Inst *loop = chunks > 1 ? build_chunks(it, b, inside, &outputs, chunks)
+                                  : build_block_loop(it, b, inside, &outputs, plan->blocks, NULL);
     Block rest = {.inside = inside, .rows = plan->rest};
     if (plan->rest > 0) {
         rest.start = scalar_index(b, plan->blocks * plan->block);
         compute_block(it, b, &rest);
     }
-    join_outputs(it, b, loop, plan->rest > 0 ? &rest : NULL, &outputs);
+    join_outputs(it, b, loop, chunks > 1, plan->rest > 0 ? &rest : NULL, &outputs);
     it->done++;
 }
 
