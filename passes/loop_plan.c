@@ -17,6 +17,7 @@ enum {
     FEWEST_NEAR = 64, // of a block in the near cache
     FEWEST_LAST = 64, // of a block that has its rows last
     SUM_CHUNKS = 8,   // loops that carry large sums
+    MANY_BLOCKS = 16, // for threads to have about the same to do, be they odd or even
     LONG_SUM = 8192,  // terms of f32 that may be added one by one
     VECTOR_BYTES = 64,
     LONG_ROW = 512, // bytes: a vector that is not full does not matter
@@ -138,19 +139,29 @@ static LoopTraffic count_traffic(const LoopGroup *group) {
     return it;
 }
 
-// Blocks of `block` rows, or a bit less, that leave few rows behind them.
+// Rows that one of two threads computes more than its half, of blocks of `size` rows and of what
+// they leave, which one thread computes.
+static int64_t uneven_rows(const LoopPlan *plan, int64_t size) {
+    int64_t rows = plan->group.rows, blocks = rows / (plan->chunks * size);
+    int64_t rest = rows - blocks * plan->chunks * size;
+    bool is_odd = plan->chunks == 1 && blocks % 2 != 0 && blocks < MANY_BLOCKS;
+    return (rest + (is_odd ? size : 0)) / 2;
+}
+
+// Blocks of `block` rows, or a bit less, that leave few rows behind them; few blocks are an even
+// number.
 static void cut_rows(LoopPlan *plan, int64_t block) {
-    int64_t rows = plan->group.rows, best = rows, step = block >= 64 ? 8 : 1;
+    int64_t rows = plan->group.rows, least = rows, step = block >= 64 ? 8 : 1;
     int64_t largest = block / step * step;
     for (int64_t size = largest; 3 * size >= 2 * largest && size > 0; size -= step) {
-        int64_t rest = rows - rows / (plan->chunks * size) * (plan->chunks * size);
-        if (rest < best) {
-            best = rest;
+        int64_t uneven = uneven_rows(plan, size);
+        if (uneven < least) {
+            least = uneven;
             plan->block = size;
         }
     }
     plan->blocks = rows / (plan->chunks * plan->block);
-    plan->rest = best;
+    plan->rest = rows - plan->blocks * plan->chunks * plan->block;
 }
 
 // A number of rows that is meant for usual sizes.
