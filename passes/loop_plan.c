@@ -149,14 +149,16 @@ static int64_t uneven_rows(const LoopPlan *plan, int64_t size) {
 }
 
 // Blocks of `block` rows, or a bit less, that leave few rows behind them; few blocks are an even
-// number.
+// number, for which they may be smaller. Of sizes that share out alike the smaller one leaves more
+// room in the cache.
 static void cut_rows(LoopPlan *plan, int64_t block) {
     int64_t rows = plan->group.rows, least = rows, step = block >= 64 ? 8 : 1;
     int64_t largest = block / step * step;
-    for (int64_t size = largest; 3 * size >= 2 * largest && size > 0; size -= step) {
-        int64_t uneven = uneven_rows(plan, size);
-        if (uneven < least) {
-            least = uneven;
+    for (int64_t size = largest; 2 * size >= largest && size > 0; size -= step) {
+        int64_t cost = uneven_rows(plan, size) + size / 4;
+        bool is_few = plan->chunks == 1 && rows / size < MANY_BLOCKS;
+        if (cost < least && (is_few || 3 * size >= 2 * largest)) {
+            least = cost;
             plan->block = size;
         }
     }
