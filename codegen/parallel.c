@@ -47,6 +47,46 @@ static double size_cost(int64_t extent, int64_t size) {
            imbalance(extent, size, 8) + (extent % size != 0 ? 0.02 : 0);
 }
 
+// The loop that is alone in another, but for scalars; or NULL.
+static const Loop *loop_alone_in(const Loop *loop) {
+    const Statement *found = NULL;
+    for (int i = 0; i < loop->body.statements.count; i++) {
+        const Statement *s = loop->body.statements.at[i];
+        if (s->kind != STATEMENT_SCALAR && found != NULL) {
+            return NULL;
+        }
+        found = s->kind != STATEMENT_SCALAR ? s : found;
+    }
+    return found != NULL && found->kind == STATEMENT_LOOP && found->loop->kind == LOOP_SERIAL
+               ? found->loop
+               : NULL;
+}
+
+// Few iterations that two threads cannot share evenly, as those over the places of a window: then
+// the iterations of loops inside are shared out, too. No two of those touch the same memory if no
+// two of each loop do, whatever the other loops' are.
+static void nest_chunks(const Split *split, const Candidate *outer, double work, Chunks *chunks) {
+    double most = work / (least_work(split->options) / 4);
+    most = most > MOST_CHUNKS ? MOST_CHUNKS : most;
+    const Loop *loop = outer->loop;
+    if (loop->kind != LOOP_SERIAL || loop->blocked || chunks->size != 1 ||
+        chunks->count >= FEW_CHUNKS || outer->privates.count > 0 || outer->carried.count > 0) {
+        return;
+    }
+    while (chunks->nested_count < MOST_NESTED && chunks->count < ENOUGH_ITERATIONS &&
+           imbalance(chunks->count, 1, 2) > 0) {
+        Candidate inner = *outer;
+        inner.loop = loop = loop_alone_in(loop);
+        if (loop == NULL || loop->blocked || !constant_extent(loop, &inner.extent) ||
+            (double)(chunks->count * inner.extent) > most || !iterations_are_independent(&inner) ||
+            inner.privates.count > 0) {
+            return;
+        }
+        chunks->nested[chunks->nested_count++] = loop;
+        chunks->count *= inner.extent;
+    }
+}
+
 // A count below 2: not worth it.
 Chunks choose_chunks(const Split *split, const Candidate *candidate, double work) {
     int64_t extent = candidate->extent;
@@ -57,7 +97,7 @@ Chunks choose_chunks(const Split *split, const Candidate *candidate, double work
     most = bytes > 0 && few_private_bytes / bytes > most ? few_private_bytes / bytes : most;
     wanted = bytes > 0 && wanted > most ? most : wanted;
     if (wanted < 2 || extent < 2) {
-        return (Chunks){0, 0, extent};
+        return (Chunks){.extent = extent};
     }
     int64_t count = (int64_t)wanted < extent ? (int64_t)wanted : extent;
     bool in_steps = candidate->loop->kind == LOOP_VECTOR && extent > 16 * VECTOR_STEP;
@@ -70,7 +110,7 @@ Chunks choose_chunks(const Split *split, const Candidate *candidate, double work
             best = other;
         }
     }
-    return (Chunks){(extent + best - 1) / best, best, extent};
+    return (Chunks){.count = (extent + best - 1) / best, .size = best, .extent = extent};
 }
 
 // ---- parts
@@ -252,6 +292,7 @@ static bool spread_loop(Split *split, const Statement *top, double work) {
     if (chunks.count < 2) {
         return false;
     }
+    nest_chunks(split, &candidate, work, &chunks);
     if (must_wait(split, top) && !(split->may_flush && flush_pending(split, &(Block){{0}}))) {
         return false;
     }

@@ -208,9 +208,38 @@ static void clone_iterations(Cloner *c, const Loop *loop, Scalar *first, Scalar 
     clone_block(c, &loop->body, &copy->body);
 }
 
+// One iteration of the innermost of loops that are alone in each other.
+static void clone_nested(Cloner *c, const Loop *loop, const Chunks *chunks, Block *out) {
+    int64_t inside = 1, extent;
+    for (int i = 0; i < chunks->nested_count; i++) {
+        constant_extent(chunks->nested[i], &extent);
+        inside *= extent;
+    }
+    Scalar *left = c->chunk;
+    for (int i = 0; i < chunks->nested_count; i++) {
+        Scalar *size = new_position(c->arena, c->to, inside);
+        c->scalars[loop->index->id] = place_binary(c->arena, c->to, out, SCALAR_DIV, left, size);
+        left = place_binary(c->arena, c->to, out, SCALAR_REMAINDER, left, size);
+        for (int j = 0; j < loop->body.statements.count; j++) {
+            if (loop->body.statements.at[j]->kind == STATEMENT_SCALAR) {
+                clone_statement(c, loop->body.statements.at[j], out);
+            }
+        }
+        loop = chunks->nested[i];
+        constant_extent(loop, &extent);
+        inside /= extent;
+    }
+    c->scalars[loop->index->id] = left;
+    clone_block(c, &loop->body, out);
+}
+
 // The last chunk may be shorter. A loop that becomes vectors is written out for both lengths.
 static void clone_chunk_loop(Cloner *c, const Loop *loop, const Chunks *chunks, Block *out) {
     int64_t full = chunks->extent / chunks->size, rest = chunks->extent % chunks->size;
+    if (chunks->nested_count > 0) {
+        clone_nested(c, loop, chunks, out);
+        return;
+    }
     if (chunks->size == 1) {
         c->scalars[loop->index->id] = c->chunk;
         clone_block(c, &loop->body, out);

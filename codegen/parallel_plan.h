@@ -55,11 +55,17 @@ typedef struct Cloner {
     Scalar **given; // what stands for the arguments of `from`; NULL: the same arguments
 } Cloner;
 
+enum { MOST_NESTED = 3 };
+
 // How a loop is cut into chunks.
 typedef struct Chunks {
     int64_t count;
     int64_t size; // iterations of each but the last
     int64_t extent;
+    // Loops that are alone in the loop, and one in the other: a chunk is one iteration of the
+    // innermost.
+    const Loop *nested[MOST_NESTED];
+    int nested_count;
 } Chunks;
 
 Cloner start_clone(Arena *arena, Arena *scratch, const Kernel *from, const char *name,
