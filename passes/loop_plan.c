@@ -139,25 +139,28 @@ static LoopTraffic count_traffic(const LoopGroup *group) {
     return it;
 }
 
-// Rows that one of two threads computes more than its half, of blocks of `size` rows and of what
-// they leave, which one thread computes.
-static int64_t uneven_rows(const LoopPlan *plan, int64_t size) {
+static bool is_few(const LoopPlan *plan, int64_t size) {
+    return plan->chunks == 1 && plan->group.rows / size < MANY_BLOCKS;
+}
+
+// Twice the rows that one of two threads computes more than its half, of blocks of `size` rows and
+// of what they leave, which one thread computes. Of few blocks smaller ones leave more room in the
+// cache.
+static int64_t size_cost(const LoopPlan *plan, int64_t size) {
     int64_t rows = plan->group.rows, blocks = rows / (plan->chunks * size);
     int64_t rest = rows - blocks * plan->chunks * size;
-    bool is_odd = plan->chunks == 1 && blocks % 2 != 0 && blocks < MANY_BLOCKS;
-    return (rest + (is_odd ? size : 0)) / 2;
+    bool few = is_few(plan, size);
+    return rest + (few && blocks % 2 != 0 ? size : 0) + (few ? size / 2 : 0);
 }
 
 // Blocks of `block` rows, or a bit less, that leave few rows behind them; few blocks are an even
-// number, for which they may be smaller. Of sizes that share out alike the smaller one leaves more
-// room in the cache.
+// number, for which they may be smaller.
 static void cut_rows(LoopPlan *plan, int64_t block) {
-    int64_t rows = plan->group.rows, least = rows, step = block >= 64 ? 8 : 1;
+    int64_t rows = plan->group.rows, least = INT64_MAX, step = block >= 64 ? 8 : 1;
     int64_t largest = block / step * step;
     for (int64_t size = largest; 2 * size >= largest && size > 0; size -= step) {
-        int64_t cost = uneven_rows(plan, size) + size / 4;
-        bool is_few = plan->chunks == 1 && rows / size < MANY_BLOCKS;
-        if (cost < least && (is_few || 3 * size >= 2 * largest)) {
+        int64_t cost = size_cost(plan, size);
+        if (cost < least && (is_few(plan, size) || 3 * size >= 2 * largest)) {
             least = cost;
             plan->block = size;
         }
