@@ -1,7 +1,9 @@
 // Scalars with folding: constants, identities, and integer ranges. Ranges are
 // what makes div and mod by the sizes of shapes disappear again and bounds
 // checks of known indices needless.
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codegen/lower_build.h"
 
@@ -340,6 +342,14 @@ static Scalar *fold_logic(KernelBuilder *k, ScalarOp op, Scalar *x, Scalar *y) {
     return binary_raw(k, op, TYPE_BOOL, x, y);
 }
 
+// The error function beside a number of at least 1, as in gelu: its own last places are lost in the
+// sum, so a shorter form is as good.
+static Scalar *shorten_term(KernelBuilder *k, Scalar *x, const Scalar *beside) {
+    bool lost = beside->op == SCALAR_CONSTANT && fabs(beside->real) >= 1;
+    bool is_erf = x->op == SCALAR_LIBM && x->type == TYPE_F32 && strcmp(x->name, "erf") == 0;
+    return lost && is_erf ? scalar_libm(k, "erf_in_sum", 1, x->args[0], NULL) : x;
+}
+
 Scalar *scalar_binary(KernelBuilder *k, ScalarOp op, Scalar *x, Scalar *y) {
     check(x->type == y->type, "operands of types %s and %s meet in scalar operator %d",
           element_name(x->type), element_name(y->type), op);
@@ -368,6 +378,9 @@ Scalar *scalar_binary(KernelBuilder *k, ScalarOp op, Scalar *x, Scalar *y) {
             break;
         default: break;
         }
+    }
+    if (x->type == TYPE_F32 && (op == SCALAR_ADD || op == SCALAR_SUB)) {
+        return binary_raw(k, op, x->type, shorten_term(k, x, y), shorten_term(k, y, x));
     }
     return binary_raw(k, op, x->type, x, y);
 }

@@ -51,6 +51,7 @@ static const KnownFunction known_functions[] = {
     {"atan", 1, NULL, math_atan, math_atan},
     {"atan2", 2, NULL, math_atan2, math_atan2},
     {"erf", 1, math_erf_f32, NULL, math_erf_f64},
+    {"erf_in_sum", 1, math_erf_in_sum, NULL, NULL},
     {"erfc", 1, NULL, math_erfc, math_erfc},
     {"fmod", 2, NULL, math_fmod_f32, math_fmod_f64},
     {"lgamma", 1, NULL, math_lgamma, math_lgamma},

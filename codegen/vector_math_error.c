@@ -12,6 +12,12 @@ static const Polynomial erf_large = {10,
                                       0x1.66c704p-6, -0x1.a46c34p-13, -0x1.ff886ap-9,
                                       0x1.4d787cp-10, -0x1.5ffa46p-13, 0x1.198fc4p-17}};
 
+// erf in f32 where its error is small beside what it is added to: erfc(x) = (1 + x p(x))^8.
+static const Polynomial erf_root = {8,
+                                    {-0x1.20dd6ap-3, -0x1.1d3614p-4, -0x1.10f8c2p-9, 0x1.aee2a2p-8,
+                                     0x1.a9f5f2p-13, -0x1.1224p-11, 0x1.817154p-14,
+                                     -0x1.59fc5cp-18}};
+
 Scalar *math_erf_f32(Math *m, Scalar *const *x) {
     Scalar *size = math_abs(m, x[0]);
     Scalar *square = math_mul(m, size, size);
@@ -21,6 +27,19 @@ Scalar *math_erf_f32(Math *m, Scalar *const *x) {
     Scalar *large = math_sub(m, math_real(m, 1), math_mul(m, root, root));
     Scalar *is_small = math_compare(m, SCALAR_LT, size, math_real(m, 1));
     return math_binary(m, SCALAR_COPYSIGN, math_choose(m, is_small, small, large), x[0]);
+}
+
+// (1 + x)^2 - 1, rounded once where there is an instruction for it.
+static Scalar *square_beside_one(Math *m, Scalar *x) {
+    return math_fma(m, x, x, math_add(m, x, x));
+}
+
+// From 4 on it is 1 to the last place.
+Scalar *math_erf_in_sum(Math *m, Scalar *const *x) {
+    Scalar *size = math_at_most(m, math_abs(m, x[0]), 4);
+    Scalar *root = math_mul(m, size, math_polynomial(m, &erf_root, size));
+    Scalar *y = square_beside_one(m, square_beside_one(m, square_beside_one(m, root)));
+    return math_binary(m, SCALAR_COPYSIGN, y, x[0]);
 }
 
 // x p(x^2) = erf(x) - x for 0 <= x <= 1

@@ -352,11 +352,12 @@ Scalar *math_exp_of_rest(Math *m, Scalar *rest) {
 
 // exp(rest + lost)
 Scalar *math_exp_of_parts(Math *m, const ExpParts *parts, bool precisely) {
-    Scalar *rest = parts->rest, *square = math_mul(m, rest, rest);
+    Scalar *rest = parts->rest, *one = math_real(m, 1);
     Scalar *polynomial = math_polynomial(m, &m->format->exp, rest);
-    Scalar *part = precisely ? math_add(m, rest, math_fma(m, square, polynomial, parts->lost))
-                             : math_fma(m, square, polynomial, rest);
-    return math_add(m, math_real(m, 1), part);
+    if (!precisely)
+        return math_fma(m, math_fma(m, polynomial, rest, one), rest, one);
+    Scalar *square = math_mul(m, rest, rest);
+    return math_add(m, one, math_add(m, rest, math_fma(m, square, polynomial, parts->lost)));
 }
 
 Scalar *math_small_exp(Math *m, Scalar *x) {
