@@ -342,12 +342,31 @@ static Scalar *fold_logic(KernelBuilder *k, ScalarOp op, Scalar *x, Scalar *y) {
     return binary_raw(k, op, TYPE_BOOL, x, y);
 }
 
-// The error function beside a number of at least 1, as in gelu: its own last places are lost in the
-// sum, so a shorter form is as good.
+// x as a product of a constant and something.
+static bool split_product(Scalar *x, double *factor, Scalar **rest) {
+    for (int i = 0; x->op == SCALAR_MUL && i < 2; i++) {
+        if (x->args[i]->op == SCALAR_CONSTANT) {
+            *factor = x->args[i]->real;
+            *rest = x->args[1 - i];
+            return true;
+        }
+    }
+    return false;
+}
+
+// The error function beside a number of at least 1, or a part of it beside as large a part of 1, as
+// in gelu: its own last places are lost in the sum, so a shorter form is as good.
 static Scalar *shorten_term(KernelBuilder *k, Scalar *x, const Scalar *beside) {
-    bool lost = beside->op == SCALAR_CONSTANT && fabs(beside->real) >= 1;
-    bool is_erf = x->op == SCALAR_LIBM && x->type == TYPE_F32 && strcmp(x->name, "erf") == 0;
-    return lost && is_erf ? scalar_libm(k, "erf_in_sum", 1, x->args[0], NULL) : x;
+    double factor = 1;
+    Scalar *term = x;
+    bool is_part = split_product(x, &factor, &term);
+    bool is_erf = term->op == SCALAR_LIBM && strcmp(term->name, "erf") == 0;
+    if (!is_erf || beside->op != SCALAR_CONSTANT || !(fabs(beside->real) >= fabs(factor))) {
+        return x;
+    }
+    Scalar *shorter = scalar_libm(k, "erf_in_sum", 1, term->args[0], NULL);
+    return is_part ? binary_raw(k, SCALAR_MUL, x->type, scalar_number(k, x->type, factor), shorter)
+                   : shorter;
 }
 
 Scalar *scalar_binary(KernelBuilder *k, ScalarOp op, Scalar *x, Scalar *y) {
