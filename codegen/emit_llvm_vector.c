@@ -14,7 +14,10 @@ enum {
     MOST_LOCAL_BLOCKS = 16,   // the same if locals are used, which must not be indexed by a loop
     LARGEST_BODY = 16,        // statements that are repeated to lengthen a loop's body
     LARGEST_STRAIGHT = 48,    // statements that are repeated to spare a loop
+    MOST_IN_FOURS = 24,       // steps of a function that is computed for four vectors in turns
+    MOST_IN_PAIRS = 48,       // or for two
     MOST_UNROLLED = 64,       // iterations of a LOOP_UNROLL
+    CACHE_LINE = 64,          // bytes
     MOST_SPACED = 4,          // elements between those that are picked out of neighbours
 };
 
@@ -24,10 +27,11 @@ typedef struct VectorPlan {
     Emitter *emitter;
     const Loop *loop;
     bool possible;
-    bool uses_arrays; // local ones
-    bool uses_bytes;  // loads or stores bool
-    int widest;       // bytes of the largest varying element
-    int statements;   // work in the body
+    bool uses_arrays;     // local ones
+    bool uses_bytes;      // loads or stores bool
+    int longest_function; // steps; 0: there is none
+    int widest;           // bytes of the largest varying element
+    int statements;       // work in the body
 } VectorPlan;
 
 static LaneKind kind_of(const VectorPlan *plan, const Scalar *scalar) {
@@ -120,10 +124,14 @@ static Lane classify_local(VectorPlan *plan, const Scalar *scalar) {
 
 static void plan_function(VectorPlan *plan, const Scalar *scalar) {
     const MathFunction *function = find_math(plan->emitter, scalar->name, scalar->type);
-    if (function == NULL)
+    if (function == NULL) {
         plan->possible = false;
-    else
-        plan->statements += function->steps.count;
+        return;
+    }
+    plan->statements += function->steps.count;
+    // What is computed in a wider type fills more registers.
+    int steps = function->steps.count * (function->result->op == SCALAR_CAST ? 2 : 1);
+    plan->longest_function = steps > plan->longest_function ? steps : plan->longest_function;
 }
 
 static Lane classify(VectorPlan *plan, const Scalar *scalar) {
@@ -568,7 +576,8 @@ void emit_lanes_set(Emitter *emitter, const Statement *statement) {
 
 // ---- loops
 
-static void emit_fetch(Emitter *emitter, const Fetch *fetch) {
+// The lines of the cache that `width` iterations read or write.
+static void emit_fetch(Emitter *emitter, const Fetch *fetch, int width) {
     LLVMBuilderRef b = emitter->builder;
     LLVMValueRef place = constant_i64(emitter, fetch->place.constant);
     for (int i = 0; i < fetch->place.count; i++) {
@@ -583,12 +592,17 @@ static void emit_fetch(Emitter *emitter, const Fetch *fetch) {
     enum { SECOND_CACHE = 2, DATA = 1 };
     LLVMValueRef arguments[] = {pointer, constant_i32(emitter, fetch->is_store),
                                 constant_i32(emitter, SECOND_CACHE), constant_i32(emitter, DATA)};
-    call_intrinsic(emitter, "llvm.prefetch", emitter->pointer, arguments, 4);
+    int64_t line = CACHE_LINE / (int64_t)element_bytes(fetch->buffer->element);
+    for (int64_t at = 0; at < width; at += line) {
+        LLVMValueRef offset = constant_i64(emitter, at);
+        arguments[0] = LLVMBuildGEP2(b, element, pointer, &offset, 1, "");
+        call_intrinsic(emitter, "llvm.prefetch", emitter->pointer, arguments, 4);
+    }
 }
 
-static void emit_fetches(Emitter *emitter, const Loop *loop) {
+static void emit_fetches(Emitter *emitter, const Loop *loop, int width) {
     for (int i = 0; i < loop->fetches.count; i++)
-        emit_fetch(emitter, &loop->fetches.at[i]);
+        emit_fetch(emitter, &loop->fetches.at[i], width);
 }
 
 // The body for `width` iterations from `start` on.
@@ -597,7 +611,7 @@ static void emit_iterations(Emitter *emitter, const Loop *loop, LLVMValueRef sta
     emitter->width = width;
     emit_llvm_block(emitter, &loop->body);
     emitter->width = 1;
-    emit_fetches(emitter, loop);
+    emit_fetches(emitter, loop, width);
 }
 
 // The last `count` iterations at once, in the lowest lanes of a vector.
@@ -680,6 +694,21 @@ static void emit_open_loop(Emitter *emitter, const VectorPlan *plan, int width) 
     end_counted_loop(emitter, &counted, true);
 }
 
+// Polynomials are chains of steps that wait for each other: vectors that take turns fill the time,
+// if there are registers for them.
+static int vectors_at_once(const VectorPlan *plan) {
+    const Scalar *extent = plan->loop->extent;
+    int lanes = plan->emitter->vector_bytes / plan->widest;
+    if (!plan->emitter->is_wide || plan->longest_function == 0 || extent->op != SCALAR_CONSTANT)
+        return 1;
+    int vectors = plan->longest_function <= MOST_IN_FOURS   ? 4
+                  : plan->longest_function <= MOST_IN_PAIRS ? 2
+                                                            : 1;
+    while (vectors > 1 && extent->integer % (vectors * lanes) != 0)
+        vectors /= 2;
+    return vectors;
+}
+
 bool emit_vector_loop(Emitter *emitter, const Loop *loop) {
     check(emitter->width == 1, "a vector loop in a vector loop");
     VectorPlan plan = make_plan(emitter, loop);
@@ -687,7 +716,7 @@ bool emit_vector_loop(Emitter *emitter, const Loop *loop) {
         memset(emitter->lanes, 0, (size_t)emitter->scalar_count * sizeof *emitter->lanes);
         return false;
     }
-    int width = emitter->vector_bytes / plan.widest;
+    int width = emitter->vector_bytes / plan.widest * vectors_at_once(&plan);
     if (loop->extent->op == SCALAR_CONSTANT)
         emit_constant_loop(emitter, &plan, loop->extent->integer, width);
     else

@@ -10,15 +10,16 @@
 #include "codegen/lower_points.h"
 
 enum {
-    SMALL_TOTAL = 8,    // elements of a reduction that is written out
-    CHUNK = 32,         // terms of a sum of f32 in one lane before it is added to the f64 sum
-    FEWEST_COLUMNS = 4, // results accumulated at once, else reduction is by rows
-    MUCH_WORK = 16,     // for an element of rows, beside which a sum in one vector does not wait
-    LONG_ROW = 32,      // vectors, beside which joining four vectors of sums costs little
-    MOST_WAYS = 4,      // rows that are added side by side
-    ENOUGH_SUMS = 8,    // vectors: then no addition waits for the one before
-    SHORT_STEP = 32,    // scalars of a step that may be written out for each way
-    FEW_STEPS = 4       // that are written out
+    SMALL_TOTAL = 8,     // elements of a reduction that is written out
+    CHUNK = 32,          // terms of a sum of f32 in one lane before it is added to the f64 sum
+    FEWEST_COLUMNS = 4,  // results accumulated at once, else reduction is by rows
+    MUCH_WORK = 16,      // for an element of rows: a function
+    VERY_MUCH_WORK = 80, // beside which a sum in one vector does not wait
+    LONG_ROW = 32,       // vectors, beside which joining four vectors of sums costs little
+    MOST_WAYS = 4,       // rows that are added side by side
+    ENOUGH_SUMS = 8,     // vectors: then no addition waits for the one before
+    SHORT_STEP = 32,     // scalars of a step that may be written out for each way
+    FEW_STEPS = 4        // that are written out
 };
 
 int vector_lanes(const Lowering *l, ElementType type) {
@@ -428,12 +429,16 @@ static Scalar *join_lanes(Lanes *lanes, const Fold *fold) {
     return scalar_cast(b, fold->reduction.type, scalar_local(b, local, scalar_position(b, 0)));
 }
 
-// Several vectors, so that their sums do not wait for each other; one is enough if much is computed
-// for each element. C has to make do with the registers of any processor.
-static int lanes_for(const Lowering *l, ElementType type, int64_t extent, bool costly) {
+// Several vectors, so that their sums do not wait for each other. The steps of functions wait for
+// each other, too, so that several vectors take turns; one is enough beside many functions. C has
+// to make do with the registers of any processor.
+static int lanes_for(const Lowering *l, ElementType type, int64_t extent, int64_t work) {
     int vector = vector_lanes(l, type);
-    bool many = extent >= (int64_t)LONG_ROW * vector && !l->options->unmasked;
-    int lanes = (costly ? 1 : many ? 4 : 2) * vector;
+    bool in_c = l->options->unmasked;
+    bool many = extent >= (int64_t)LONG_ROW * vector && !in_c;
+    bool in_turns = l->options->vector_bytes >= 64 && work < VERY_MUCH_WORK;
+    int of_functions = !in_turns ? 1 : type == TYPE_F32 && !in_c ? 4 : 2;
+    int lanes = (work >= MUCH_WORK ? of_functions : many ? 4 : 2) * vector;
     while (lanes > 1 && extent < 2 * lanes) {
         lanes /= 2;
     }
@@ -476,7 +481,7 @@ static Scalar *reduce_long(KernelLowering *k, const Reduction *r, Scalar *const 
                    .plan = &plan,
                    .index = index,
                    .ordered = new_index(k, r->axis_count),
-                   .count = lanes_for(l, r->type, extent, false),
+                   .count = lanes_for(l, r->type, extent, 0),
                    .folds = &fold,
                    .fold_count = 1};
     run_lanes(&lanes);
@@ -502,7 +507,7 @@ void fold_rows(KernelLowering *k, const RowStep *step, Scalar *const *point) {
                    .step = step,
                    .index = point,
                    .ordered = new_index(k, 1),
-                   .count = lanes_for(l, first->type, first->total, work >= MUCH_WORK),
+                   .count = lanes_for(l, first->type, first->total, work),
                    .folds = folds,
                    .fold_count = count};
     run_lanes(&lanes);
