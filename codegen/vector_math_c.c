@@ -1,6 +1,7 @@
 // The functions of vector_math.c as C. Compilers turn loops that call them into vector code without
-// any flag, on three conditions: there is no branch in them, not even a conditional expression, so
-// selections are arithmetic on bits; nothing is reassociated; and they are inlined.
+// any flag, on three conditions: there is no branch in them, not even a conditional expression but
+// for minima and maxima, so selections are arithmetic on bits; nothing is reassociated; and they
+// are inlined.
 //
 // A function with rare steps becomes four: whether an argument is a rare one, the function of the
 // usual ones, that of any, which stays apart, and their choice. Loops of vectors call that of any
@@ -37,6 +38,26 @@ static const Scalar *in_part(const Part *part, const Scalar *scalar) {
     return scalar;
 }
 
+static bool is_same(const Part *part, const Scalar *x, const Scalar *y) {
+    x = in_part(part, x);
+    y = in_part(part, y);
+    return x == y || (x->op == SCALAR_CONSTANT && y->op == SCALAR_CONSTANT && x->type == y->type &&
+                      element_is_real(x->type) && x->real == y->real);
+}
+
+// Whether a selection is the larger or the smaller of what its condition compares: compilers have
+// an instruction for that, with the second operand where one is NaN.
+static bool is_extreme(const Part *part, const Scalar *step) {
+    if (step->op != SCALAR_SELECT || !element_is_real(step->type))
+        return false;
+    const Scalar *condition = in_part(part, step->args[0]);
+    const Scalar *x = step->args[1], *y = step->args[2];
+    bool compares = condition->op == SCALAR_LT || condition->op == SCALAR_GT;
+    return compares &&
+           ((is_same(part, condition->args[0], x) && is_same(part, condition->args[1], y)) ||
+            (is_same(part, condition->args[0], y) && is_same(part, condition->args[1], x)));
+}
+
 static Part make_part(Arena *arena, const MathFunction *function, const Scalar *result,
                       bool usual) {
     Part part = {.function = function,
@@ -46,7 +67,8 @@ static Part make_part(Arena *arena, const MathFunction *function, const Scalar *
     part.needed[part.result->id] = true;
     for (int i = function->steps.count - 1; i >= 0; i--) {
         const Scalar *step = function->steps.at[i];
-        for (int k = 0; part.needed[step->id] && k < step->arg_count; k++) {
+        int first = is_extreme(&part, step) ? 1 : 0; // the condition is written in its place
+        for (int k = first; part.needed[step->id] && k < step->arg_count; k++) {
             part.needed[in_part(&part, step->args[k])->id] = true;
         }
     }
@@ -133,6 +155,18 @@ static void write_bit_cast(Writer *writer, Text *out, const Part *part, const Sc
     text_add_char(out, ')');
 }
 
+// x > y ? x : y, or with "<".
+static void write_extreme(Text *out, const Part *part, const Scalar *step) {
+    const Scalar *condition = in_part(part, step->args[0]);
+    bool turned = !is_same(part, condition->args[0], step->args[1]);
+    const char *sign = (condition->op == SCALAR_GT) != turned ? " > " : " < ";
+    const char *between[] = {sign, " ? ", " : ", ""};
+    for (int i = 0; i < 4; i++) {
+        write_operand(out, part, step->args[1 + i % 2]);
+        text_add(out, between[i]);
+    }
+}
+
 static void write_step(Writer *writer, Text *out, const Part *part, const Scalar *step) {
     const char *suffix = step->type == TYPE_F32 ? "f" : "";
     text_format(out, "    const %s v%d = ", value_type(step), step->id);
@@ -148,6 +182,10 @@ static void write_step(Writer *writer, Text *out, const Part *part, const Scalar
         write_call(out, part, arena_format(out->arena, "copysign%s", suffix), step);
         break;
     case SCALAR_SELECT:
+        if (is_extreme(part, step)) {
+            write_extreme(out, part, step);
+            break;
+        }
         write_call(out, part, helper_name(writer, HELPER_CHOOSE, step->type, step->type), step);
         break;
     case SCALAR_BITS: write_bit_cast(writer, out, part, step); break;
