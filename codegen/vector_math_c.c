@@ -67,8 +67,11 @@ static Part make_part(Arena *arena, const MathFunction *function, const Scalar *
     part.needed[part.result->id] = true;
     for (int i = function->steps.count - 1; i >= 0; i--) {
         const Scalar *step = function->steps.at[i];
-        int first = is_extreme(&part, step) ? 1 : 0; // the condition is written in its place
-        for (int k = first; part.needed[step->id] && k < step->arg_count; k++) {
+        if (!part.needed[step->id]) {
+            continue;
+        }
+        // The condition of an extreme is written in its place.
+        for (int k = is_extreme(&part, step) ? 1 : 0; k < step->arg_count; k++) {
             part.needed[in_part(&part, step->args[k])->id] = true;
         }
     }
