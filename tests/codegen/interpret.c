@@ -184,8 +184,9 @@ static Cell integer_result(Frame *f, const Scalar *x, const Cell *a) {
 
 static double libm_value(Frame *f, const Scalar *x, double a, double b) {
     const double arguments[3] = {a, b, 0};
+    const char *name = strcmp(x->name, "erf_in_sum") == 0 ? "erf" : x->name; // its short form
     Op op;
-    if (!op_from_name(x->name, &op)) {
+    if (!op_from_name(name, &op)) {
         go_wrong(f, "an unknown function of libm");
         return 0;
     }
