@@ -274,6 +274,14 @@ static LLVMValueRef declare_kernel(Emitter *emitter, const Kernel *kernel) {
     return function;
 }
 
+// Elements of a local array. The last vector of a loop is read and written whole, whatever the
+// array's length is (store_local_lanes).
+static int64_t room_of(const Emitter *emitter, const Local *local) {
+    int64_t lanes = emitter->vector_bytes / (int64_t)element_bytes(local->type);
+    return local->count <= 1 || lanes <= 1 ? local->count
+                                           : (local->count + lanes - 1) / lanes * lanes;
+}
+
 static void emit_locals(Emitter *emitter, Local *const *locals, int count) {
     int limit = 0;
     for (int i = 0; i < count; i++)
@@ -282,7 +290,7 @@ static void emit_locals(Emitter *emitter, Local *const *locals, int count) {
     emitter->locals = arena_array(emitter->arena, LLVMValueRef, limit + 1);
     for (int i = 0; i < count; i++) {
         LLVMTypeRef element = llvm_storage_type(emitter, locals[i]->type);
-        LLVMTypeRef type = LLVMArrayType2(element, (uint64_t)locals[i]->count);
+        LLVMTypeRef type = LLVMArrayType2(element, (uint64_t)room_of(emitter, locals[i]));
         emitter->locals[locals[i]->id] =
             LLVMBuildAlloca(emitter->builder, type, locals[i]->name ? locals[i]->name : "");
         LLVMSetAlignment(emitter->locals[locals[i]->id], locals[i]->count > 1 ? 64 : 8);
