@@ -99,6 +99,16 @@ static bool reads_padding_often(const Inst *gather) {
                FEWEST_WINDOWS * type_elements(gather->operands[0]->type);
 }
 
+// What is subtracted from its largest element, as in a softmax, has to be the number that was
+// compared: a product that is computed again in a difference may become part of a multiply-add,
+// which does not round it. Beyond 1e9, an f32 then lies above the largest one by a lot.
+static void note_extreme(Lowering *l, const Value *operand) {
+    const Value *source = view_source(operand);
+    if (source->definition != NULL && source->definition->op == OP_mul) {
+        state_of(l, source)->once = true;
+    }
+}
+
 static void note_operand_needs(Lowering *l, const Inst *inst) {
     ValueState *first = inst->operand_count > 0 ? state_of(l, inst->operands[0]) : NULL;
     const Inst *product;
@@ -131,6 +141,8 @@ static void note_operand_needs(Lowering *l, const Inst *inst) {
             state_of(l, inst->operands[i])->repeated = true;
         }
         break;
+    case OP_reduce_max:
+    case OP_reduce_min: note_extreme(l, inst->operands[0]); break;
     case OP_loop:
     case OP_branch:
         for (int i = 0; i < inst->operand_count; i++) {
