@@ -9,10 +9,9 @@
 
 enum {
     TERM_BLOCK = 16,
-    FEWEST_TERMS = 32,      // contracted indices of which some are left out
-    FEWEST_SAVED = 4,       // products for each element that is looked at
-    MOST_WRITTEN_OUT = 160, // products of a tile's column that are written out
-    WAYS = 8                // vectors that are looked at side by side
+    FEWEST_TERMS = 32,     // contracted indices of which some are left out
+    FEWEST_SAVED = 4,      // products for each element that is looked at
+    MOST_WRITTEN_OUT = 160 // products of a tile's column that are written out
 };
 
 static const double MOST_STEPS = 0.9; // of all, so that it pays to leave out the others
@@ -189,73 +188,9 @@ void plan_bands(Product *p, int64_t height, int64_t width) {
     }
 }
 
-// ---- what is not finite
-
-// Adds zero times each element from `start` on along the last axis: NaN stays.
-static void add_zeros(KernelLowering *k, const Value *value, Local *sums, Scalar **index,
-                      Scalar *start, int64_t count) {
-    KernelBuilder *b = &k->build;
-    Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
-    index[value->type.rank - 1] = scalar_binary(b, SCALAR_ADD, start, lane);
-    Scalar *zero = scalar_number(b, sums->type, 0);
-    Scalar *sum = scalar_fma(b, element(k, value, index), zero, scalar_local(b, sums, lane));
-    add_set(b, sums, lane, sum);
-    end_scope(b);
-}
-
-static void add_all_zeros(KernelLowering *k, const Value *value, Local *sums) {
-    KernelBuilder *b = &k->build;
-    int rank = value->type.rank;
-    Scalar **index = new_index(k, rank);
-    for (int axis = 0; axis + 1 < rank; axis++) {
-        index[axis] = begin_loop(b, LOOP_SERIAL, type_size_at(value->type, axis), loop_name(k));
-    }
-    int64_t size = type_size_at(value->type, rank - 1), width = sums->count;
-    Scalar *block = begin_loop(b, LOOP_SERIAL, size / width, loop_name(k));
-    Scalar *start = scalar_binary(b, SCALAR_MUL, block, scalar_position(b, width));
-    add_zeros(k, value, sums, index, start, width);
-    end_scope(b);
-    if (size % width > 0) {
-        add_zeros(k, value, sums, index, scalar_position(b, size - size % width), size % width);
-    }
-    close_loops(k, rank - 1);
-}
-
-static bool is_looked_at(const Product *p, int party) {
+bool is_looked_at(const Product *p, int party) {
     return p->leaves_out[1 - party] ||
            (p->leaves_out[party] && p->bands[p->operand[party]].band.unless_nan);
-}
-
-Buffer *find_infinite(Lowering *l, const Product *p) {
-    const Value *result = p->inst->results[0];
-    ElementType type = result->type.element;
-    KernelLowering k;
-    begin_kernel(&k, l, NULL, result, "_finite");
-    KernelBuilder *b = &k.build;
-    Local *sums = add_local(b, type, (int64_t)WAYS * vector_lanes(l, type), "sums");
-    Scalar *lane = begin_loop(b, LOOP_VECTOR, sums->count, "lane");
-    add_set(b, sums, lane, scalar_number(b, type, 0));
-    end_scope(b);
-    for (int party = LEFT; party <= RIGHT; party++) {
-        const Value *value = p->inst->operands[p->operand[party]], *source = view_source(value);
-        if (is_looked_at(p, party)) {
-            bool whole =
-                source->type.rank > 0 && type_elements(source->type) <= type_elements(value->type);
-            add_all_zeros(&k, whole ? source : value, sums);
-        }
-    }
-    for (int64_t half = sums->count / 2; half >= 1; half /= 2) {
-        lane = begin_loop(b, LOOP_VECTOR, half, "lane");
-        Scalar *other = scalar_binary(b, SCALAR_ADD, lane, scalar_position(b, half));
-        Scalar *x = scalar_local(b, sums, lane), *y = scalar_local(b, sums, other);
-        add_set(b, sums, lane, scalar_binary(b, SCALAR_ADD, x, y));
-        end_scope(b);
-    }
-    Buffer *buffer = plain_buffer(l, type, 1, "infinite");
-    Scalar *total = scalar_local(b, sums, scalar_position(b, 0));
-    add_store(b, buffer, scalar_position(b, 0), total);
-    end_kernel(&k);
-    return buffer;
 }
 
 // ---- tiles

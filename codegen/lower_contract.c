@@ -744,16 +744,13 @@ void lower_tiles(Lowering *l, Node *node) {
     KernelLowering k;
     Tiles t = {.k = &k, .node = node, .type = node->inst->results[0]->type.element};
     plan_product(l, node, &t.p);
-    Buffer *unbounded = t.p.skips ? find_unbounded(l, &t.p) : NULL;
-    Buffer *infinite = t.p.term >= 0 ? find_infinite(l, &t.p) : NULL;
+    bool leaves_out = t.p.skips || t.p.term >= 0;
+    Buffer *unbounded = leaves_out ? find_unbounded(l, &t.p) : NULL;
     begin_kernel(&k, l, node, NULL, "");
-    if (unbounded != NULL) {
-        Scalar *beyond = scalar_load(&k.build, unbounded, scalar_position(&k.build, 0));
-        t.dense = scalar_bits(&k.build, beyond);
-    }
-    if (infinite != NULL) {
-        Scalar *sum = scalar_load(&k.build, infinite, scalar_position(&k.build, 0));
-        t.all_terms = scalar_binary(&k.build, SCALAR_NE, sum, sum);
+    if (leaves_out) {
+        Scalar *sum = scalar_load(&k.build, unbounded, scalar_position(&k.build, 0));
+        t.dense = t.p.skips ? scalar_bits(&k.build, sum) : NULL;
+        t.all_terms = t.p.term < 0 ? NULL : scalar_binary(&k.build, SCALAR_NE, sum, sum);
     }
     for (int i = 0; i < 128; i++) {
         t.at[i] = scalar_position(&k.build, 0);

@@ -133,9 +133,6 @@ Buffer *plain_buffer(Lowering *l, ElementType type, int64_t count, const char *n
 int selected_operand(const Product *p);
 // The time of a tile's steps, of that of a product without a selection.
 double share_of_steps(const Product *p, int64_t height);
-// A kernel that finds whether steps of zeros may be left out: a buffer of one element, not zero if
-// they must not.
-Buffer *find_unbounded(Lowering *l, const Product *p);
 // Opens a scope for the steps of a term, entered only if they change anything; returns how many
 // scopes.
 int begin_unless_zero(Tiles *t);
@@ -146,8 +143,11 @@ void find_product_bands(Lowering *l, const char *const *own, Product *p);
 double share_of_bands(const Product *p, int64_t height, int64_t width);
 // What tiles of this size leave out.
 void plan_bands(Product *p, int64_t height, int64_t width);
-// A kernel that finds whether zeros may be left out: a buffer of one element, NaN if they must not.
-Buffer *find_infinite(Lowering *l, const Product *p);
+// Whether it must be finite for that.
+bool is_looked_at(const Product *p, int party);
+// A kernel that finds whether zeros of selections and bands may be left out: a buffer of one
+// element, NaN (of a product of differences above 0) if they must not (lower_bounds.c).
+Buffer *find_unbounded(Lowering *l, const Product *p);
 // Opens a scope that is entered only if something reads the tile; returns how many scopes.
 int begin_if_read(Tiles *t);
 // The same if the tile is only added to something, so that one that is not read need not be

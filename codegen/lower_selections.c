@@ -5,8 +5,6 @@
 // Zero times infinity is NaN, so this needs to know that the other operand is finite: a kernel
 // before looks at all of its elements, which are few beside the products. If one is not finite the
 // kernel of the product takes all steps. What is left out would add zero to a sum.
-#include <float.h>
-
 #include "codegen/lower_contract.h"
 
 enum {
@@ -110,76 +108,6 @@ double share_of_steps(const Product *p, int64_t height) {
     }
     double chosen = (double)height / (double)choices_of(p->inst->operands[p->selected], 0);
     return SHARE_OF_TESTS + (1 - SHARE_OF_TESTS) * (chosen < 1 ? chosen : 1);
-}
-
-// ---- what is not finite
-
-// The largest element of which two differ by a finite number, if differences are taken.
-static double bound_of(const Product *p, ElementType type) {
-    return (type == TYPE_F32 ? (double)FLT_MAX : DBL_MAX) / (p->step == STEP_PRODUCT ? 1 : 2);
-}
-
-// Adds the number of a value's elements, from `start` on along the last axis, that are not within
-// the bound.
-static void count_beyond(KernelLowering *k, const Value *value, double bound, Local *sums,
-                         Scalar **index, Scalar *start, int64_t count) {
-    KernelBuilder *b = &k->build;
-    int last = value->type.rank - 1;
-    Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
-    index[last] = scalar_binary(b, SCALAR_ADD, start, lane);
-    Scalar *size = scalar_unary(b, SCALAR_ABS, element(k, value, index));
-    Scalar *limit = scalar_real_constant(b, size->type, bound);
-    Scalar *beyond = scalar_unary(b, SCALAR_NOT, scalar_binary(b, SCALAR_LE, size, limit));
-    beyond = scalar_cast(b, sums->type, beyond);
-    add_set(b, sums, lane, scalar_binary(b, SCALAR_ADD, scalar_local(b, sums, lane), beyond));
-    end_scope(b);
-}
-
-static void count_all_beyond(KernelLowering *k, const Value *value, double bound, Local *sums) {
-    KernelBuilder *b = &k->build;
-    int rank = value->type.rank;
-    Scalar **index = new_index(k, rank);
-    for (int axis = 0; axis + 1 < rank; axis++) {
-        index[axis] = begin_loop(b, LOOP_SERIAL, type_size_at(value->type, axis), loop_name(k));
-    }
-    int64_t size = type_size_at(value->type, rank - 1), width = sums->count;
-    Scalar *block = begin_loop(b, LOOP_SERIAL, size / width, loop_name(k));
-    Scalar *start = scalar_binary(b, SCALAR_MUL, block, scalar_position(b, width));
-    count_beyond(k, value, bound, sums, index, start, width);
-    end_scope(b);
-    if (size % width > 0) {
-        start = scalar_position(b, size - size % width);
-        count_beyond(k, value, bound, sums, index, start, size % width);
-    }
-    close_loops(k, rank - 1);
-}
-
-Buffer *find_unbounded(Lowering *l, const Product *p) {
-    const Value *result = p->inst->results[0];
-    ElementType type = result->type.element;
-    KernelLowering k;
-    begin_kernel(&k, l, NULL, result, "_bounds");
-    KernelBuilder *b = &k.build;
-    Local *sums = add_local(b, type, 2 * vector_lanes(l, type), "sums");
-    Scalar *lane = begin_loop(b, LOOP_VECTOR, sums->count, "lane");
-    add_set(b, sums, lane, scalar_number(b, type, 0));
-    end_scope(b);
-    for (int i = 0; i < p->inst->operand_count; i++) {
-        const Value *value = p->inst->operands[i], *source = view_source(value);
-        if (i != p->selected) {
-            bool whole =
-                source->type.rank > 0 && type_elements(source->type) <= type_elements(value->type);
-            count_all_beyond(&k, whole ? source : value, bound_of(p, type), sums);
-        }
-    }
-    Scalar *total = scalar_local(b, sums, scalar_position(b, 0));
-    for (int i = 1; i < sums->count; i++) {
-        total = scalar_binary(b, SCALAR_ADD, total, scalar_local(b, sums, scalar_position(b, i)));
-    }
-    Buffer *buffer = plain_buffer(l, type, 1, "unbounded");
-    add_store(b, buffer, scalar_position(b, 0), total);
-    end_kernel(&k);
-    return buffer;
 }
 
 // ---- steps
