@@ -213,10 +213,12 @@ static Scalar load_of(Buffer *buffer, Scalar *index) {
                     .buffer = buffer};
 }
 
+// Goes to the outermost place that knows the index, unless the kernel has stored to the buffer: then
+// it stays behind that.
 Scalar *scalar_load(KernelBuilder *k, Buffer *buffer, Scalar *index) {
-    buffer_number(k, buffer);
+    int number = buffer_number(k, buffer);
     Scalar load = load_of(buffer, index);
-    return intern_scalar(k, &load);
+    return k->kernel->written.at[number] ? place_scalar(k, &load) : intern_scalar(k, &load);
 }
 
 Scalar *scalar_load_now(KernelBuilder *k, Buffer *buffer, Scalar *index) {

@@ -80,21 +80,14 @@ Scalar *left_panel_position(Tiles *t, Scalar *row) {
     return scalar_binary(b, SCALAR_ADD, start, inside);
 }
 
-// Where a number stands for the index of the terms, the place may depend on no loop: it is read
-// here, rather than before the loop in which the panel is filled.
-static Scalar *panel_element(Tiles *t, Buffer *panel, Scalar *position) {
-    bool has_number = t->in_rest || t->p.is_written_out;
-    return has_number ? scalar_load_now(&t->k->build, panel, position)
-                      : scalar_load(&t->k->build, panel, position);
-}
-
 Scalar *left_element(Tiles *t, Scalar *row) {
-    return t->left_panel != NULL ? panel_element(t, t->left_panel, left_panel_position(t, row))
-                                 : operand_element(t, LEFT);
+    return t->left_panel != NULL
+               ? scalar_load(&t->k->build, t->left_panel, left_panel_position(t, row))
+               : operand_element(t, LEFT);
 }
 
 Scalar *right_element(Tiles *t, Scalar *column) {
-    return t->panel != NULL ? panel_element(t, t->panel, right_panel_position(t, column))
+    return t->panel != NULL ? scalar_load(&t->k->build, t->panel, right_panel_position(t, column))
                             : operand_element(t, RIGHT);
 }
 

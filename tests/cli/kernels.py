@@ -100,8 +100,8 @@ def test_triangles():
     def kernels(matrix):
         return loops(write("program.tdsl", TRIANGLE % matrix), "--real=f64").out
     whole, lower = kernels("(2 * p)"), kernels("tril(p)")
-    expect("_finite(" not in whole and "loop terms" not in whole, whole, "all of a matrix")
-    expect("_finite(" in lower and "loop terms" in lower, lower, "a triangle")
+    expect("_bounds(" not in whole and "loop terms" not in whole, whole, "all of a matrix")
+    expect("_bounds(" in lower and "loop terms" in lower, lower, "a triangle")
     expect("loop terms" in kernels("where(arange(64)[:, none] - arange(64) < 5, p, 0)"), None, "a band")
     expect("loop terms" not in kernels("where(arange(64)[:, none] < 5, p, 0)"), None, "rows of zeros")
     gradient = lower.split("\nkernel p_gradient")[1]
