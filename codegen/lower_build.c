@@ -213,8 +213,8 @@ static Scalar load_of(Buffer *buffer, Scalar *index) {
                     .buffer = buffer};
 }
 
-// Goes to the outermost place that knows the index, unless the kernel has stored to the buffer: then
-// it stays behind that.
+// Goes to the outermost place that knows the index, unless the kernel has stored to the buffer:
+// then it stays behind that.
 Scalar *scalar_load(KernelBuilder *k, Buffer *buffer, Scalar *index) {
     int number = buffer_number(k, buffer);
     Scalar load = load_of(buffer, index);
