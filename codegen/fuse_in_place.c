@@ -16,14 +16,26 @@ static bool is_read_at_end(Lowering *l, const Value *value) {
     return false;
 }
 
+// Whether the region is given a value in the same place. A loop's carried value is, and scatters
+// into it happen there (lower_control.c): the place belongs to the loop's next value.
+static bool is_in_given_place(const Lowering *l, const Value *value) {
+    const Region *region = value->region;
+    for (int i = 0; i < region->parameters.count; i++) {
+        if (state_of(l, region->parameters.at[i])->buffer == state_of(l, value)->buffer) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // A temporary of the region that is gone behind the node.
 static bool ends_in(Lowering *l, const Nodes *nodes, const Node *node, const Value *old) {
     const ValueState *state = state_of(l, old);
     return old->definition != NULL && old->region == node->members.at[0]->region && state->stored &&
            state->node != NULL && state->node != node && state->buffer != NULL &&
            state->buffer->kind == BUFFER_WORKSPACE && state->row == NULL && !state->kept_row &&
-           state->destinations.count == 0 && !read_after(nodes, node->position, old) &&
-           !is_read_at_end(l, old);
+           state->destinations.count == 0 && !is_in_given_place(l, old) &&
+           !read_after(nodes, node->position, old) && !is_read_at_end(l, old);
 }
 
 static bool is_own_temporary(const Lowering *l, const Value *value) {
