@@ -524,6 +524,28 @@ static bool leaves_less(const RowGroup *group, int number) {
     return spared > type_bytes(inst->results[0]->type);
 }
 
+// Whether the loop of `phase` has the value, or gets it from what comes before the loop.
+static bool is_at_hand(const RowGroup *group, const Value *value, int phase) {
+    int maker = maker_of(group, value);
+    if (maker < 0 || group->phase[maker] < phase || group->member[maker]) {
+        return true;
+    }
+    const Inst *inst = group->of->insts[maker];
+    return group->kind[maker] == ROW_MAP && is_view(inst) &&
+           is_at_hand(group, inst->operands[0], phase);
+}
+
+// Whether an instruction may be the last one of a loop that makes less of what it reads.
+static bool may_follow(const RowGroup *group, int number) {
+    const Inst *inst = group->of->insts[number];
+    bool good = !group->member[number] && !group->free[number] && group->kind[number] == ROW_MAP &&
+                group->phase[number] >= 0 && is_light(inst);
+    for (int i = 0; good && i < inst->operand_count; i++) {
+        good = is_at_hand(group, inst->operands[i], group->phase[number]);
+    }
+    return good && leaves_less(group, number);
+}
+
 // Members are the core, what lies between two members of the same phase, and what makes less of
 // their results.
 static void find_members(RowGroup *group) {
@@ -542,9 +564,7 @@ static void find_members(RowGroup *group) {
         }
     }
     for (int k = 0; k < of->count; k++) {
-        bool may_follow = !group->member[k] && !group->free[k] && group->kind[k] == ROW_MAP &&
-                          group->phase[k] >= 0 && is_light(of->insts[k]);
-        group->member[k] = group->member[k] || (may_follow && leaves_less(group, k));
+        group->member[k] = group->member[k] || may_follow(group, k);
     }
     for (int k = 0; k < of->count; k++) {
         if (!group->member[k]) {
