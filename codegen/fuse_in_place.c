@@ -1,7 +1,11 @@
 // Values stored in the place of what they are made of: where a kernel reads a temporary for the
 // last time, element by element, a value of the same shape takes its buffer. Half as much memory
 // then goes through the caches, as in the rows of a softmax.
+#include <limits.h>
+
 #include "codegen/lower_plan.h"
+
+enum { ANYWHERE = INT_MAX }; // more indices than any reader has
 
 // Whether the region's results, which are copied behind all of its nodes, read the value.
 static bool is_read_at_end(Lowering *l, const Value *value) {
@@ -45,23 +49,23 @@ static bool is_own_temporary(const Lowering *l, const Value *value) {
            value->definition->region_count == 0;
 }
 
-// Whether computing these reads `old`, perhaps by way of a row that is computed again; `elsewhere`:
-// at another place than that of the reader.
-static bool read_again(Lowering *l, const Node *node, const Reads *reads, const Value *old,
-                       bool elsewhere) {
-    if (reads_value(reads, old, elsewhere)) {
-        return true;
-    }
+// Whether computing these reads `old`, perhaps by way of a row that is computed again, at a place
+// that has not the first `shared` indices of the reader's.
+static bool read_apart(Lowering *l, const Node *node, const Reads *reads, const Value *old,
+                       int shared) {
     for (int i = 0; i < reads->count; i++) {
         const Value *read = reads->at[i].value;
         const ValueState *state = state_of(l, read);
+        bool is_near = reads->at[i].prefix >= shared;
+        if (read == old && !is_near) {
+            return true;
+        }
         bool is_again = state->node == node && read->definition != NULL && !state->stored &&
                         !state->kept_row && is_row_member(node, read);
         if (is_again) {
             Reads own = {0};
             collect_member_reads(l, read, &own);
-            bool apart = reads->at[i].prefix < read->type.rank;
-            if (read_again(l, node, &own, old, elsewhere && !apart)) {
+            if (read_apart(l, node, &own, old, is_near ? shared : ANYWHERE)) {
                 return true;
             }
         }
@@ -70,32 +74,32 @@ static bool read_again(Lowering *l, const Node *node, const Reads *reads, const 
 }
 
 static bool member_reads(Lowering *l, const Node *node, const Value *member, const Value *old,
-                         bool elsewhere) {
+                         int shared) {
     Reads reads = {0};
     collect_member_reads(l, member, &reads);
-    return read_again(l, node, &reads, old, elsewhere);
+    return read_apart(l, node, &reads, old, shared);
 }
 
 static bool step_reads(Lowering *l, const Node *node, const RowStep *step, const Value *old,
-                       bool elsewhere) {
-    bool found = step->point != NULL && member_reads(l, node, step->point, old, elsewhere);
+                       int shared) {
+    bool found = step->point != NULL && member_reads(l, node, step->point, old, shared);
     for (int i = 0; i < step->rows.count; i++) {
-        found = found || member_reads(l, node, step->rows.at[i], old, elsewhere);
+        found = found || member_reads(l, node, step->rows.at[i], old, shared);
     }
     for (int i = 0; i < step->folds.count; i++) {
         Reads reads = {0};
         collect_element_reads(l, step->folds.at[i]->definition->operands[0], &reads);
-        found = found || read_again(l, node, &reads, old, elsewhere);
+        found = found || read_apart(l, node, &reads, old, shared);
     }
     for (int i = 0; i < step->sums.count; i++) {
         Reads reads = {0};
         collect_element_reads(l, summed_rows(node, step->sums.at[i]), &reads);
-        found = found || read_again(l, node, &reads, old, elsewhere);
+        found = found || read_apart(l, node, &reads, old, shared);
     }
     if (step->control != NULL) {
         Reads reads = {0};
         collect_control_reads(l, step->control, &reads);
-        found = found || read_again(l, node, &reads, old, elsewhere);
+        found = found || read_apart(l, node, &reads, old, shared);
     }
     return found;
 }
@@ -113,24 +117,23 @@ static int step_of_row(const RowSteps *steps, const Value *value) {
 }
 
 // All that is computed for a point, or in one step for an element of a row, is computed before any
-// of it is stored.
+// of it is stored. Steps before may read all of the point's row, but no other, which may be
+// overwritten by then.
 static bool is_last_reader(Lowering *l, const Node *node, const RowSteps *steps, const Value *value,
                            const Value *old) {
     int step = step_of_row(steps, value);
     if (step < 0) {
         for (int i = 0; i < node->members.count; i++) {
             if (is_row_member(node, node->members.at[i]) ||
-                member_reads(l, node, node->members.at[i], old, true)) {
+                member_reads(l, node, node->members.at[i], old, old->type.rank)) {
                 return false;
             }
         }
         return node->sums.count == 0;
     }
-    if (step_reads(l, node, &steps->at[step], old, true)) {
-        return false;
-    }
-    for (int i = step + 1; i < steps->count; i++) {
-        if (step_reads(l, node, &steps->at[i], old, false)) {
+    for (int i = 0; i < steps->count; i++) {
+        int shared = i < step ? node->shape.rank : i == step ? old->type.rank : ANYWHERE;
+        if (step_reads(l, node, &steps->at[i], old, shared)) {
             return false;
         }
     }
