@@ -103,8 +103,12 @@ static bool reads_padding_often(const Inst *gather) {
 // compared: a product that is computed again in a difference may become part of a multiply-add,
 // which does not round it. Beyond 1e9, an f32 then lies above the largest one by a lot.
 static void note_extreme(Lowering *l, const Value *operand) {
-    const Value *source = view_source(operand);
+    const Value *value = view_source(operand), *source = value;
+    while (source->definition != NULL && source->definition->op == OP_neg) {
+        source = view_source(source->definition->operands[0]); // negated, it is one, too
+    }
     if (source->definition != NULL && source->definition->op == OP_mul) {
+        state_of(l, value)->once = true;
         state_of(l, source)->once = true;
     }
 }
