@@ -5,6 +5,14 @@
 
 #include "codegen/lower_plan.h"
 
+enum { SHORTEST_ROW = 32 }; // elements
+
+// Behind a short row a vector is stored that reaches into the next one, which is read at once: it
+// would wait until that store is done.
+static bool has_long_rows(Type type) {
+    return type.rank > 0 && type_size_at(type, type.rank - 1) >= SHORTEST_ROW;
+}
+
 enum { ANYWHERE = INT_MAX }; // more indices than any reader has
 
 // Whether the region's results, which are copied behind all of its nodes, read the value.
@@ -149,7 +157,8 @@ void store_in_place(Lowering *l, const Nodes *nodes, const Node *node) {
     for (int i = 0; i < node->members.count; i++) {
         const Value *value = node->members.at[i];
         ValueState *state = state_of(l, value);
-        if (!is_own_temporary(l, value) || only_purpose(l, value) != NULL) {
+        if (!is_own_temporary(l, value) || only_purpose(l, value) != NULL ||
+            !has_long_rows(value->type)) {
             continue;
         }
         for (int j = 0; j < node->reads.count; j++) {
