@@ -65,7 +65,7 @@ Band joined_band(Band x, Band y) {
     return (Band){x.low < y.low ? x.low : y.low, x.high > y.high ? x.high : y.high, unless_nan};
 }
 
-static Band mirrored_band(Band band) {
+Band mirrored_band(Band band) {
     return (Band){-band.high, -band.low, band.unless_nan};
 }
 

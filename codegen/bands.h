@@ -18,6 +18,7 @@ Band empty_band(void);
 bool band_is_whole(Band band);
 bool band_is_empty(Band band);
 Band moved_band(Band band, int64_t by); // all differences are larger by so much
+Band mirrored_band(Band band);          // of the axes the other way around
 Band common_band(Band x, Band y);       // what is in both
 Band joined_band(Band x, Band y);       // the smallest that has both
 

@@ -91,7 +91,7 @@ static bool decide_materialised(const Lowering *l, const Inst *inst) {
         return inst->op != OP_constant;
     }
     int shared = state->shifted && !state->costly ? COST_SHIFTED : COST_SHARED;
-    return (state->shared && (state->cost > shared || state->once)) ||
+    return (state->shared && (state->cost > shared || state->compared)) ||
            (state->repeated && state->cost > COST_REPEATED) ||
            (state->inner && state->cost > COST_OUTER) || state->depth > DEPTH_LIMIT;
 }

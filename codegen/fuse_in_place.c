@@ -5,15 +5,16 @@
 
 #include "codegen/lower_plan.h"
 
-enum { SHORTEST_ROW = 32 }; // elements
+enum {
+    SHORTEST_ROW = 32,  // elements
+    ANYWHERE = INT_MAX, // more indices than any reader has
+};
 
 // Behind a short row a vector is stored that reaches into the next one, which is read at once: it
 // would wait until that store is done.
 static bool has_long_rows(Type type) {
     return type.rank > 0 && type_size_at(type, type.rank - 1) >= SHORTEST_ROW;
 }
-
-enum { ANYWHERE = INT_MAX }; // more indices than any reader has
 
 // Whether the region's results, which are copied behind all of its nodes, read the value.
 static bool is_read_at_end(Lowering *l, const Value *value) {

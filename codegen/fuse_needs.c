@@ -100,16 +100,17 @@ static bool reads_padding_often(const Inst *gather) {
 }
 
 // What is subtracted from its largest element, as in a softmax, has to be the number that was
-// compared: a product that is computed again in a difference may become part of a multiply-add,
-// which does not round it. Beyond 1e9, an f32 then lies above the largest one by a lot.
+// compared: a product, negated or not, that is computed again in a difference may become part of a
+// multiply-add, which does not round it. Beyond 1e9, an f32 then lies above the largest one by a
+// lot.
 static void note_extreme(Lowering *l, const Value *operand) {
-    const Value *value = view_source(operand), *source = value;
-    while (source->definition != NULL && source->definition->op == OP_neg) {
-        source = view_source(source->definition->operands[0]); // negated, it is one, too
+    const Value *value = view_source(operand);
+    const Inst *inst = value->definition;
+    while (inst != NULL && inst->op == OP_neg) {
+        inst = view_source(inst->operands[0])->definition;
     }
-    if (source->definition != NULL && source->definition->op == OP_mul) {
-        state_of(l, value)->once = true;
-        state_of(l, source)->once = true;
+    if (inst != NULL && inst->op == OP_mul) {
+        state_of(l, value)->compared = true;
     }
 }
 

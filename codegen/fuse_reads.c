@@ -1,7 +1,7 @@
 // What the computation of a value reads from memory, and whether it does so at
 // its own place: the prefix of a read is the number of its leading axes whose
 // indices are the value's own first ones.
-#include "codegen/lower_plan.h"
+#include "codegen/bands.h"
 
 static int smaller(int x, int y) {
     return x < y ? x : y;
@@ -16,20 +16,9 @@ static bool is_whole_axis(const Inst *inst, int axis) {
            type_size_at(from, axis) == type_size_at(to, axis);
 }
 
-static bool is_own_index(const Value *value, int axis) {
-    const Inst *inst = value->definition;
-    if (inst == NULL) {
-        return false;
-    }
-    if (inst->op == OP_broadcast && inst->operands[0]->type.rank == 1) {
-        const Inst *from = inst->operands[0]->definition;
-        return inst->attr.axes.at[0] == axis && from != NULL && from->op == OP_iota &&
-               type_size_at(inst->operands[0]->type, 0) == type_size_at(value->type, axis);
-    }
-    return inst->op == OP_iota && inst->attr.axis == axis;
-}
-
 static bool keeps_axis(const Inst *inst, int axis) {
+    int own;
+    int64_t offset;
     Type from = inst->operands[0]->type, to = inst->results[0]->type;
     switch (inst->op) {
     case OP_broadcast:
@@ -39,7 +28,8 @@ static bool keeps_axis(const Inst *inst, int axis) {
     case OP_slice:
     case OP_pad: return is_whole_axis(inst, axis);
     case OP_reshape: return axis < to.rank && type_size_at(from, axis) == type_size_at(to, axis);
-    case OP_gather: return is_own_index(inst->operands[1 + axis], axis);
+    case OP_gather:
+        return follows_axis(inst->operands[1 + axis], &own, &offset) && own == axis && offset == 0;
     case OP_reduce_sum:
     case OP_reduce_prod:
     case OP_reduce_max:

@@ -351,7 +351,7 @@ static bool is_read_in_other_step(Lowering *l, const Node *node, const RowStep *
 static bool is_computed_again(Lowering *l, const Node *node, const Value *row) {
     const ValueState *state = state_of(l, row);
     int most = row->definition->op == OP_exp ? CHEAP_EXPONENTIAL : CHEAP_AGAIN;
-    if (!is_long_row(node, row) || state->cost > most || state->once) {
+    if (!is_long_row(node, row) || state->cost > most || state->compared) {
         return false;
     }
     Reads reads = {0};

@@ -123,7 +123,7 @@ static Band band_of_tiles(const Product *p) {
         return known->band;
     }
     if (is_label(row, known->y) && is_label(column, known->x)) {
-        return (Band){-known->band.high, -known->band.low, false};
+        return mirrored_band(known->band);
     }
     return whole_band();
 }
@@ -172,12 +172,11 @@ static bool is_small_triangle(const Product *p, int64_t height) {
 
 void plan_bands(Product *p, int64_t height, int64_t width) {
     p->term = -1;
+    p->tile_band = band_of_tiles(p);
     p->is_written_out = is_small_triangle(p, height);
     if (p->is_written_out) {
-        p->tile_band = band_of_tiles(p);
         return;
     }
-    p->tile_band = band_of_tiles(p);
     for (int party = LEFT; party <= RIGHT; party++) {
         const LabelBand *known = &p->bands[p->operand[party]];
         int term = axis_of_label(p, known->y);

@@ -49,17 +49,6 @@ static void look_at_all(KernelLowering *k, const Product *p, const Value *value,
     close_loops(k, rank - 1);
 }
 
-static Scalar *join_sums(KernelBuilder *b, Local *sums) {
-    for (int64_t half = sums->count / 2; half >= 1; half /= 2) {
-        Scalar *lane = begin_loop(b, LOOP_VECTOR, half, "lane");
-        Scalar *other = scalar_binary(b, SCALAR_ADD, lane, scalar_position(b, half));
-        Scalar *x = scalar_local(b, sums, lane), *y = scalar_local(b, sums, other);
-        add_set(b, sums, lane, scalar_binary(b, SCALAR_ADD, x, y));
-        end_scope(b);
-    }
-    return scalar_local(b, sums, scalar_position(b, 0));
-}
-
 Buffer *find_unbounded(Lowering *l, const Product *p) {
     const Value *result = p->inst->results[0];
     ElementType type = result->type.element;
@@ -79,7 +68,8 @@ Buffer *find_unbounded(Lowering *l, const Product *p) {
         }
     }
     Buffer *buffer = plain_buffer(l, type, 1, "unbounded");
-    add_store(b, buffer, scalar_position(b, 0), join_sums(b, sums));
+    Scalar *first = scalar_position(b, 0);
+    add_store(b, buffer, first, join_local(b, sums, first, sums->count, SCALAR_ADD));
     end_kernel(&k);
     return buffer;
 }

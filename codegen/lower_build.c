@@ -388,3 +388,15 @@ void end_scope(KernelBuilder *k) {
         vec_push(k->arena, &scope_at(k, current_depth(k))->block->statements, statement);
     }
 }
+
+Scalar *join_local(KernelBuilder *k, Local *local, Scalar *start, int64_t count, ScalarOp op) {
+    for (int64_t half = count / 2; half >= 1; half /= 2) {
+        Scalar *lane = begin_loop(k, LOOP_VECTOR, half, "lane");
+        Scalar *place = scalar_binary(k, SCALAR_ADD, start, lane);
+        Scalar *other = scalar_binary(k, SCALAR_ADD, place, scalar_position(k, half));
+        Scalar *x = scalar_local(k, local, place), *y = scalar_local(k, local, other);
+        add_set(k, local, place, scalar_binary(k, op, x, y));
+        end_scope(k);
+    }
+    return scalar_local(k, local, start);
+}

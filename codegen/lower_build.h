@@ -83,6 +83,9 @@ void add_store(KernelBuilder *k, Buffer *buffer, Scalar *index, Scalar *value);
 void add_set(KernelBuilder *k, Local *local, Scalar *index, Scalar *value);
 void add_fail(KernelBuilder *k, Scalar *condition, int site);
 Local *add_local(KernelBuilder *k, ElementType type, int64_t count, const char *name);
+// Joins `count` elements from `start` on, a power of two of them, by halves: gives the first, which
+// then has all.
+Scalar *join_local(KernelBuilder *k, Local *local, Scalar *start, int64_t count, ScalarOp op);
 // Sets `flag` to true where the bool `condition` is, as far out as the
 // condition is known.
 void add_flag(KernelBuilder *k, Local *flag, Scalar *condition);

@@ -316,7 +316,7 @@ static double outer_cost(const Product *p, int lanes, int registers, bool masks)
     double cost = product_of_others(p, p->row, p->column, -1) * tiles * step_cost(height, wide);
     cost *= choose_left(p) == LEFT_IN_PLACE ? row_distance_cost(p) : 1;
     cost *= share_of_steps(p, height) * share_of_bands(p, height, wide * lanes);
-    if (p->once < 0 && (!p->direct[RIGHT] || column->stride[RIGHT] != 1)) {
+    if (p->read_once < 0 && (!p->direct[RIGHT] || column->stride[RIGHT] != 1)) {
         cost += size_of(p, is_of_right) * packing_cost(p, lanes);
     }
     double accesses = size_of(p, is_of_result) * p->accesses;
@@ -424,7 +424,7 @@ static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
 // they are read often enough. Steps along a window's axes stay near.
 static bool wants_packing(const Product *p) {
     const Axis *column = &p->axes[p->column], *inner = &p->axes[p->count - 1];
-    if (p->lane >= 0 || p->once >= 0) {
+    if (p->lane >= 0 || p->read_once >= 0) {
         return false;
     }
     if (!p->direct[RIGHT] || column->stride[RIGHT] != 1) {
@@ -580,11 +580,11 @@ void plan_product(Lowering *l, const Node *node, Product *p) {
     p->fixed_left = p->step == STEP_DIFFERENCE || p->step == STEP_REVERSED ? 0 : -1;
     find_labels(inst, &labels);
     find_strides(l, inst, &labels);
-    p->once = inst == node->inst ? operand_read_once(l, inst) : -1;
-    if (p->once >= 0 && labels.direct[p->once]) {
-        p->once = -1; // it is in memory
+    p->read_once = inst == node->inst ? operand_read_once(l, inst) : -1;
+    if (p->read_once >= 0 && labels.direct[p->read_once]) {
+        p->read_once = -1; // it is in memory
     }
-    p->fixed_left = p->once >= 0 ? 1 - p->once : p->fixed_left;
+    p->fixed_left = p->read_once >= 0 ? 1 - p->read_once : p->fixed_left;
     make_axes(p, &labels);
     p->selected = selected_operand(p);
     find_product_bands(l, labels.own, p);

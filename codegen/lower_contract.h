@@ -42,7 +42,7 @@ typedef struct Product {
     const Inst *inst;
     TileStep step;
     int fixed_left;           // the operand that has to be LEFT, with vectors along columns; or -1
-    int once;                 // the operand that is computed as it is read, on the RIGHT; or -1
+    int read_once;            // the operand that is computed as it is read, on the RIGHT; or -1
     int selected;             // the operand of which few elements are not zero; or -1
     bool skips;               // it is LEFT, and steps whose rows are all zero are left out
     LabelBand bands[PARTIES]; // of the operands, by own and contracted label, and of the result:

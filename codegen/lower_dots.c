@@ -58,19 +58,10 @@ static void join_lanes(Tiles *t, Local *sums, Local *totals, int lanes) {
     KernelBuilder *b = &t->k->build;
     Scalar *row = begin_rows(t, LOOP_UNROLL);
     Scalar *column = begin_tile_columns(t, LOOP_UNROLL, 0);
-    for (int half = lanes / 2; half >= 1; half /= 2) {
-        Scalar *lane = begin_loop(b, LOOP_VECTOR, half, "lane");
-        Scalar *other = scalar_binary(b, SCALAR_ADD, lane, scalar_position(b, half));
-        Scalar *at = sums_position(t, row, column, lane, lanes);
-        Scalar *x = scalar_local(b, sums, at);
-        Scalar *y = scalar_local(b, sums, sums_position(t, row, column, other, lanes));
-        add_set(b, sums, at, scalar_binary(b, SCALAR_ADD, x, y));
-        end_scope(b);
-    }
+    Scalar *first = sums_position(t, row, column, scalar_position(b, 0), lanes);
+    Scalar *total = join_local(b, sums, first, lanes, SCALAR_ADD);
     Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, t->width));
     Scalar *at = scalar_binary(b, SCALAR_ADD, start, column);
-    Scalar *zero = scalar_position(b, 0);
-    Scalar *total = scalar_local(b, sums, sums_position(t, row, column, zero, lanes));
     total = scalar_cast(b, totals->type, total);
     add_set(b, totals, at, scalar_binary(b, SCALAR_ADD, scalar_local(b, totals, at), total));
     close_loops(t->k, 2);

@@ -22,7 +22,7 @@ typedef struct ValueState {
     bool needed;          // some result depends on it
     bool wanted;          // a reader asks for it in memory
     bool repeated;        // a reader computes each of its elements many times
-    bool once;            // a product of which the largest element is looked for (fuse_needs.c)
+    bool compared;        // the largest of its elements is looked for: see note_extreme
     bool shifted;         // some reader needs it at other places than its own
     bool costly;          // computing an element takes more than arithmetic, or goes on from a
                           // reduction, whose kernel has it at hand

@@ -143,14 +143,7 @@ static Scalar *join_vectors(Tiles *t, int64_t lanes) {
         add_set(b, any, lane, bits);
         end_scope(b);
     }
-    for (int64_t half = lanes / 2; half >= 1; half /= 2) {
-        Scalar *lane = begin_loop(b, LOOP_VECTOR, half, "lane");
-        Scalar *other = scalar_binary(b, SCALAR_ADD, lane, scalar_position(b, half));
-        Scalar *x = scalar_local(b, any, lane), *y = scalar_local(b, any, other);
-        add_set(b, any, lane, scalar_binary(b, SCALAR_OR, x, y));
-        end_scope(b);
-    }
-    return scalar_local(b, any, scalar_position(b, 0));
+    return join_local(b, any, scalar_position(b, 0), lanes, SCALAR_OR);
 }
 
 // Zero if all rows of the tile are: their bits, but for signs.

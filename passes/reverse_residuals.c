@@ -5,7 +5,8 @@
 //
 //   free     cheap to compute from the index and from values outside of the loop: computed again;
 //   derived  moved or repeated from a value that is saved, or cheap to compute from values that are
-//            saved anyway: computed again from those. So are large products of small values, and
+//            saved anyway (by a function with a derivative of its own, too): computed again from
+//            those. So are large products of small values, and
 //            what is computed from them element by element, as the scores of attention: they take
 //            more time to store and to read, where block_rows computes them block by block. Where
 //            several values are cheap to compute from one, that one is saved instead of them;
@@ -58,6 +59,25 @@ static bool is_free(const Residuals *it, const Value *value) {
 
 static bool is_cheap(const Inst *inst) {
     return (op_info(inst->op)->traits & (CHEAP | STRUCTURED)) == CHEAP;
+}
+
+enum { FEW_OPERATORS = 4 }; // of a function that is computed again
+
+// A call of a function with a derivative of its own that is a little arithmetic, as the product
+// that gelu ends in. The copy is called, too: a differentiation of it uses the same rule.
+static bool is_cheap_call(const Inst *inst) {
+    if (inst->op != OP_call || inst->result_count != 1) {
+        return false;
+    }
+    int count = 0;
+    for_each_inst(inner, inst->attr.callee->body) {
+        bool is_cheap_inner = op_info(inner->op)->elementwise && is_cheap(inner);
+        if (!is_cheap_inner && inner->op != OP_constant && inner->op != OP_broadcast) {
+            return false;
+        }
+        count += is_cheap_inner;
+    }
+    return count <= FEW_OPERATORS;
 }
 
 static void find_free(Residuals *it) {
@@ -225,7 +245,8 @@ static void find_derived(Residuals *it) {
         unsigned char *state = &it->state[inst->results[0]->id];
         bool derived =
             only_moves(inst) || is_widened(it, inst) ||
-            (is_cheap(inst) && op_info(inst->op)->elementwise && operands_are_there(it, inst));
+            (((is_cheap(inst) && op_info(inst->op)->elementwise) || is_cheap_call(inst)) &&
+             operands_are_there(it, inst));
         if (derived || (*state & FREE)) {
             *state |= DERIVED;
             for (int i = 0; i < inst->operand_count; i++) {

@@ -68,7 +68,12 @@ static Value *simplify_mul(Builder *b, Value *x, Value *y) {
     if (match_number(x, &c)) {
         return simplify_scaling(b, y, c);
     }
-    return negated(x) && negated(y) ? build_mul(b, negated(x), negated(y)) : NULL;
+    Value *positive_x = negated(x) ? negated(x) : x, *positive_y = negated(y) ? negated(y) : y;
+    if (negated(x) && negated(y)) {
+        return build_mul(b, positive_x, positive_y);
+    }
+    // Behind the product, the sign is part of a sum, and the product may be one that is there.
+    return negated(x) || negated(y) ? build_neg(b, build_mul(b, positive_x, positive_y)) : NULL;
 }
 
 // Is 1 / c exact, so that dividing by c is multiplying by it? Of powers of two, if all is normal.
@@ -81,7 +86,7 @@ static bool has_exact_reciprocal(double c, ElementType element) {
 static Value *simplify_div(Builder *b, Value *x, Value *y) {
     double c;
     if (!match_number(y, &c)) {
-        return NULL;
+        return negated(x) ? build_neg(b, build_div(b, negated(x), y)) : NULL; // as a product's
     }
     if (c == 1) {
         return x;
