@@ -48,7 +48,10 @@ def find(build, name):
 
 
 def find_pytorch():
-    """An interpreter that has PyTorch, and what PyTorch says of itself; or None, None."""
+    """An interpreter that has PyTorch, and what PyTorch says of itself; or None, None. What the
+    environment says to OpenBLAS is for other programs: here it has what suits the processor."""
+    for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
+        del os.environ[name]
     python, description = ask_pytorch()
     if description and choose_kernels(description["kernels"]):
         python, description = ask_pytorch()
@@ -67,7 +70,7 @@ def choose_kernels(chosen):
     features = machine.features()
     for feature, names in WIDE.items():
         if feature in features:
-            if not chosen or chosen in names or "OPENBLAS_CORETYPE" in os.environ:
+            if not chosen or chosen in names:
                 return False
             os.environ["OPENBLAS_CORETYPE"] = names[0]
             return True
@@ -98,13 +101,19 @@ def check_pytorch(description):
     return None
 
 
+# PyTorch allocates its results anew each time. Where the C library gives large ones back to the
+# system, which clears their pages again, that costs a third of a transformer's time.
+KEEP_MEMORY = ("glibc.malloc.mmap_threshold=4294967296:"
+               "glibc.malloc.trim_threshold=8589934592")
+
+
 class Process:
     """A contender that obeys the commands of server.h."""
 
     def __init__(self, name, words, threads):
         self.name, self.threads = name, threads
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads),
-                           OPENBLAS_NUM_THREADS=str(threads))
+                           OPENBLAS_NUM_THREADS=str(threads), GLIBC_TUNABLES=KEEP_MEMORY)
         self.child = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, text=True, env=environment)
         self.count, self.samples = 1, []
