@@ -38,12 +38,14 @@ static void look_at_all(KernelLowering *k, const Product *p, const Value *value,
         index[axis] = begin_loop(b, LOOP_SERIAL, type_size_at(value->type, axis), loop_name(k));
     }
     int64_t size = type_size_at(value->type, rank - 1), width = sums->count;
-    Scalar *block = begin_loop(b, LOOP_SERIAL, size / width, loop_name(k));
-    Scalar *start = scalar_binary(b, SCALAR_MUL, block, scalar_position(b, width));
-    look_at_some(k, p, value, sums, index, start, width);
-    end_scope(b);
+    if (size >= width) {
+        Scalar *block = begin_loop(b, LOOP_SERIAL, size / width, loop_name(k));
+        Scalar *start = scalar_binary(b, SCALAR_MUL, block, scalar_position(b, width));
+        look_at_some(k, p, value, sums, index, start, width);
+        end_scope(b);
+    }
     if (size % width > 0) {
-        start = scalar_position(b, size - size % width);
+        Scalar *start = scalar_position(b, size - size % width);
         look_at_some(k, p, value, sums, index, start, size % width);
     }
     close_loops(k, rank - 1);

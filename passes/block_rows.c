@@ -113,8 +113,9 @@ static int64_t largest_divisor(int64_t x, int64_t most) {
 }
 
 // A block's rows: as many as fit, but so many that what each block reads from end to end is at most
-// twice as much as they are; rather a number that divides that of all rows.
-static int64_t choose_block(int64_t rows, double row, double whole, int64_t room) {
+// twice as much as they are; rather a number that divides that of all rows, and of the rows of each
+// chunk where there are sums.
+static int64_t choose_block(int64_t rows, bool sums, double row, double whole, int64_t room) {
     double most = (double)room / row, least = whole > NEAR ? whole / 2 / row : 1;
     double wanted = most > least ? most : least;
     int64_t fewest = whole > NEAR ? FEWEST_ROWS : 1;
@@ -123,7 +124,8 @@ static int64_t choose_block(int64_t rows, double row, double whole, int64_t room
     if (fitting >= rows) {
         return rows;
     }
-    int64_t divisor = largest_divisor(rows, fitting);
+    int64_t even = sums && rows % SUM_CHUNKS == 0 ? largest_divisor(rows / SUM_CHUNKS, fitting) : 0;
+    int64_t divisor = 2 * even >= fitting ? even : largest_divisor(rows, fitting);
     if (2 * divisor >= fitting) {
         return divisor;
     }
@@ -160,6 +162,7 @@ static bool choose_plan(Plan *plan, int64_t large) {
     const RowGroup *group = &plan->group;
     const RowRegion *of = group->of;
     double row = 0, whole = 0, widest = 0, saved = 0, again = 0;
+    bool sums = false;
     for (int phase = 0; phase < group->phases; phase++) {
         bool *inside = instructions_of_phase(group, phase);
         Traffic it = {.seen_whole =
@@ -167,6 +170,7 @@ static bool choose_plan(Plan *plan, int64_t large) {
         for (int k = 0; k < of->count; k++) {
             if (inside[k]) {
                 count_inst(group, inside, k, phase, &it);
+                sums = sums || group->kind[k] == ROW_SUM;
             }
             if (inside[k] && group->operand != NULL) {
                 count_operand(group, of->insts[k], &it);
@@ -182,7 +186,7 @@ static bool choose_plan(Plan *plan, int64_t large) {
         return false;
     }
     int64_t room = room_of_block(plan, widest, large);
-    plan->block = room > 0 ? choose_block(group->rows, row, widest, room) : group->rows;
+    plan->block = room > 0 ? choose_block(group->rows, sums, row, widest, room) : group->rows;
     plan->blocks = group->rows / plan->block;
     plan->rest = group->rows % plan->block;
     double repeated = (double)(plan->blocks - 1) * whole * traffic_weight(whole);
