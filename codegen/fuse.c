@@ -491,8 +491,27 @@ static void place_sum(Lowering *l, const Value *value) {
     place_in_workspace(l, value);
 }
 
+// A loop's stack that is an optional result, and read by nobody, is stored there by a kernel that
+// runs only if the result is wanted.
+static bool place_stack(Lowering *l, Node *node) {
+    ValueState *state = node->members.count == 1 ? state_of(l, node->members.at[0]) : NULL;
+    if (state == NULL || !is_stack(node->members.at[0]) || state->uses != 1 ||
+        state->destinations.count != 1) {
+        return false;
+    }
+    const Destination *to = &state->destinations.at[0];
+    if (!to->buffer->optional || to->accumulate || to->row != NULL || state->row != NULL) {
+        return false;
+    }
+    state->buffer = node->guard = to->buffer;
+    return true;
+}
+
 // A node that computes values for one optional buffer alone is guarded by it.
 static void find_guard(Lowering *l, Node *node) {
+    if (place_stack(l, node)) {
+        return;
+    }
     if (is_scalar_shape(node->shape) && !node->has_reduction) {
         return; // the stores alone are
     }

@@ -267,10 +267,12 @@ static Function *optimise(Subject *subject, const Function *function, int level)
     Function *copy = clone_function(function, function->name);
     pipeline_run(copy->module, copy, &(PipelineOptions){.level = level, .verify = true});
     if (level == 2) { // also what the standard pipeline does to larger values alone
-        static const int bytes[] = {64, 64, 200, 700, 3000};
+        static const int bytes[] = {64, 64, 200, 700, 3000}, rows[] = {2, 3, 5, 64};
         const char *passes = arena_format(
-            subject->arena, "block_loops:%d, block_rows:%d, simplify, merge_equal, remove_dead",
-            bytes[random_below(&subject->random, 5)], bytes[random_below(&subject->random, 5)]);
+            subject->arena,
+            "block_loops:%d, block_rows:%d, small_rows:%d, simplify, merge_equal, remove_dead",
+            bytes[random_below(&subject->random, 5)], bytes[random_below(&subject->random, 5)],
+            rows[random_below(&subject->random, 4)]);
         pipeline_run(copy->module, copy, &(PipelineOptions){.passes = passes, .verify = true});
     }
     // What is lowered has none.

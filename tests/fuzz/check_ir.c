@@ -137,6 +137,7 @@ const char *check_pipeline(Subject *subject, Reference *reference, const Functio
 static const char *name_of(const PassInfo *pass) {
     return strcmp(pass->name, "block_rows") == 0    ? "block_rows:64"
            : strcmp(pass->name, "block_loops") == 0 ? "block_loops:64"
+           : strcmp(pass->name, "small_rows") == 0  ? "small_rows:2"
                                                     : pass->name;
 }
 
