@@ -112,16 +112,19 @@ static void try_user(SmallRows *it, int number, const Value *value) {
     }
 }
 
-// A member that is made of no rows, as a number in all of them. It connects nothing, and others may
-// compute it, too.
+// A member that others may compute, too: a number in all rows, or what is only moved from a value
+// that is computed before the loop. It connects nothing.
 static bool is_free(const SmallRows *it, const Inst *inst) {
     const Place *places = places_of(it, inst, it->place[inst->results[0]->id]);
     for (int i = 0; i < inst->operand_count; i++) {
-        if (has_rows(places[i])) {
+        int maker = it->of->maker[inst->operands[i]->id];
+        bool is_inside = maker >= 0 && it->member[maker];
+        if (has_rows(places[i]) &&
+            !(is_inside ? is_free(it, it->of->insts[maker]) : is_move(inst))) {
             return false;
         }
     }
-    return true;
+    return is_move(inst) || inst->op == OP_iota;
 }
 
 static void grow(SmallRows *it) {
