@@ -149,12 +149,42 @@ static bool is_last_reader(Lowering *l, const Node *node, const RowSteps *steps,
     return true;
 }
 
+static bool has_place_of_row(const Lowering *l, const Value *value) {
+    const ValueState *state = state_of(l, value);
+    return state->kept_row && !state->replaced && has_long_rows(value->type);
+}
+
+// A row that is kept for later steps of its point takes the place of one that is kept, too, and
+// that no step behind its own reads: fewer rows have to stay in the first cache.
+static void keep_rows_in_place(Lowering *l, const Node *node, const RowSteps *steps) {
+    for (int i = 0; i < node->members.count; i++) {
+        const Value *value = node->members.at[i];
+        if (!has_place_of_row(l, value)) {
+            continue;
+        }
+        // The last one that fits was read or written most recently.
+        for (int j = i - 1; j >= 0; j--) {
+            const Value *old = node->members.at[j];
+            if (has_place_of_row(l, old) && type_equal(old->type, value->type) &&
+                step_of_row(steps, old) < step_of_row(steps, value) &&
+                is_last_reader(l, node, steps, value, old)) {
+                state_of(l, value)->buffer = state_of(l, old)->buffer;
+                state_of(l, old)->replaced = true;
+                break;
+            }
+        }
+    }
+}
+
 void store_in_place(Lowering *l, const Nodes *nodes, const Node *node) {
-    if (l->options->level == 0 || node->kind != NODE_POINTS || node->by_columns ||
-        node->guard != NULL) {
+    if (l->options->level == 0 || node->kind != NODE_POINTS || node->by_columns) {
         return;
     }
     RowSteps steps = schedule_rows(l, node);
+    keep_rows_in_place(l, node, &steps);
+    if (node->guard != NULL) {
+        return;
+    }
     for (int i = 0; i < node->members.count; i++) {
         const Value *value = node->members.at[i];
         ValueState *state = state_of(l, value);
