@@ -6,7 +6,8 @@
 //     bench_vector_math [STEP] [CPU [FUNCTION]]
 //
 // STEP: every how many f32 arguments one is tried (default 7); CPU: as for LLVM, default this
-// machine's; "c" means emitted C. Second arguments are random.
+// machine's; "c" means emitted C, "alone" or "alone:CPU" the functions of one number at a time.
+// Second arguments are random.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,14 +187,15 @@ static const Candidate candidates[] = {
 
 // y = name(x) over COUNT elements.
 static Loaded *compile(Arena *arena, const Candidate *f, const char *type, const char *cpu,
-                       const Program **made) {
+                       bool is_alone, const Program **made) {
+    int count = is_alone ? 1 : COUNT;
     Sources sources = {.arena = arena};
     Diags diags = {.arena = arena, .sources = &sources};
     const char *text = arena_format(
         arena,
         "func f(x: %s[%d] input, z: %s[%d] input) -> (y: %s[%d] output) {\n"
         "  y = %s x%s : %s[%d]\n  return y\n}\n",
-        type, COUNT, type, COUNT, type, COUNT, f->name, f->arity > 1 ? ", z" : "", type, COUNT);
+        type, count, type, count, type, count, f->name, f->arity > 1 ? ", z" : "", type, count);
     Module *module = parse_module(arena, &diags, source_add(&sources, "bench", text, strlen(text)));
     if (module == NULL) {
         fprintf(stderr, "the program is not understood:\n%s", text);
@@ -221,13 +223,23 @@ static Loaded *compile(Arena *arena, const Candidate *f, const char *type, const
     return loaded;
 }
 
-static void run(const Loaded *loaded, const Program *program, void *x, void *z, void *y) {
+static void run_once(const Loaded *loaded, const Program *program, void *x, void *z, void *y) {
     void *inputs[] = {x, z}, *outputs[] = {y};
     CallArguments arguments = {0};
     arguments.groups[GROUP_INPUTS] = inputs;
     arguments.groups[GROUP_OUTPUTS] = outputs;
     if (loaded_call(loaded, program->entries.at[0], &arguments) != 0)
         abort();
+}
+
+// Over COUNT elements, in one call or in one for each.
+static void run(const Loaded *loaded, const Program *program, void *x, void *z, void *y) {
+    const Buffer *buffer = program->entries.at[0]->groups[GROUP_INPUTS].fields.at[0].buffer;
+    size_t bytes = buffer->element == TYPE_F32 ? sizeof(float) : sizeof(double);
+    for (int64_t i = 0; i < COUNT; i += buffer->count) {
+        size_t place = (size_t)i * bytes;
+        run_once(loaded, program, (char *)x + place, (char *)z + place, (char *)y + place);
+    }
 }
 
 static double seconds(void) {
@@ -438,10 +450,10 @@ static double time_of(const Loaded *loaded, const Program *program, const Scalar
                      : nanoseconds(loaded, program, scalars, wide_x, wide_z, wide_y);
 }
 
-static bool measure(const Candidate *f, bool wide, uint32_t every, const char *cpu) {
+static bool measure(const Candidate *f, bool wide, uint32_t every, const char *cpu, bool alone) {
     Arena arena = {0};
     const Program *program;
-    Loaded *loaded = compile(&arena, f, wide ? "f64" : "f32", cpu, &program);
+    Loaded *loaded = compile(&arena, f, wide ? "f64" : "f32", cpu, alone, &program);
     double bound = wide ? f->bound : f->single_bound;
     Worst worst = wide ? measure_f64(f, loaded, program, 50 + 7000 / (int)every)
                        : measure_f32(f, loaded, program, every);
@@ -459,6 +471,9 @@ static bool measure(const Candidate *f, bool wide, uint32_t every, const char *c
 int main(int count, char **arguments) {
     uint32_t every = count > 1 ? (uint32_t)atoi(arguments[1]) : 7;
     const char *cpu = count > 2 && strcmp(arguments[2], "-") != 0 ? arguments[2] : NULL;
+    bool alone = cpu && strncmp(cpu, "alone", 5) == 0;
+    if (alone)
+        cpu = cpu[5] == ':' ? cpu + 6 : NULL;
     const char *only = count > 3 ? arguments[3] : NULL;
     printf("%-13s %8s %24s %24s %24s %8s %8s\n", "function", "ulp", "at", "and", "result", "ns",
            "libm");
@@ -467,8 +482,8 @@ int main(int count, char **arguments) {
         const Candidate *f = &candidates[i];
         if (only && strcmp(only, f->name) != 0)
             continue;
-        good = measure(f, false, every, cpu) && good;
-        good = measure(f, true, every, cpu) && good;
+        good = measure(f, false, every, cpu, alone) && good;
+        good = measure(f, true, every, cpu, alone) && good;
     }
     return !good;
 }

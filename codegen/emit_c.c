@@ -350,6 +350,7 @@ static Writer start_writer(Text *body, const Program *program) {
         .out = body,
         .program = program,
         .names = names_new(arena),
+        .in_vectors = functions_in_vectors(arena, program),
         .buffer_count = buffers,
         .constant_name = arena_alloc_array(arena, (size_t)buffers + 1, sizeof(const char *)),
         .buffer_name = arena_alloc_array(arena, (size_t)buffers + 1, sizeof(const char *)),

@@ -144,8 +144,9 @@ static const MathFunction *find_math(const MathFunction *const *known, int count
 static const MathFunction *use_math(Writer *writer, const Scalar *scalar) {
     const MathFunction *function = find_math(writer->math.at, writer->math.count, scalar);
     if (!function) {
+        bool alone = !is_in_vectors(&writer->in_vectors, scalar->name, scalar->type);
         function = math_function(writer->arena, scalar->name, scalar->type,
-                                 (MathAbilities){.branch = true});
+                                 (MathAbilities){.branch = true, .alone = alone});
         if (function) {
             vec_push(writer->arena, &writer->math, function);
         }
@@ -409,7 +410,8 @@ static void write_operator(Writer *writer, const Scalar *scalar) {
     case SCALAR_SELECT: write_select(writer, scalar); break;
     case SCALAR_CAST: write_cast(writer, scalar); break;
     case SCALAR_BITS: write_helper(writer, HELPER_BITS, scalar); break;
-    case SCALAR_SCALE: unreachable("C has no operator that scales");
+    case SCALAR_SCALE:
+    case SCALAR_LOOKUP: unreachable("an operator of functions' steps");
     }
 }
 

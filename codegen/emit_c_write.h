@@ -27,7 +27,9 @@ typedef struct Writer {
     const Program *program;
     Names names;
     bool helpers[HELPER_COUNT][ELEMENT_TYPE_COUNT][ELEMENT_TYPE_COUNT]; // used
-    VEC(const MathFunction *) math;       // functions called instead of libm's
+    VEC(const MathFunction *) math; // functions called instead of libm's
+    VectorFunctions in_vectors;
+    bool tables[MATH_TABLES];             // of functions: used
     VEC(const MathFunction *) even_math;  // those without branches that loops of vectors call
     int buffer_count;                     // Buffer.id is below this
     const char **kernel_name;             // by the kernel's place in the program

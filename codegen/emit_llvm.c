@@ -370,6 +370,7 @@ static void emit_program(const Emitter *base, const Program *program, const Targ
     target_vector_shape(target, &vector_bytes, &registers);
     emitter->is_wide = vector_bytes == 64;
     emitter->vector_bytes = level > 0 ? vector_bytes : 0;
+    emitter->in_vectors = functions_in_vectors(emitter->arena, program);
     emitter->buffer_limit = buffer_limit(program);
     emitter->constants = arena_array(emitter->arena, LLVMValueRef, emitter->buffer_limit + 1);
     emitter->buffers = arena_array(emitter->arena, LLVMValueRef, emitter->buffer_limit + 1);
@@ -415,6 +416,7 @@ static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *
     emitter.f64 = LLVMDoubleTypeInContext(context);
     emitter.nothing = LLVMVoidTypeInContext(context);
     emitter.buffers = emitter.constants = arena_array(arena, LLVMValueRef, 1);
+    emitter.tables = arena_array(arena, LLVMValueRef, MATH_TABLES);
     return emitter;
 }
 

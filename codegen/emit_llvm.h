@@ -48,6 +48,8 @@ typedef struct Emitter {
     int buffer_limit;               // ids of buffers are below this
     LLVMValueRef *constants;        // by buffer id: read-only data
     VEC(const MathFunction *) math; // used so far
+    VectorFunctions in_vectors;
+    LLVMValueRef *tables; // of functions, by number; NULL: not used so far
     VEC(MathUse) math_uses;
     VEC(const Kernel *) kernels;
     VEC(LLVMValueRef) kernel_functions;

@@ -10,8 +10,11 @@ const MathFunction *find_math(Emitter *emitter, const char *name, ElementType ty
     for (int i = 0; i < emitter->math.count; i++)
         if (emitter->math.at[i]->type == type && strcmp(emitter->math.at[i]->name, name) == 0)
             return emitter->math.at[i];
-    const MathFunction *function = math_function(
-        emitter->arena, name, type, (MathAbilities){.branch = true, .scale = emitter->is_wide});
+    const MathFunction *function =
+        math_function(emitter->arena, name, type,
+                      (MathAbilities){.branch = true,
+                                      .scale = emitter->is_wide,
+                                      .alone = !is_in_vectors(&emitter->in_vectors, name, type)});
     if (function)
         vec_push(emitter->arena, &emitter->math, function);
     return function;
@@ -55,6 +58,31 @@ static LLVMValueRef call_library(Emitter *emitter, const Scalar *scalar,
     return lanes;
 }
 
+static LLVMValueRef table_of(Emitter *emitter, int64_t which) {
+    const MathTable *table = math_table(which);
+    if (emitter->tables[which])
+        return emitter->tables[which];
+    LLVMValueRef data = LLVMConstStringInContext2(emitter->context, table->at,
+                                                  (size_t)table->count * sizeof(int64_t), 1);
+    LLVMValueRef global =
+        LLVMAddGlobal(emitter->module, LLVMTypeOf(data),
+                      arena_format(emitter->arena, "%s.%s", emitter->program->name, table->name));
+    LLVMSetInitializer(global, data);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetAlignment(global, 64);
+    emitter->tables[which] = global;
+    return global;
+}
+
+static LLVMValueRef look_up(Emitter *emitter, const Scalar *step, LLVMValueRef index) {
+    check(emitter->width == 1, "a table is read in a vector loop");
+    LLVMTypeRef type = llvm_type(emitter, step->type);
+    LLVMValueRef place = LLVMBuildInBoundsGEP2(emitter->builder, type,
+                                               table_of(emitter, step->integer), &index, 1, "");
+    return LLVMBuildLoad2(emitter->builder, type, place, "");
+}
+
 static LLVMValueRef emit_step(Emitter *emitter, const Scalar *step, const LLVMValueRef *values) {
     LLVMValueRef args[3] = {NULL, NULL, NULL};
     for (int i = 0; i < step->arg_count; i++) {
@@ -62,6 +90,8 @@ static LLVMValueRef emit_step(Emitter *emitter, const Scalar *step, const LLVMVa
         args[i] = arg->op == SCALAR_CONSTANT ? splat_constant(emitter, constant_value(emitter, arg))
                                              : values[arg->id];
     }
+    if (step->op == SCALAR_LOOKUP)
+        return look_up(emitter, step, args[0]);
     // A function that is called in steps is libm's.
     return step->op == SCALAR_LIBM ? call_library(emitter, step, args)
                                    : llvm_compute(emitter, step, args);
@@ -71,9 +101,23 @@ static bool is_rare(const MathFunction *function, const Scalar *step) {
     return function->rare && step->id >= function->rare_from && step->id < function->rare_to;
 }
 
+// What comes to a place from before a branch, or from its rare side.
+typedef struct Sides {
+    LLVMBasicBlockRef before, rare;
+} Sides;
+
+static LLVMValueRef join_sides(Emitter *emitter, const Sides *sides, LLVMValueRef usual,
+                               LLVMValueRef rare) {
+    LLVMValueRef phi = LLVMBuildPhi(emitter->builder, LLVMTypeOf(rare), "");
+    LLVMValueRef incoming[] = {usual ? usual : LLVMGetPoison(LLVMTypeOf(rare)), rare};
+    LLVMBasicBlockRef from[] = {sides->before, sides->rare};
+    LLVMAddIncoming(phi, incoming, from, 2);
+    return phi;
+}
+
 // Steps that are no rare ones, but read what those compute, read it through a phi.
 static void join_rare(Emitter *emitter, const MathFunction *function, int first_after,
-                      LLVMValueRef *values, LLVMBasicBlockRef before, LLVMBasicBlockRef rare) {
+                      LLVMValueRef *values, const Sides *sides) {
     bool *joined = arena_array(emitter->arena, bool, function->scalar_count);
     for (int i = first_after; i < function->steps.count; i++) {
         const Scalar *step = function->steps.at[i];
@@ -82,14 +126,40 @@ static void join_rare(Emitter *emitter, const MathFunction *function, int first_
             if (arg->op == SCALAR_CONSTANT || !is_rare(function, arg) || joined[arg->id])
                 continue;
             joined[arg->id] = true;
-            LLVMTypeRef type = LLVMTypeOf(values[arg->id]);
-            LLVMValueRef phi = LLVMBuildPhi(emitter->builder, type, "");
-            LLVMValueRef incoming[] = {LLVMGetPoison(type), values[arg->id]};
-            LLVMBasicBlockRef from[] = {before, rare};
-            LLVMAddIncoming(phi, incoming, from, 2);
-            values[arg->id] = phi;
+            values[arg->id] = join_sides(emitter, sides, NULL, values[arg->id]);
         }
     }
+}
+
+static LLVMValueRef value_of(Emitter *emitter, const Scalar *scalar, const LLVMValueRef *values) {
+    return scalar->op == SCALAR_CONSTANT ? constant_value(emitter, scalar) : values[scalar->id];
+}
+
+// Selections between the two sides that follow at once need no instruction where there is but one
+// lane. Returns the place of the first step after them.
+static int select_sides(Emitter *emitter, const MathFunction *function, int first,
+                        LLVMValueRef *values, const Sides *sides) {
+    int i = first;
+    for (; i < function->steps.count && emitter->width == 1; i++) {
+        const Scalar *step = function->steps.at[i];
+        if (step->op != SCALAR_SELECT || step->args[0] != function->rare)
+            break;
+        values[step->id] = join_sides(emitter, sides, value_of(emitter, step->args[2], values),
+                                      value_of(emitter, step->args[1], values));
+    }
+    return i;
+}
+
+// A branch that is hardly ever taken.
+static void branch_rarely(Emitter *emitter, LLVMValueRef condition, LLVMBasicBlockRef rare,
+                          LLVMBasicBlockRef usual) {
+    LLVMContextRef context = emitter->context;
+    LLVMValueRef branch = LLVMBuildCondBr(emitter->builder, condition, rare, usual);
+    LLVMMetadataRef parts[] = {LLVMMDStringInContext2(context, "branch_weights", 14),
+                               LLVMValueAsMetadata(constant_i32(emitter, 1)),
+                               LLVMValueAsMetadata(constant_i32(emitter, 2000))};
+    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(context, "prof", 4),
+                    LLVMMetadataAsValue(context, LLVMMDNodeInContext2(context, parts, 3)));
 }
 
 // The rare steps, of which `first` is the first, behind a branch that skips them if no lane needs
@@ -100,17 +170,18 @@ static int emit_rare(Emitter *emitter, const MathFunction *function, int first,
     LLVMValueRef any = values[function->rare->id];
     if (emitter->width > 1)
         any = call_intrinsic(emitter, "llvm.vector.reduce.or", LLVMTypeOf(any), &any, 1);
-    LLVMBasicBlockRef before = LLVMGetInsertBlock(b);
+    Sides sides = {.before = LLVMGetInsertBlock(b)};
     LLVMBasicBlockRef rare = new_block(emitter, "rare"), after = new_block(emitter, "usual");
-    LLVMBuildCondBr(b, any, rare, after);
+    branch_rarely(emitter, any, rare, after);
     LLVMPositionBuilderAtEnd(b, rare);
     int i = first;
     for (; i < function->steps.count && is_rare(function, function->steps.at[i]); i++)
         values[function->steps.at[i]->id] = emit_step(emitter, function->steps.at[i], values);
-    rare = LLVMGetInsertBlock(b);
+    sides.rare = LLVMGetInsertBlock(b);
     LLVMBuildBr(b, after);
     LLVMPositionBuilderAtEnd(b, after);
-    join_rare(emitter, function, i, values, before, rare);
+    i = select_sides(emitter, function, i, values, &sides);
+    join_rare(emitter, function, i, values, &sides);
     return i;
 }
 

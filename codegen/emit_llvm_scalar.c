@@ -307,6 +307,7 @@ LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *
     case SCALAR_BITS: return LLVMBuildBitCast(b, args[0], type, "");
     case SCALAR_SCALE: return scale(emitter, args[0], args[1], type);
     case SCALAR_LIBM: return emit_function_call(emitter, scalar, args);
+    case SCALAR_LOOKUP: break;
     case SCALAR_CONSTANT:
     case SCALAR_INDEX:
     case SCALAR_ARGUMENT: return llvm_scalar(emitter, scalar);

@@ -59,6 +59,8 @@ typedef enum ScalarOp {
     SCALAR_BITS,  // the same bits: f32 <-> i32, f64 <-> i64
     SCALAR_SCALE, // args[0] * 2^args[1], rounded once; args[1] is a whole number. Only in steps of
                   // functions (vector_math.h)
+    SCALAR_LOOKUP, // number args[0], an i64, of the table `integer` (math_table). Only in steps of
+                   // functions
     SCALAR_LIBM,  // function `name` of libm, of real arguments, all of one type
 } ScalarOp;
 

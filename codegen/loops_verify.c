@@ -164,6 +164,7 @@ static bool check_kind_of_type(Verifier *v, const Scalar *x) {
     case SCALAR_TRUNC:
     case SCALAR_ROUND:
     case SCALAR_SCALE:
+    case SCALAR_LOOKUP:
     case SCALAR_LIBM:
         return real || fail(v, "real operator on %s (s%d)", element_name(x->type), x->id);
     case SCALAR_AND:

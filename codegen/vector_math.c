@@ -59,6 +59,23 @@ static const KnownFunction known_functions[] = {
     {"trigamma", 1, NULL, math_trigamma, math_trigamma},
 };
 
+// Those that have another form for one number at a time.
+typedef struct AloneFunction {
+    const char *name;
+    Steps single; // for f32, in f64; NULL: as KnownFunction says
+    Steps twice;
+} AloneFunction;
+
+static const AloneFunction alone_functions[] = {
+    {"exp", math_exp_alone_f32, math_exp_alone_f64},
+    {"expm1", math_expm1_alone_f32, NULL},
+    {"erf", math_erf_alone_f32, NULL},
+    {"log", math_log_alone_f32, math_log_alone_f64},
+    {"log1p", math_log1p_alone_f32, math_log1p_alone_f64},
+    {"sigmoid", math_sigmoid_alone_f32, math_sigmoid_alone_f64},
+    {"tanh", math_tanh_alone_f32, NULL},
+};
+
 enum { KNOWN_FUNCTIONS = sizeof known_functions / sizeof *known_functions };
 
 // Steps that nothing needs leave.
@@ -89,6 +106,13 @@ static const KnownFunction *find_function(const char *name, ElementType type) {
     return NULL;
 }
 
+static Steps find_alone(const char *name, ElementType type) {
+    for (size_t i = 0; i < sizeof alone_functions / sizeof *alone_functions; i++)
+        if (strcmp(alone_functions[i].name, name) == 0)
+            return type == TYPE_F32 ? alone_functions[i].single : alone_functions[i].twice;
+    return NULL;
+}
+
 const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
                                   MathAbilities abilities) {
     const KnownFunction *known = find_function(name, type);
@@ -96,11 +120,14 @@ const MathFunction *math_function(Arena *arena, const char *name, ElementType ty
         return NULL;
     MathFunction *function = arena_new(arena, MathFunction);
     *function = (MathFunction){.name = known->name, .type = type, .arity = known->arity};
-    bool wide = type == TYPE_F32 && known->single == NULL;
+    bool single = type == TYPE_F32;
+    Steps alone = abilities.alone ? find_alone(name, type) : NULL;
+    bool wide = single && (known->single == NULL || alone);
+    function->alone = alone != NULL;
     Math math = {arena,
-                 wide               ? &math_f64_short
-                 : type == TYPE_F32 ? &math_f32
-                                    : &math_f64,
+                 wide     ? &math_f64_short
+                 : single ? &math_f32
+                          : &math_f64,
                  function, abilities};
     Scalar *x[MOST_MATH_ARGUMENTS];
     for (int i = 0; i < known->arity; i++) {
@@ -109,13 +136,42 @@ const MathFunction *math_function(Arena *arena, const char *name, ElementType ty
         function->arguments[i] = argument;
         x[i] = wide ? math_cast(&math, TYPE_F64, argument) : argument;
     }
-    Steps steps = wide ? known->wide : type == TYPE_F32 ? known->single : known->twice;
+    Steps steps = alone ? alone : wide ? known->wide : single ? known->single : known->twice;
     Scalar *result = steps(&math, x);
     if (result == NULL)
         return NULL;
     function->result = wide ? math_cast(&math, TYPE_F32, result) : result;
     drop_unused(arena, function);
     return function;
+}
+
+static void note_calls(Arena *arena, VectorFunctions *functions, const Block *block,
+                       bool in_vectors) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        if (s->kind == STATEMENT_SCALAR && s->scalar->op == SCALAR_LIBM && in_vectors &&
+            !is_in_vectors(functions, s->scalar->name, s->scalar->type))
+            vec_push(arena, &functions->calls, s->scalar);
+        if (s->kind == STATEMENT_LOOP)
+            note_calls(arena, functions, &s->loop->body,
+                       in_vectors || s->loop->kind == LOOP_VECTOR);
+        note_calls(arena, functions, &s->body, in_vectors);
+        note_calls(arena, functions, &s->otherwise, in_vectors);
+    }
+}
+
+VectorFunctions functions_in_vectors(Arena *arena, const Program *program) {
+    VectorFunctions functions = {0};
+    for (int i = 0; i < program->kernels.count; i++)
+        note_calls(arena, &functions, &program->kernels.at[i]->body, false);
+    return functions;
+}
+
+bool is_in_vectors(const VectorFunctions *functions, const char *name, ElementType type) {
+    for (int i = 0; i < functions->calls.count; i++)
+        if (functions->calls.at[i]->type == type && strcmp(functions->calls.at[i]->name, name) == 0)
+            return true;
+    return false;
 }
 
 const char *math_function_name(int index) {

@@ -11,7 +11,20 @@ enum { MOST_MATH_ARGUMENTS = 2 };
 typedef struct MathAbilities {
     bool branch; // leave out the rare steps where no lane needs them; else there are none
     bool scale;  // SCALAR_SCALE in one instruction; else there is none
+    bool alone;  // one number at a time: what counts is how long a step waits for another one
 } MathAbilities;
+
+enum { MATH_TABLES = 4 };
+
+// Numbers that SCALAR_LOOKUP reads.
+typedef struct MathTable {
+    const char *name;
+    ElementType type; // f64 or i64
+    int count;
+    const void *at;
+} MathTable;
+
+const MathTable *math_table(int64_t index);
 
 typedef struct MathFunction {
     const char *name; // as of SCALAR_LIBM: "exp"
@@ -27,12 +40,22 @@ typedef struct MathFunction {
     // NULL: there are none. What they compute is used by selections that it decides.
     const Scalar *rare;
     int rare_from, rare_to;
+    bool alone; // MathAbilities.alone: its rare steps give the result themselves
 } MathFunction;
 
 // The function written out, or NULL if libm's is to be called. What libm has not ("sigmoid") is
 // always written out. bench/vector_math.c measures the largest errors.
 const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
                                   MathAbilities abilities);
+// The functions of a program that its vector loops call, each as one of its calls. Others are
+// computed alone. In one program a function has one form, so that equal arguments give equal
+// results.
+typedef struct VectorFunctions {
+    VEC(const Scalar *) calls;
+} VectorFunctions;
+
+VectorFunctions functions_in_vectors(Arena *arena, const Program *program);
+bool is_in_vectors(const VectorFunctions *functions, const char *name, ElementType type);
 // Names of functions that exist for some type; NULL behind the last.
 const char *math_function_name(int index);
 // The bits of a constant of type f32 or f64.

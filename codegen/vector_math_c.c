@@ -22,6 +22,7 @@ const char *math_part_spelling(Arena *arena, const MathFunction *function, const
 typedef struct Part {
     const MathFunction *function;
     bool usual; // without the rare steps
+    bool rare;  // where they are needed
     const Scalar *result;
     bool *needed; // by id: steps that the result depends on
 } Part;
@@ -29,8 +30,9 @@ typedef struct Part {
 // What a scalar is in the part.
 static const Scalar *in_part(const Part *part, const Scalar *scalar) {
     const MathFunction *function = part->function;
-    while (part->usual && scalar->op == SCALAR_SELECT && scalar->args[0] == function->rare) {
-        scalar = scalar->args[2];
+    while ((part->usual || part->rare) && scalar->op == SCALAR_SELECT &&
+           scalar->args[0] == function->rare) {
+        scalar = scalar->args[part->usual ? 2 : 1];
     }
     check(!part->usual || scalar->op == SCALAR_CONSTANT || scalar->id < function->rare_from ||
               scalar->id >= function->rare_to,
@@ -58,10 +60,12 @@ static bool is_extreme(const Part *part, const Scalar *step) {
             (is_same(part, condition->args[0], y) && is_same(part, condition->args[1], x)));
 }
 
-static Part make_part(Arena *arena, const MathFunction *function, const Scalar *result,
-                      bool usual) {
+typedef enum Side { SIDE_BOTH, SIDE_USUAL, SIDE_RARE } Side;
+
+static Part make_part(Arena *arena, const MathFunction *function, const Scalar *result, Side side) {
     Part part = {.function = function,
-                 .usual = usual,
+                 .usual = side == SIDE_USUAL,
+                 .rare = side == SIDE_RARE,
                  .needed = arena_array(arena, bool, function->scalar_count)};
     part.result = in_part(&part, result);
     part.needed[part.result->id] = true;
@@ -192,6 +196,12 @@ static void write_step(Writer *writer, Text *out, const Part *part, const Scalar
         write_call(out, part, helper_name(writer, HELPER_CHOOSE, step->type, step->type), step);
         break;
     case SCALAR_BITS: write_bit_cast(writer, out, part, step); break;
+    case SCALAR_LOOKUP:
+        writer->tables[step->integer] = true;
+        text_format(out, "%s[", math_table(step->integer)->name);
+        write_operand(out, part, step->args[0]);
+        text_add(out, "]");
+        break;
     case SCALAR_CAST:
         text_format(out, "(%s)", c_element_type(step->type));
         write_operand(out, part, step->args[0]);
@@ -230,7 +240,7 @@ static void write_part(Writer *writer, Text *out, const Part *part) {
 
 // A function that does the same for every argument.
 static void write_even(Writer *writer, Text *out, const MathFunction *function, const char *head) {
-    Part part = make_part(out->arena, function, function->result, false);
+    Part part = make_part(out->arena, function, function->result, SIDE_BOTH);
     write_head(out, function, head);
     write_part(writer, out, &part);
 }
@@ -262,6 +272,12 @@ static void write_rare_part(Writer *writer, Text *out, const MathFunction *funct
     const char *type = c_element_type(function->type), *called = function->name;
     const char *head = arena_format(out->arena, "static TDSL_RARE %s %s", type,
                                     math_part_spelling(out->arena, function, "rare"));
+    if (function->alone) {
+        Part part = make_part(out->arena, function, function->result, SIDE_RARE);
+        write_head(out, function, head);
+        write_part(writer, out, &part);
+        return;
+    }
     const MathFunction *even =
         math_function(out->arena, function->name, function->type, (MathAbilities){0});
     if (has_any_part(writer, function)) {
@@ -281,13 +297,13 @@ static void write_branching(Writer *writer, Text *out, const MathFunction *funct
     const char *type = c_element_type(function->type);
     const char *is_rare = math_part_spelling(arena, function, "is_rare");
     const char *usual = math_part_spelling(arena, function, "usual");
-    Part condition = make_part(arena, function, function->rare, false);
+    Part condition = make_part(arena, function, function->rare, SIDE_BOTH);
     write_head(out, function,
                arena_format(arena, "static TDSL_INLINE %s %s",
                             unsigned_type(bits_type(function->rare)), is_rare));
     write_part(writer, out, &condition);
     write_rare_part(writer, out, function);
-    Part rest = make_part(arena, function, function->result, true);
+    Part rest = make_part(arena, function, function->result, SIDE_USUAL);
     write_head(out, function, arena_format(arena, "static TDSL_INLINE %s %s", type, usual));
     write_part(writer, out, &rest);
     const char *name = math_function_spelling(arena, function->name, function->type);
@@ -319,17 +335,44 @@ static void write_marks(Text *out) {
                   "#endif\n\n");
 }
 
-void write_math_functions(Writer *writer, Text *out) {
+static void write_table(Text *out, const MathTable *table) {
+    enum { IN_LINE = 4 };
+    text_format(out, "static const %s %s[%d] = {", table->type == TYPE_F64 ? "double" : "uint64_t",
+                table->name, table->count);
+    for (int i = 0; i < table->count; i++) {
+        text_add(out, i % IN_LINE ? " " : "\n    ");
+        if (table->type == TYPE_F64) {
+            write_real(out, TYPE_F64, ((const double *)table->at)[i]);
+        } else {
+            write_bits(out, TYPE_I64, ((const uint64_t *)table->at)[i]);
+        }
+        text_add(out, i < table->count - 1 ? "," : "");
+    }
+    text_add(out, "};\n\n");
+}
+
+static void write_tables(const Writer *writer, Text *out) {
+    for (int i = 0; i < MATH_TABLES; i++) {
+        if (writer->tables[i]) {
+            write_table(out, math_table(i));
+        }
+    }
+}
+
+void write_math_functions(Writer *writer, Text *text) {
     if (writer->math.count + writer->even_math.count == 0) {
         return;
     }
-    write_marks(out);
+    write_marks(text);
+    Text functions = text_new(text->arena), *out = &functions;
     for (int i = 0; i < writer->even_math.count; i++) {
         write_any_part(writer, out, writer->even_math.at[i]);
     }
     for (int i = 0; i < writer->math.count; i++) {
         write_definition(writer, out, writer->math.at[i]);
     }
+    write_tables(writer, text);
+    text_add_bytes(text, text_string(&functions), functions.length);
 }
 
 static void take_names_of(Writer *writer, const char *name, ElementType type) {
@@ -342,6 +385,9 @@ static void take_names_of(Writer *writer, const char *name, ElementType type) {
 }
 
 void take_math_names(Writer *writer) {
+    for (int i = 0; i < MATH_TABLES; i++) {
+        names_take(&writer->names, math_table(i)->name);
+    }
     for (int i = 0; math_function_name(i); i++) {
         take_names_of(writer, math_function_name(i), TYPE_F32);
         take_names_of(writer, math_function_name(i), TYPE_F64);

@@ -29,6 +29,11 @@ Scalar *math_erf_f32(Math *m, Scalar *const *x) {
     return math_binary(m, SCALAR_COPYSIGN, math_choose(m, is_small, small, large), x[0]);
 }
 
+// In f64, with the same polynomials.
+Scalar *math_erf_alone_f32(Math *m, Scalar *const *x) {
+    return math_erf_f32(m, x);
+}
+
 // (1 + x)^2 - 1, rounded once where there is an instruction for it.
 static Scalar *square_beside_one(Math *m, Scalar *x) {
     return math_fma(m, x, x, math_add(m, x, x));
@@ -54,7 +59,7 @@ static Scalar *large_complement(Math *m, Scalar *size) {
     Scalar *x = math_at_most(m, size, 28);
     Scalar *three = math_real(m, 3), *one = math_real(m, 1);
     Scalar *t = math_div(m, math_sub(m, x, three), math_add(m, x, three));
-    Scalar *g = math_polynomial(m, &m->format->erfc, t);
+    Scalar *g = math_polynomial_in_turn(m, &m->format->erfc, t);
     Scalar *ratio = math_div(m, g, math_add(m, one, math_add(m, x, x)));
     Scalar *high = math_without_low_bits(m, x, 27);
     Scalar *low = math_mul(m, math_sub(m, x, high), math_add(m, x, high));

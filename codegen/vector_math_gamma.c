@@ -72,12 +72,14 @@ static Scalar *positive_lgamma(Math *m, Scalar *x) {
     Scalar *factor = math_choose(m, is_large, x, product_to_two(m, bounded, nearest));
     Scalar *log = math_log(m, &factor);
     Scalar *distance = math_sub(m, bounded, nearest);
-    Scalar *part = math_mul(m, distance, math_polynomial(m, &m->format->lgamma_small, distance));
+    Scalar *part =
+        math_mul(m, distance, math_polynomial_in_turn(m, &m->format->lgamma_small, distance));
     Scalar *divides = math_compare(m, SCALAR_LT, nearest, math_real(m, 1.5));
     Scalar *small = math_choose(m, divides, math_sub(m, part, log), math_add(m, part, log));
     Scalar *one = math_real(m, 1), *half = math_real(m, 0.5);
     Scalar *inverse = inverse_of(m, x), *square = math_mul(m, inverse, inverse);
-    Scalar *series = math_mul(m, math_polynomial(m, &m->format->lgamma_large, square), inverse);
+    Scalar *series =
+        math_mul(m, math_polynomial_in_turn(m, &m->format->lgamma_large, square), inverse);
     // log(2 pi) / 2 - 1 / 2
     Scalar *rest = math_add(m, series, math_real(m, 0x1.acfe390c97d69p-2));
     Scalar *large = math_fma(m, math_sub(m, x, half), math_sub(m, log, one), rest);
@@ -136,7 +138,7 @@ static Shifted shift_up(Math *m, Scalar *x, bool of_squares) {
 static Scalar *positive_digamma(Math *m, Scalar *x) {
     Shifted parts = shift_up(m, x, false);
     Scalar *inverse = inverse_of(m, parts.at), *square = math_mul(m, inverse, inverse);
-    Scalar *series = math_mul(m, square, math_polynomial(m, &m->format->digamma, square));
+    Scalar *series = math_mul(m, square, math_polynomial_in_turn(m, &m->format->digamma, square));
     series = math_fma(m, inverse, math_real(m, 0.5), series);
     Scalar *log = math_log(m, &parts.at);
     return math_sub(m, math_sub(m, log, parts.below), series);
@@ -146,7 +148,7 @@ static Scalar *positive_trigamma(Math *m, Scalar *x) {
     Shifted parts = shift_up(m, x, true);
     Scalar *inverse = inverse_of(m, parts.at), *square = math_mul(m, inverse, inverse);
     Scalar *cube = math_mul(m, square, inverse);
-    Scalar *series = math_mul(m, cube, math_polynomial(m, &m->format->trigamma, square));
+    Scalar *series = math_mul(m, cube, math_polynomial_in_turn(m, &m->format->trigamma, square));
     series = math_fma(m, square, math_real(m, 0.5), series);
     return math_add(m, parts.below, math_add(m, inverse, series));
 }

@@ -277,7 +277,28 @@ int64_t math_bits(const Math *m, double value) {
     return real_bits(m->format->real, value);
 }
 
+// By Estrin's scheme: neighbours first, so that few steps wait for each other.
+static Scalar *polynomial_in_pairs(Math *m, const Polynomial *polynomial, Scalar *x) {
+    Scalar *terms[MOST_COEFFICIENTS];
+    int count = polynomial->count;
+    for (int i = 0; i < count; i++)
+        terms[i] = math_real(m, polynomial->at[i]);
+    for (Scalar *power = x; count > 1; power = count > 1 ? math_mul(m, power, power) : NULL) {
+        for (int i = 0; i < count / 2; i++)
+            terms[i] = math_fma(m, terms[2 * i + 1], power, terms[2 * i]);
+        if (count % 2)
+            terms[count / 2] = terms[count - 1];
+        count = (count + 1) / 2;
+    }
+    return terms[0];
+}
+
 Scalar *math_polynomial(Math *m, const Polynomial *polynomial, Scalar *x) {
+    return m->abilities.alone ? polynomial_in_pairs(m, polynomial, x)
+                              : math_polynomial_in_turn(m, polynomial, x);
+}
+
+Scalar *math_polynomial_in_turn(Math *m, const Polynomial *polynomial, Scalar *x) {
     Scalar *sum = math_real(m, polynomial->at[polynomial->count - 1]);
     for (int i = polynomial->count - 2; i >= 0; i--)
         sum = math_fma(m, sum, x, math_real(m, polynomial->at[i]));

@@ -70,6 +70,8 @@ Scalar *math_cast(Math *m, ElementType type, Scalar *x);
 // x with its lowest bits 0: products of such numbers are exact.
 Scalar *math_without_low_bits(Math *m, Scalar *x, int bits);
 Scalar *math_polynomial(Math *m, const Polynomial *polynomial, Scalar *x);
+// Always from the highest coefficient on, which is more precise where later ones are not small.
+Scalar *math_polynomial_in_turn(Math *m, const Polynomial *polynomial, Scalar *x);
 // Not below `low`, not above `high`; a NaN stays.
 Scalar *math_at_least(Math *m, Scalar *x, double low);
 Scalar *math_at_most(Math *m, Scalar *x, double high);
@@ -160,6 +162,18 @@ MATH_FUNCTION(fmod_f64)
 MATH_FUNCTION(lgamma)
 MATH_FUNCTION(digamma)
 MATH_FUNCTION(trigamma)
+// Those of one number at a time; of f32 where the format is math_f64_short.
+MATH_FUNCTION(erf_alone_f32)
+MATH_FUNCTION(exp_alone_f32)
+MATH_FUNCTION(exp_alone_f64)
+MATH_FUNCTION(sigmoid_alone_f32)
+MATH_FUNCTION(sigmoid_alone_f64)
+MATH_FUNCTION(expm1_alone_f32)
+MATH_FUNCTION(tanh_alone_f32)
+MATH_FUNCTION(log_alone_f32)
+MATH_FUNCTION(log_alone_f64)
+MATH_FUNCTION(log1p_alone_f32)
+MATH_FUNCTION(log1p_alone_f64)
 #undef MATH_FUNCTION
 
 #endif

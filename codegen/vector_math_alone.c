@@ -1,0 +1,334 @@
+// Functions of one number at a time, for programs whose loops are no vectors: what counts is how
+// long one step waits for another. Tables take the place of long polynomials, f32 is computed in
+// f64, where nothing is extreme and little has to be kept of what rounding takes, and what is
+// special lies behind a branch: vector_math.h.
+#include "codegen/vector_math_alone.h"
+
+#include <math.h>
+
+static const double ln2 = 0x1.62e42fefa39efp-1;
+
+static Scalar *look_up(Math *m, int table, Scalar *index) {
+    Scalar *step = math_step(m, SCALAR_LOOKUP, math_table(table)->type, index, NULL, NULL);
+    step->integer = table;
+    return step;
+}
+
+static Scalar *masked(Math *m, Scalar *x, int64_t mask) {
+    return math_binary(m, SCALAR_AND, x, math_integer(m, mask));
+}
+
+static Scalar *shifted(Math *m, Scalar *x, int places) {
+    return math_binary(m, SCALAR_SHIFT_LOGICAL, x, math_integer(m, places));
+}
+
+// Whether |x| is larger, infinite or NaN.
+static Scalar *is_beyond(Math *m, Scalar *x, double limit) {
+    return math_compare(m, SCALAR_GT, math_to_bits(m, math_abs(m, x)),
+                        math_integer(m, math_bits(m, limit)));
+}
+
+// ---- exponentials
+
+// exp(x) = (1 + part) * scale
+typedef struct Power {
+    Scalar *bits, *scale, *part; // bits: of the scale
+} Power;
+
+// The number 2^(n / 2^log_count), n being the integer whose sum with the rounder is given.
+static void set_scale(Math *m, Power *power, Scalar *sum, int table, int log_count) {
+    Scalar *n = math_to_bits(m, sum);
+    Scalar *of_rest = look_up(m, table, masked(m, n, (1 << log_count) - 1));
+    Scalar *exponent =
+        math_binary(m, SCALAR_SHIFT_LEFT, n, math_integer(m, m->format->mantissa_bits - log_count));
+    power->bits = math_add(m, of_rest, exponent);
+    power->scale = math_from_bits(m, power->bits);
+}
+
+// exp(factor x) to 33 bits: x = (n + rest) log(2) / 32.
+static Power power_f32(Math *m, Scalar *x, double factor) {
+    Scalar *rounder = math_real(m, m->format->rounder);
+    Scalar *parts = math_real(m, factor * 32 / ln2);
+    Scalar *sum = math_fma(m, x, parts, rounder);
+    Scalar *rest = math_fma(m, x, parts, math_sub(m, rounder, sum));
+    Power power;
+    set_scale(m, &power, sum, TABLE_POWERS_32, 5);
+    const double *c = exp_of_32nd.at;
+    Scalar *high = math_fma(m, rest, math_real(m, c[2]), math_real(m, c[1]));
+    power.part = math_fma(m, math_mul(m, rest, rest), high, math_mul(m, rest, math_real(m, c[0])));
+    return power;
+}
+
+// x = n log(2) / 128 + rest
+static Power power_f64(Math *m, Scalar *x, double sign) {
+    Scalar *rounder = math_real(m, m->format->rounder);
+    Scalar *sum = math_fma(m, x, math_real(m, sign * 128 / ln2), rounder);
+    Scalar *n = math_sub(m, sum, rounder);
+    // n has 18 bits, the high part of log(2) 35.
+    static const double high = 0x1.62e42fef8p-1, low = 0x1.1cf79abc9e3b4p-36;
+    Scalar *rest = math_fma(m, n, math_real(m, -sign * high / 128), x);
+    rest = math_fma(m, n, math_real(m, -sign * low / 128), rest);
+    Power power;
+    set_scale(m, &power, sum, TABLE_POWERS_128, 7);
+    if (sign < 0)
+        rest = math_sub(m, math_real(m, 0), rest);
+    power.part =
+        math_fma(m, math_mul(m, rest, rest), math_polynomial(m, &exp_of_128th, rest), rest);
+    return power;
+}
+
+static Scalar *power_value(Math *m, const Power *power) {
+    return math_fma(m, power->scale, power->part, power->scale);
+}
+
+// exp(x) - 1
+static Scalar *power_less_one(Math *m, const Power *power) {
+    return math_fma(m, power->scale, power->part, math_sub(m, power->scale, math_real(m, 1)));
+}
+
+// exp(x) + 1
+static Scalar *power_and_one(Math *m, const Power *power) {
+    return math_fma(m, power->scale, power->part, math_add(m, power->scale, math_real(m, 1)));
+}
+
+// Beyond this exp of an f32 is 0 or infinite.
+static const double extreme_f32 = 150;
+
+// x < 0 ? low : x > 0 ? high : x, which is NaN
+static Scalar *by_sign(Math *m, Scalar *x, double low, double high) {
+    Scalar *zero = math_real(m, 0);
+    Scalar *y = math_choose(m, math_compare(m, SCALAR_GT, x, zero), math_real(m, high), x);
+    return math_choose(m, math_compare(m, SCALAR_LT, x, zero), math_real(m, low), y);
+}
+
+// y, but beyond the limit what by_sign gives.
+static Scalar *unless_extreme(Math *m, Scalar *x, double limit, Scalar *y, double low,
+                              double high) {
+    Scalar *extreme = is_beyond(m, x, limit);
+    math_begin_rare(m, extreme);
+    Scalar *special = by_sign(m, x, low, high);
+    math_end_rare(m);
+    return math_choose(m, extreme, special, y);
+}
+
+Scalar *math_exp_alone_f32(Math *m, Scalar *const *x) {
+    Power power = power_f32(m, x[0], 1);
+    return unless_extreme(m, x[0], extreme_f32, power_value(m, &power), 0, (double)INFINITY);
+}
+
+Scalar *math_sigmoid_alone_f32(Math *m, Scalar *const *x) {
+    Power power = power_f32(m, x[0], -1);
+    Scalar *y = math_div(m, math_real(m, 1), power_and_one(m, &power));
+    return unless_extreme(m, x[0], extreme_f32, y, 0, 1);
+}
+
+// The signs are for -0.
+Scalar *math_expm1_alone_f32(Math *m, Scalar *const *x) {
+    Power power = power_f32(m, x[0], 1);
+    Scalar *y = math_binary(m, SCALAR_COPYSIGN, power_less_one(m, &power), x[0]);
+    return unless_extreme(m, x[0], extreme_f32, y, -1, (double)INFINITY);
+}
+
+// u / (u + 2), u = exp(2 x) - 1
+Scalar *math_tanh_alone_f32(Math *m, Scalar *const *x) {
+    Power power = power_f32(m, x[0], 2);
+    Scalar *y = math_div(m, power_less_one(m, &power), power_and_one(m, &power));
+    y = math_binary(m, SCALAR_COPYSIGN, y, x[0]);
+    return unless_extreme(m, x[0], extreme_f32 / 2, y, -1, 1);
+}
+
+// Up to here exp and its inverse are normal numbers.
+static const double usual_f64 = 708;
+// From here on they are 0 or infinite.
+static const double extreme_f64 = 760;
+
+enum { SMALL_EXPONENT = 1009, LARGE_EXPONENT = 1022 };
+
+// exp(x) / factor, which is a normal number up to the extreme ones: the exponent, which may have
+// run over, is moved by that of the factor, 2^1009 where x > 0, else 2^-1022.
+static Scalar *moved_power(Math *m, const Power *power, Scalar *x, Scalar **factor) {
+    Scalar *negative = shifted(m, math_to_bits(m, x), 63);
+    int64_t unit = (int64_t)1 << m->format->mantissa_bits;
+    Scalar *change =
+        math_mul(m, negative, math_integer(m, (SMALL_EXPONENT + LARGE_EXPONENT) * unit));
+    Scalar *bits =
+        math_add(m, power->bits, math_sub(m, change, math_integer(m, SMALL_EXPONENT * unit)));
+    Power moved = {.scale = math_from_bits(m, bits), .part = power->part};
+    Scalar *is_negative = math_compare(m, SCALAR_LT, x, math_real(m, 0));
+    *factor = math_choose(m, is_negative, math_real(m, 0x1p-1022), math_real(m, 0x1p1009));
+    return power_value(m, &moved);
+}
+
+Scalar *math_exp_alone_f64(Math *m, Scalar *const *x) {
+    Power power = power_f64(m, x[0], 1);
+    Scalar *y = power_value(m, &power);
+    Scalar *extreme = is_beyond(m, x[0], usual_f64);
+    math_begin_rare(m, extreme);
+    Scalar *factor, *special = moved_power(m, &power, x[0], &factor);
+    special = math_mul(m, special, factor);
+    Scalar *beyond = is_beyond(m, x[0], extreme_f64);
+    special = math_choose(m, beyond, by_sign(m, x[0], 0, (double)INFINITY), special);
+    math_end_rare(m);
+    return math_choose(m, extreme, special, y);
+}
+
+// 1 / (1 + exp(-x)) with what rounding takes from the exponential and the divisor.
+static Scalar *precise_sigmoid(Math *m, const Power *power) {
+    Scalar *one = math_real(m, 1), *s = power->scale;
+    Scalar *e = power_value(m, power);
+    Scalar *lost = math_fma(m, s, power->part, math_sub(m, s, e));
+    Scalar *divisor = math_add(m, one, e);
+    Scalar *of_e = math_sub(m, divisor, one), *of_one = math_sub(m, divisor, of_e);
+    lost = math_add(m, lost, math_add(m, math_sub(m, one, of_one), math_sub(m, e, of_e)));
+    Scalar *y = math_div(m, one, divisor);
+    return math_fma(m, math_mul(m, y, math_sub(m, math_real(m, 0), y)), lost, y);
+}
+
+// 1 / (1 + exp(-x)), and where exp(-x) is so large that its inverse is no normal number, this
+// inverse.
+Scalar *math_sigmoid_alone_f64(Math *m, Scalar *const *x) {
+    Power power = power_f64(m, x[0], -1);
+    Scalar *one = math_real(m, 1), *y = precise_sigmoid(m, &power);
+    Scalar *extreme = is_beyond(m, x[0], usual_f64);
+    math_begin_rare(m, extreme);
+    int64_t change = (int64_t)LARGE_EXPONENT << m->format->mantissa_bits;
+    Power moved = {.scale = math_from_bits(m, math_sub(m, power.bits, math_integer(m, change))),
+                   .part = power.part};
+    Scalar *special = math_div(m, one, power_value(m, &moved));
+    special = math_mul(m, special, math_real(m, 0x1p-1022));
+    Scalar *positive = math_compare(m, SCALAR_GT, x[0], math_real(m, 0));
+    special = math_choose(m, positive, one, special);
+    Scalar *beyond = is_beyond(m, x[0], extreme_f64);
+    special = math_choose(m, beyond, by_sign(m, x[0], 0, 1), special);
+    math_end_rare(m);
+    return math_choose(m, extreme, special, y);
+}
+
+// ---- logarithms
+
+// A positive number is 2^n z; place: of the interval of z, times the numbers in a row of the table.
+typedef struct Place {
+    Scalar *n, *z, *row;
+} Place;
+
+// excess: the rounder, the bias, and by what power of two the number has grown.
+static Place place_of(Math *m, Scalar *x, int64_t first, int log_count, int log_row,
+                      Scalar *excess) {
+    const Format *format = m->format;
+    int64_t unit = (int64_t)1 << format->mantissa_bits;
+    Scalar *moved = math_sub(m, math_to_bits(m, x), math_integer(m, first - format->bias * unit));
+    Scalar *biased = shifted(m, moved, format->mantissa_bits);
+    Place place;
+    Scalar *sum =
+        math_from_bits(m, math_add(m, biased, math_integer(m, math_bits(m, format->rounder))));
+    place.n = math_sub(m, sum, excess);
+    place.z = math_from_bits(m, math_add(m, masked(m, moved, unit - 1), math_integer(m, first)));
+    place.row = masked(m, shifted(m, moved, format->mantissa_bits - log_count - log_row),
+                       ((1 << log_count) - 1) << log_row);
+    return place;
+}
+
+static Scalar *table_entry(Math *m, int table, const Place *place, int column) {
+    return look_up(m, table, math_add(m, place->row, math_integer(m, column)));
+}
+
+// Whether x is no positive normal number: its biased exponent and sign, less 1, are 2046 or more.
+static Scalar *is_unusual(Math *m, Scalar *x) {
+    int64_t unit = (int64_t)1 << m->format->mantissa_bits;
+    Scalar *exponent = shifted(m, math_sub(m, math_to_bits(m, x), math_integer(m, unit)),
+                               m->format->mantissa_bits);
+    return math_compare(m, SCALAR_GT, exponent, math_integer(m, 2 * m->format->bias - 1));
+}
+
+// The logarithm of 0, of infinity, or NaN.
+static Scalar *log_of_special(Math *m, Scalar *x) {
+    Scalar *zero = math_real(m, 0);
+    Scalar *y = math_choose(m, math_compare(m, SCALAR_GT, x, zero), x, math_real(m, (double)NAN));
+    return math_choose(m, math_compare(m, SCALAR_EQ, x, zero), math_real(m, -(double)INFINITY), y);
+}
+
+// y where x is a normal positive number.
+static Scalar *unless_special(Math *m, Scalar *x, Scalar *y) {
+    Scalar *unusual = is_unusual(m, x);
+    math_begin_rare(m, unusual);
+    Scalar *special = log_of_special(m, x);
+    math_end_rare(m);
+    return math_choose(m, unusual, special, y);
+}
+
+static Scalar *usual_excess(Math *m) {
+    return math_real(m, m->format->rounder + m->format->bias);
+}
+
+// log(x + lost) for a positive normal number to about 30 bits; `lost` may be NULL.
+static Scalar *log_f32(Math *m, Scalar *x, Scalar *lost) {
+    Place place = place_of(m, x, logarithms_32_first, 5, 1, usual_excess(m));
+    Scalar *inverse = table_entry(m, TABLE_LOGARITHMS_32, &place, 0);
+    Scalar *r = math_fma(m, place.z, inverse, math_real(m, -1));
+    r = lost ? math_add(m, r, lost) : r;
+    Scalar *base =
+        math_fma(m, place.n, math_real(m, ln2), table_entry(m, TABLE_LOGARITHMS_32, &place, 1));
+    Scalar *rest = math_polynomial(m, &log_of_32nd, r);
+    return math_fma(m, math_mul(m, r, r), rest, math_add(m, base, r));
+}
+
+Scalar *math_log_alone_f32(Math *m, Scalar *const *x) {
+    return unless_special(m, x[0], log_f32(m, x[0], NULL));
+}
+
+// What rounding takes from 1 + x counts only where x is very small. If x is very large, it is
+// something that must not count. The sign is for -0.
+Scalar *math_log1p_alone_f32(Math *m, Scalar *const *x) {
+    Scalar *one = math_real(m, 1), *u = math_add(m, one, x[0]);
+    Scalar *lost = math_sub(m, x[0], math_sub(m, u, one));
+    Scalar *y = log_f32(m, u, math_at_most(m, lost, 0x1p-52));
+    return unless_special(m, u, math_binary(m, SCALAR_COPYSIGN, y, x[0]));
+}
+
+// log(x) + more, for the parts of x.
+static Scalar *log_f64(Math *m, const Place *place, Scalar *more) {
+    const Format *format = m->format;
+    Scalar *f = math_sub(m, place->z, table_entry(m, TABLE_LOGARITHMS_128, place, 1)); // exact
+    Scalar *r = math_mul(m, f, table_entry(m, TABLE_LOGARITHMS_128, place, 0));
+    // Exact, as both parts have few bits.
+    Scalar *base = math_fma(m, place->n, math_real(m, format->ln2_high),
+                            table_entry(m, TABLE_LOGARITHMS_128, place, 2));
+    Scalar *low = math_fma(m, place->n, math_real(m, format->ln2_low),
+                           table_entry(m, TABLE_LOGARITHMS_128, place, 3));
+    low = math_add(m, low, more);
+    Scalar *high = math_add(m, base, r);
+    Scalar *lost = math_add(m, math_sub(m, base, high), r);
+    Scalar *rest = math_polynomial(m, &log_of_128th, r);
+    rest = math_fma(m, math_mul(m, r, r), rest, math_add(m, lost, low));
+    return math_add(m, high, rest);
+}
+
+// Numbers below the normal ones grow; what is no positive number gets its logarithm by a sum: that
+// of its mantissa, whatever that is, is finite.
+Scalar *math_log_alone_f64(Math *m, Scalar *const *x) {
+    const Format *format = m->format;
+    Scalar *zero = math_real(m, 0), *unusual = is_unusual(m, x[0]);
+    math_begin_rare(m, unusual);
+    Scalar *grown = math_mul(m, x[0], math_real(m, ldexp(1, format->rescale)));
+    Scalar *positive = math_both(m, math_compare(m, SCALAR_GT, x[0], zero),
+                                 math_compare(m, SCALAR_LT, x[0], math_real(m, (double)INFINITY)));
+    Scalar *special = math_choose(m, positive, zero, log_of_special(m, x[0]));
+    math_end_rare(m);
+    Scalar *number = math_choose(m, unusual, grown, x[0]);
+    Scalar *excess =
+        math_choose(m, unusual, math_real(m, format->rounder + format->bias + format->rescale),
+                    usual_excess(m));
+    Scalar *more = math_choose(m, unusual, special, zero);
+    Place place = place_of(m, number, logarithms_128_first, 7, 2, excess);
+    return log_f64(m, &place, more);
+}
+
+Scalar *math_log1p_alone_f64(Math *m, Scalar *const *x) {
+    Scalar *one = math_real(m, 1), *u = math_add(m, one, x[0]);
+    Scalar *of_x = math_sub(m, u, one), *of_one = math_sub(m, u, of_x);
+    Scalar *lost = math_add(m, math_sub(m, one, of_one), math_sub(m, x[0], of_x));
+    Place place = place_of(m, u, logarithms_128_first, 7, 2, usual_excess(m));
+    Scalar *y = log_f64(m, &place, math_div(m, lost, u));
+    // The sign is for -0.
+    return unless_special(m, u, math_binary(m, SCALAR_COPYSIGN, y, x[0]));
+}

@@ -1,0 +1,16 @@
+// Tables and polynomials of the functions of single numbers: scalar_math_tables.c, which
+// scalar_math.py makes.
+#ifndef TDSL_CODEGEN_VECTOR_MATH_ALONE_H
+#define TDSL_CODEGEN_VECTOR_MATH_ALONE_H
+
+#include "codegen/vector_math_steps.h"
+
+enum { TABLE_POWERS_32, TABLE_POWERS_128, TABLE_LOGARITHMS_32, TABLE_LOGARITHMS_128 };
+
+// The place of a number's interval is that of the highest bits of its mantissa, once this is taken
+// from the number's bits.
+extern const int64_t logarithms_32_first, logarithms_128_first;
+extern const Polynomial exp_of_32nd, exp_of_128th;
+extern const Polynomial log_of_32nd, log_of_32nd_precise, log_of_128th;
+
+#endif
