@@ -149,11 +149,22 @@ static void emit_choice(Emitter *emitter, LLVMValueRef condition, const Block *b
 
 // ---- failures and calls
 
+void emit_rare_branch(Emitter *emitter, LLVMValueRef condition, LLVMBasicBlockRef rare,
+                      LLVMBasicBlockRef usual) {
+    LLVMContextRef context = emitter->context;
+    LLVMValueRef branch = LLVMBuildCondBr(emitter->builder, condition, rare, usual);
+    LLVMMetadataRef parts[] = {LLVMMDStringInContext2(context, "branch_weights", 14),
+                               LLVMValueAsMetadata(constant_i32(emitter, 1)),
+                               LLVMValueAsMetadata(constant_i32(emitter, 2000))};
+    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(context, "prof", 4),
+                    LLVMMetadataAsValue(context, LLVMMDNodeInContext2(context, parts, 3)));
+}
+
 void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef status) {
     LLVMBuilderRef b = emitter->builder;
     LLVMBasicBlockRef fail = new_block(emitter, "fail");
     LLVMBasicBlockRef go_on = new_block(emitter, "go_on");
-    LLVMBuildCondBr(b, condition, fail, go_on);
+    emit_rare_branch(emitter, condition, fail, go_on);
     LLVMPositionBuilderAtEnd(b, fail);
     LLVMBuildRet(b, status);
     LLVMPositionBuilderAtEnd(b, go_on);
@@ -254,6 +265,36 @@ void emit_llvm_block(Emitter *emitter, const Block *block) {
 
 // ---- kernels
 
+static bool has_loops(const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        if (s->kind == STATEMENT_LOOP || s->kind == STATEMENT_WHILE || has_loops(&s->body) ||
+            has_loops(&s->otherwise))
+            return true;
+    }
+    return false;
+}
+
+static int count_calls(const Block *block, const Kernel *kernel) {
+    int count = 0;
+    for (int i = 0; i < block->statements.count; i++) {
+        const Statement *s = block->statements.at[i];
+        count += s->kind == STATEMENT_CALL && s->kernel == kernel;
+        count += count_calls(&s->body, kernel) + count_calls(&s->otherwise, kernel);
+        count += s->kind == STATEMENT_LOOP ? count_calls(&s->loop->body, kernel) : 0;
+    }
+    return count;
+}
+
+// A kernel without loops that is called once is done in place of its call: what it computes may
+// take no longer than a call with many arguments.
+static bool is_inlined(const Emitter *emitter, const Kernel *kernel) {
+    int calls = 0;
+    for (int i = 0; i < emitter->program->entries.count; i++)
+        calls += count_calls(&emitter->program->entries.at[i]->body, kernel);
+    return calls == 1 && !has_loops(&kernel->body);
+}
+
 static LLVMValueRef declare_kernel(Emitter *emitter, const Kernel *kernel) {
     int count = kernel->buffers.count + kernel->argument_count;
     LLVMTypeRef *types = arena_array(emitter->arena, LLVMTypeRef, count + 1);
@@ -266,6 +307,9 @@ static LLVMValueRef declare_kernel(Emitter *emitter, const Kernel *kernel) {
     LLVMValueRef function = LLVMAddFunction(emitter->module, name, type);
     LLVMSetLinkage(function, LLVMInternalLinkage);
     add_function_attributes(emitter, function);
+    if (is_inlined(emitter, kernel))
+        LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
+                                enum_attribute(emitter, "alwaysinline"));
     for (int i = 0; i < kernel->buffers.count; i++) {
         LLVMAddAttributeAtIndex(function, (unsigned)i + 1, enum_attribute(emitter, "noalias"));
         if (!kernel->written.at[i])

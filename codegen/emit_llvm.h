@@ -128,6 +128,9 @@ void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_cou
 void add_function_attributes(Emitter *emitter, LLVMValueRef function);
 void mark_function(Emitter *emitter, LLVMValueRef function, const char *mark);
 LLVMBasicBlockRef new_block(Emitter *emitter, const char *name);
+// To one of two blocks, hardly ever the first.
+void emit_rare_branch(Emitter *emitter, LLVMValueRef condition, LLVMBasicBlockRef rare,
+                      LLVMBasicBlockRef usual);
 // If `condition` holds, the function returns `status`; else it goes on.
 void emit_return_if(Emitter *emitter, LLVMValueRef condition, LLVMValueRef status);
 LLVMValueRef constant_i64(const Emitter *emitter, int64_t value);

@@ -64,14 +64,13 @@ static void emit_serial_entry(Emitter *emitter, const Entry *entry, LLVMValueRef
                  LLVMBuildCall2(emitter->builder, type, parallel_entry, arguments, count + 1, ""));
 }
 
-// `failed or condition`, where `failed` may be NULL at first.
-static LLVMValueRef any_of(Emitter *emitter, LLVMValueRef failed, LLVMValueRef condition) {
-    return failed ? LLVMBuildOr(emitter->builder, failed, condition, "") : condition;
+// A branch for each pointer: a processor foretells it, and does a test and a branch as one step.
+static void return_null_pointer_if(Emitter *emitter, LLVMValueRef failed) {
+    emit_return_if(emitter, failed, LLVMConstInt(emitter->i32, STATUS_NULL_POINTER, 0));
 }
 
-static void return_null_pointer_if(Emitter *emitter, LLVMValueRef failed) {
-    if (failed)
-        emit_return_if(emitter, failed, LLVMConstInt(emitter->i32, STATUS_NULL_POINTER, 0));
+static void check_pointer(Emitter *emitter, LLVMValueRef pointer) {
+    return_null_pointer_if(emitter, LLVMBuildIsNull(emitter->builder, pointer, ""));
 }
 
 static LLVMValueRef workspace_is_bad(Emitter *emitter, LLVMValueRef workspace) {
@@ -84,14 +83,11 @@ static LLVMValueRef workspace_is_bad(Emitter *emitter, LLVMValueRef workspace) {
 }
 
 static void check_groups(Emitter *emitter, const Entry *entry, const EntryPointers *pointers) {
-    LLVMValueRef failed = NULL;
     for (int kind = 0; kind < GROUP_COUNT; kind++)
         if (pointers->groups[kind])
-            failed = any_of(emitter, failed,
-                            LLVMBuildIsNull(emitter->builder, pointers->groups[kind], ""));
+            check_pointer(emitter, pointers->groups[kind]);
     if (entry->workspace_bytes)
-        failed = any_of(emitter, failed, workspace_is_bad(emitter, pointers->workspace));
-    return_null_pointer_if(emitter, failed);
+        return_null_pointer_if(emitter, workspace_is_bad(emitter, pointers->workspace));
 }
 
 static LLVMValueRef load_field(Emitter *emitter, LLVMValueRef group, int field) {
@@ -103,7 +99,6 @@ static LLVMValueRef load_field(Emitter *emitter, LLVMValueRef group, int field) 
 
 // Loads the pointers of the fields that this entry uses and checks those that must be there.
 static void load_fields(Emitter *emitter, const Entry *entry, const EntryPointers *pointers) {
-    LLVMValueRef failed = NULL;
     for (int kind = 0; kind < GROUP_COUNT; kind++) {
         const Group *group = &entry->groups[kind];
         for (int i = 0; pointers->groups[kind] && i < group->fields.count; i++) {
@@ -117,10 +112,9 @@ static void load_fields(Emitter *emitter, const Entry *entry, const EntryPointer
             LLVMValueRef pointer = load_field(emitter, pointers->groups[kind], i);
             emitter->buffers[buffer->id] = pointer;
             if (entry_needs_field(entry, (GroupKind)kind, i))
-                failed = any_of(emitter, failed, LLVMBuildIsNull(emitter->builder, pointer, ""));
+                check_pointer(emitter, pointer);
         }
     }
-    return_null_pointer_if(emitter, failed);
 }
 
 static LLVMValueRef constant_one(Emitter *emitter, ElementType element) {

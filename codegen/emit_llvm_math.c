@@ -150,18 +150,6 @@ static int select_sides(Emitter *emitter, const MathFunction *function, int firs
     return i;
 }
 
-// A branch that is hardly ever taken.
-static void branch_rarely(Emitter *emitter, LLVMValueRef condition, LLVMBasicBlockRef rare,
-                          LLVMBasicBlockRef usual) {
-    LLVMContextRef context = emitter->context;
-    LLVMValueRef branch = LLVMBuildCondBr(emitter->builder, condition, rare, usual);
-    LLVMMetadataRef parts[] = {LLVMMDStringInContext2(context, "branch_weights", 14),
-                               LLVMValueAsMetadata(constant_i32(emitter, 1)),
-                               LLVMValueAsMetadata(constant_i32(emitter, 2000))};
-    LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(context, "prof", 4),
-                    LLVMMetadataAsValue(context, LLVMMDNodeInContext2(context, parts, 3)));
-}
-
 // The rare steps, of which `first` is the first, behind a branch that skips them if no lane needs
 // them. Returns the place of the first step after them.
 static int emit_rare(Emitter *emitter, const MathFunction *function, int first,
@@ -172,7 +160,7 @@ static int emit_rare(Emitter *emitter, const MathFunction *function, int first,
         any = call_intrinsic(emitter, "llvm.vector.reduce.or", LLVMTypeOf(any), &any, 1);
     Sides sides = {.before = LLVMGetInsertBlock(b)};
     LLVMBasicBlockRef rare = new_block(emitter, "rare"), after = new_block(emitter, "usual");
-    branch_rarely(emitter, any, rare, after);
+    emit_rare_branch(emitter, any, rare, after);
     LLVMPositionBuilderAtEnd(b, rare);
     int i = first;
     for (; i < function->steps.count && is_rare(function, function->steps.at[i]); i++)

@@ -92,7 +92,8 @@ static void drop_marks(const Compilation *compilation) {
 // which would cost much and find nothing in the other functions.
 static bool optimise(Compilation *compilation, int level, const char **error) {
     show_marked(compilation, SCALAR_LOOPS_MARK, false);
-    bool good = run_pipeline(compilation, "function(sroa,early-cse,simplifycfg)", level, error);
+    bool good = run_pipeline(compilation, "always-inline,function(sroa,early-cse,simplifycfg)",
+                             level, error);
     if (!good || level < 2)
         return good;
     show_marked(compilation, SCALAR_LOOPS_MARK, true);
