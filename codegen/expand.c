@@ -1,5 +1,7 @@
 // Elementwise operators that are written with several scalars: the only place
 // that says how.
+#include <math.h>
+
 #include "codegen/lower_element.h"
 
 static Scalar *number_like(KernelBuilder *k, const Scalar *x, double value) {
@@ -36,12 +38,23 @@ static Scalar *expand_sign(KernelBuilder *k, Scalar *x) {
     return scalar_select(k, compare(k, SCALAR_GT, x, 0), number_like(k, x, 1), negative);
 }
 
+static bool is_usual_number(const Scalar *scalar) {
+    if (scalar->op != SCALAR_CONSTANT || !element_is_real(scalar->type))
+        return false;
+    double value = scalar->type == TYPE_F32 ? (double)(float)scalar->real : scalar->real;
+    return value != 0 && !isnan(value);
+}
+
 // Of equal operands the second is the result; of a NaN and a number the NaN is. Processors have one
 // instruction for the inner choice.
 Scalar *expand_extreme(KernelBuilder *k, bool largest, Scalar *x, Scalar *y) {
-    Scalar *first = scalar_binary(k, largest ? SCALAR_GT : SCALAR_LT, x, y);
+    ScalarOp beyond = largest ? SCALAR_GT : SCALAR_LT;
+    // Beside a number that is no NaN and no zero, that instruction is enough.
+    if (is_usual_number(y))
+        return scalar_select(k, scalar_binary(k, beyond, y, x), y, x);
+    Scalar *first = scalar_binary(k, beyond, x, y);
     Scalar *extreme = scalar_select(k, first, x, y);
-    if (!element_is_real(x->type)) {
+    if (!element_is_real(x->type) || is_usual_number(x)) {
         return extreme;
     }
     return scalar_select(k, scalar_binary(k, SCALAR_NE, x, x), x, extreme);

@@ -75,6 +75,13 @@ def exp_table(name, log_count):
     print("static const int64_t %s[] = {%s};" % (name, ", ".join(rows)))
 
 
+def tail_table(name, log_count):
+    count = 1 << log_count
+    powers = [mp.mpf(2) ** (mp.mpf(i) / count) for i in range(count)]
+    show_numbers(name, "What 2^(i / %d) is beyond the number with these bits, relative to it" % count,
+                 [power / mp.mpf(float(power)) - 1 for power in powers])
+
+
 # Places of intervals: those of a number's bits less the bits of `first`, which is such that one of
 # them has 1 in its middle, as seen in numbers: two thirds of it lie below, where they are denser.
 def first_of(log_count):
@@ -107,6 +114,7 @@ print("// Made by scalar_math.py: tables and polynomials for single numbers.")
 print('#include "codegen/vector_math_alone.h"')
 exp_table("powers_32", 5)
 exp_table("powers_128", 7)
+tail_table("tails_128", 7)
 
 # Logarithms of f32: 1 / c and log(c) of each of 32 intervals.
 rows, largest, around_one = [], mp.mpf(0), mp.mpf(0)
@@ -159,10 +167,19 @@ show_polynomial("log_of_32nd_precise", "The same for powers",
 widest = max(around_one, largest)
 show_polynomial("log_of_128th", "The same for |r| < %.5f" % widest,
                 fit(rest_of_log, lambda r: abs(r) + mp.mpf("1e-12"), [0, 1, 2, 3, 4, 5, 6], -widest, widest))
+
+def cubic_of_log(r):
+    small = sum((-1) ** k * r**k / (k + 3) for k in range(12))
+    return (mp.log1p(r) - r + r * r / 2) / r**3 if abs(r) > mp.mpf("1e-4") else small
+
+
+show_polynomial("log_of_128th_precise", "(log(1 + r) - r + r^2 / 2) / r^3 for |r| < %.5f, likewise" % widest,
+                fit(cubic_of_log, lambda r: r * r + mp.mpf("1e-12"), [0, 1, 2, 3, 4, 5, 6], -widest, widest))
 print("""
 static const MathTable tables[] = {
     [TABLE_POWERS_32] = {"powers_of_two_32", TYPE_I64, sizeof powers_32 / 8, powers_32},
     [TABLE_POWERS_128] = {"powers_of_two_128", TYPE_I64, sizeof powers_128 / 8, powers_128},
+    [TABLE_TAILS_128] = {"power_tails_128", TYPE_F64, sizeof tails_128 / 8, tails_128},
     [TABLE_LOGARITHMS_32] = {"logarithms_32", TYPE_F64, sizeof logarithms_32 / 8, logarithms_32},
     [TABLE_LOGARITHMS_128] = {"logarithms_128", TYPE_F64, sizeof logarithms_128 / 8,
                               logarithms_128},

@@ -72,6 +72,7 @@ static const AloneFunction alone_functions[] = {
     {"erf", math_erf_alone_f32, NULL},
     {"log", math_log_alone_f32, math_log_alone_f64},
     {"log1p", math_log1p_alone_f32, math_log1p_alone_f64},
+    {"pow", math_pow_alone_f32, math_pow_alone_f64},
     {"sigmoid", math_sigmoid_alone_f32, math_sigmoid_alone_f64},
     {"tanh", math_tanh_alone_f32, NULL},
 };

@@ -14,7 +14,7 @@ typedef struct MathAbilities {
     bool alone;  // one number at a time: what counts is how long a step waits for another one
 } MathAbilities;
 
-enum { MATH_TABLES = 4 };
+enum { MATH_TABLES = 5 };
 
 // Numbers that SCALAR_LOOKUP reads.
 typedef struct MathTable {

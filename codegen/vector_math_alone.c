@@ -59,21 +59,23 @@ static Power power_f32(Math *m, Scalar *x, double factor) {
     return power;
 }
 
-// x = n log(2) / 128 + rest
-static Power power_f64(Math *m, Scalar *x, double sign) {
+// exp(x + low), or exp(-x) if the sign is -1: x = n log(2) / 128 + rest; `low` may be NULL.
+static Power power_f64(Math *m, Scalar *x, double sign, Scalar *low) {
     Scalar *rounder = math_real(m, m->format->rounder);
     Scalar *sum = math_fma(m, x, math_real(m, sign * 128 / ln2), rounder);
     Scalar *n = math_sub(m, sum, rounder);
     // n has 18 bits, the high part of log(2) 35.
-    static const double high = 0x1.62e42fef8p-1, low = 0x1.1cf79abc9e3b4p-36;
-    Scalar *rest = math_fma(m, n, math_real(m, -sign * high / 128), x);
-    rest = math_fma(m, n, math_real(m, -sign * low / 128), rest);
-    Power power;
-    set_scale(m, &power, sum, TABLE_POWERS_128, 7);
+    static const double ln2_high = 0x1.62e42fefp-1, ln2_low = 0x1.473de6af278edp-34;
+    Scalar *rest = math_fma(m, n, math_real(m, -sign * ln2_high / 128), x);
+    rest = math_fma(m, n, math_real(m, -sign * ln2_low / 128), rest);
+    rest = low ? math_add(m, rest, low) : rest;
     if (sign < 0)
         rest = math_sub(m, math_real(m, 0), rest);
-    power.part =
-        math_fma(m, math_mul(m, rest, rest), math_polynomial(m, &exp_of_128th, rest), rest);
+    Power power;
+    set_scale(m, &power, sum, TABLE_POWERS_128, 7);
+    Scalar *tail = look_up(m, TABLE_TAILS_128, masked(m, math_to_bits(m, sum), 127));
+    power.part = math_fma(m, math_mul(m, rest, rest), math_polynomial(m, &exp_of_128th, rest),
+                          math_add(m, rest, tail));
     return power;
 }
 
@@ -160,7 +162,7 @@ static Scalar *moved_power(Math *m, const Power *power, Scalar *x, Scalar **fact
 }
 
 Scalar *math_exp_alone_f64(Math *m, Scalar *const *x) {
-    Power power = power_f64(m, x[0], 1);
+    Power power = power_f64(m, x[0], 1, NULL);
     Scalar *y = power_value(m, &power);
     Scalar *extreme = is_beyond(m, x[0], usual_f64);
     math_begin_rare(m, extreme);
@@ -187,7 +189,7 @@ static Scalar *precise_sigmoid(Math *m, const Power *power) {
 // 1 / (1 + exp(-x)), and where exp(-x) is so large that its inverse is no normal number, this
 // inverse.
 Scalar *math_sigmoid_alone_f64(Math *m, Scalar *const *x) {
-    Power power = power_f64(m, x[0], -1);
+    Power power = power_f64(m, x[0], -1, NULL);
     Scalar *one = math_real(m, 1), *y = precise_sigmoid(m, &power);
     Scalar *extreme = is_beyond(m, x[0], usual_f64);
     math_begin_rare(m, extreme);
@@ -260,20 +262,20 @@ static Scalar *usual_excess(Math *m) {
     return math_real(m, m->format->rounder + m->format->bias);
 }
 
-// log(x + lost) for a positive normal number to about 30 bits; `lost` may be NULL.
-static Scalar *log_f32(Math *m, Scalar *x, Scalar *lost) {
+// log(x + lost) for a positive normal number to the bits of the polynomial; `lost` may be NULL.
+static Scalar *log_f32(Math *m, Scalar *x, Scalar *lost, const Polynomial *polynomial) {
     Place place = place_of(m, x, logarithms_32_first, 5, 1, usual_excess(m));
     Scalar *inverse = table_entry(m, TABLE_LOGARITHMS_32, &place, 0);
     Scalar *r = math_fma(m, place.z, inverse, math_real(m, -1));
     r = lost ? math_add(m, r, lost) : r;
     Scalar *base =
         math_fma(m, place.n, math_real(m, ln2), table_entry(m, TABLE_LOGARITHMS_32, &place, 1));
-    Scalar *rest = math_polynomial(m, &log_of_32nd, r);
+    Scalar *rest = math_polynomial(m, polynomial, r);
     return math_fma(m, math_mul(m, r, r), rest, math_add(m, base, r));
 }
 
 Scalar *math_log_alone_f32(Math *m, Scalar *const *x) {
-    return unless_special(m, x[0], log_f32(m, x[0], NULL));
+    return unless_special(m, x[0], log_f32(m, x[0], NULL, &log_of_32nd));
 }
 
 // What rounding takes from 1 + x counts only where x is very small. If x is very large, it is
@@ -281,7 +283,7 @@ Scalar *math_log_alone_f32(Math *m, Scalar *const *x) {
 Scalar *math_log1p_alone_f32(Math *m, Scalar *const *x) {
     Scalar *one = math_real(m, 1), *u = math_add(m, one, x[0]);
     Scalar *lost = math_sub(m, x[0], math_sub(m, u, one));
-    Scalar *y = log_f32(m, u, math_at_most(m, lost, 0x1p-52));
+    Scalar *y = log_f32(m, u, math_at_most(m, lost, 0x1p-52), &log_of_32nd);
     return unless_special(m, u, math_binary(m, SCALAR_COPYSIGN, y, x[0]));
 }
 
@@ -331,4 +333,78 @@ Scalar *math_log1p_alone_f64(Math *m, Scalar *const *x) {
     Scalar *y = log_f64(m, &place, math_div(m, lost, u));
     // The sign is for -0.
     return unless_special(m, u, math_binary(m, SCALAR_COPYSIGN, y, x[0]));
+}
+
+// ---- powers: exp(y log(x)), if x is a positive normal number and the product not extreme; else as
+// in loops of vectors
+
+static Scalar *usual_power(Math *m, Scalar *const *x, Scalar *product, double limit, Scalar *y,
+                           Scalar *(*power)(Math *m, Scalar *const *x)) {
+    Scalar *unusual = math_binary(m, SCALAR_OR, is_unusual(m, x[0]), is_beyond(m, product, limit));
+    math_begin_rare(m, unusual);
+    Scalar *special = power(m, x);
+    math_end_rare(m);
+    return math_choose(m, unusual, special, y);
+}
+
+Scalar *math_pow_alone_f32(Math *m, Scalar *const *x) {
+    Scalar *product = math_mul(m, x[1], log_f32(m, x[0], NULL, &log_of_32nd_precise));
+    Power power = power_f32(m, product, 1);
+    return usual_power(m, x, product, extreme_f32, power_value(m, &power), math_pow_f32);
+}
+
+enum { HALF_BITS = 27 };
+
+typedef struct Sum {
+    Scalar *high, *low;
+} Sum;
+
+// x + y as rounded and what that lost, |x| being larger, or 0.
+static Sum sum_of(Math *m, Scalar *x, Scalar *y) {
+    Sum sum = {.high = math_add(m, x, y)};
+    sum.low = math_add(m, math_sub(m, x, sum.high), y);
+    return sum;
+}
+
+// log(x) to about 64 bits: n log(2) + log(c) + log(1 + r + lost), where r has so few bits that its
+// product with c is exact.
+static Sum precise_log(Math *m, Scalar *x) {
+    const Format *format = m->format;
+    Place place = place_of(m, x, logarithms_128_first, 7, 2, usual_excess(m));
+    Scalar *inverse = table_entry(m, TABLE_LOGARITHMS_128, &place, 0);
+    Scalar *center = table_entry(m, TABLE_LOGARITHMS_128, &place, 1);
+    Scalar *f = math_sub(m, place.z, center);
+    Scalar *r = math_without_low_bits(m, math_mul(m, f, inverse), 10);
+    Scalar *lost = math_mul(m, math_sub(m, f, math_mul(m, r, center)), inverse);
+    // Divided by 1 + r.
+    Scalar *slope = math_fma(m, r, math_sub(m, r, math_real(m, 1)), math_real(m, 1));
+    Scalar *base = math_fma(m, place.n, math_real(m, format->ln2_high),
+                            table_entry(m, TABLE_LOGARITHMS_128, &place, 2));
+    Scalar *low = math_fma(m, place.n, math_real(m, format->ln2_low),
+                           table_entry(m, TABLE_LOGARITHMS_128, &place, 3));
+    low = math_fma(m, lost, slope, low);
+    // The square of the first half is exact.
+    Scalar *half = math_without_low_bits(m, r, HALF_BITS), *square = math_mul(m, half, half);
+    Scalar *more = math_mul(m, math_sub(m, r, half), math_add(m, r, half));
+    low = math_fma(m, more, math_real(m, -0.5), low);
+    Sum first = sum_of(m, base, r);
+    Sum second = sum_of(m, first.high, math_mul(m, square, math_real(m, -0.5)));
+    low = math_add(m, low, math_add(m, first.low, second.low));
+    square = math_add(m, square, more);
+    Scalar *cubic = math_polynomial(m, &log_of_128th_precise, r);
+    low = math_fma(m, math_mul(m, square, r), cubic, low);
+    return sum_of(m, second.high, low);
+}
+
+Scalar *math_pow_alone_f64(Math *m, Scalar *const *x) {
+    Sum log = precise_log(m, x[0]);
+    Scalar *y = x[1];
+    // The product of halves is exact.
+    Scalar *y_high = math_without_low_bits(m, y, HALF_BITS);
+    Scalar *log_high = math_without_low_bits(m, log.high, HALF_BITS);
+    Scalar *log_low = math_add(m, math_sub(m, log.high, log_high), log.low);
+    Scalar *product = math_mul(m, y_high, log_high);
+    Scalar *low = math_fma(m, y, log_low, math_mul(m, math_sub(m, y, y_high), log_high));
+    Power power = power_f64(m, product, 1, low);
+    return usual_power(m, x, product, usual_f64 - 1, power_value(m, &power), math_pow_f64);
 }

@@ -5,12 +5,18 @@
 
 #include "codegen/vector_math_steps.h"
 
-enum { TABLE_POWERS_32, TABLE_POWERS_128, TABLE_LOGARITHMS_32, TABLE_LOGARITHMS_128 };
+enum {
+    TABLE_POWERS_32,
+    TABLE_POWERS_128,
+    TABLE_TAILS_128,
+    TABLE_LOGARITHMS_32,
+    TABLE_LOGARITHMS_128
+};
 
 // The place of a number's interval is that of the highest bits of its mantissa, once this is taken
 // from the number's bits.
 extern const int64_t logarithms_32_first, logarithms_128_first;
 extern const Polynomial exp_of_32nd, exp_of_128th;
-extern const Polynomial log_of_32nd, log_of_32nd_precise, log_of_128th;
+extern const Polynomial log_of_32nd, log_of_32nd_precise, log_of_128th, log_of_128th_precise;
 
 #endif

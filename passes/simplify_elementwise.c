@@ -2,6 +2,7 @@
 //
 // Not among them, because they are wrong for some number: x + 0 (x = -0), x * 0 and x - x (NaN,
 // infinities), x / x, pow(x, 0.5) = sqrt(x) (-infinity, -0), not (x < y) = x >= y (NaN).
+#include <float.h>
 #include <math.h>
 
 #include "passes/match.h"
@@ -168,8 +169,54 @@ static Value *simplify_not(Builder *b, Value *x) {
     }
 }
 
+// y = min(max(x, low), high), numbers in order of which neither is 0, also as f32: for NaN it is
+// NaN.
+typedef struct Clamp {
+    Value *x;
+    double low, high;
+} Clamp;
+
+static bool match_clamp(const Value *y, Clamp *clamp) {
+    const Inst *below = defined_by(y, OP_minimum);
+    const Inst *above = below ? defined_by(below->operands[0], OP_maximum) : NULL;
+    if (above == NULL || !match_number(below->operands[1], &clamp->high) ||
+        !match_number(above->operands[1], &clamp->low)) {
+        return false;
+    }
+    clamp->x = above->operands[0];
+    bool least = fabs(clamp->low) > FLT_MIN && fabs(clamp->high) > FLT_MIN;
+    return clamp->low <= clamp->high && least;
+}
+
+// Is it `x op limit`?
+static bool compares(const Value *condition, Op op, const Value *x, double limit) {
+    const Inst *inst = defined_by(condition, op);
+    double c;
+    return inst && inst->operands[0] == x && match_number(inst->operands[1], &c) && c == limit;
+}
+
+// Choices of what a clamped value is anyway: x < low ? low : y, x > high ? high : y, and x >= low
+// and x <= high ? x : y.
+static bool is_clamped_anyway(const Value *condition, const Value *x, const Value *y) {
+    Clamp clamp;
+    double c;
+    if (!match_clamp(y, &clamp)) {
+        return false;
+    }
+    if (match_number(x, &c)) {
+        return (c == clamp.low && compares(condition, OP_lt, clamp.x, c)) ||
+               (c == clamp.high && compares(condition, OP_gt, clamp.x, c));
+    }
+    const Inst *both = defined_by(condition, OP_logical_and);
+    return x == clamp.x && both && compares(both->operands[0], OP_ge, x, clamp.low) &&
+           compares(both->operands[1], OP_le, x, clamp.high);
+}
+
 static Value *simplify_select(Builder *b, Value *condition, Value *x, Value *y) {
     double c;
+    if (is_clamped_anyway(condition, x, y)) {
+        return y;
+    }
     if (match_number(condition, &c)) {
         return c != 0 ? x : y;
     }
