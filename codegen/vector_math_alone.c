@@ -174,23 +174,12 @@ Scalar *math_exp_alone_f64(Math *m, Scalar *const *x) {
     return math_choose(m, extreme, special, y);
 }
 
-// 1 / (1 + exp(-x)) with what rounding takes from the exponential and the divisor.
-static Scalar *precise_sigmoid(Math *m, const Power *power) {
-    Scalar *one = math_real(m, 1), *s = power->scale;
-    Scalar *e = power_value(m, power);
-    Scalar *lost = math_fma(m, s, power->part, math_sub(m, s, e));
-    Scalar *divisor = math_add(m, one, e);
-    Scalar *of_e = math_sub(m, divisor, one), *of_one = math_sub(m, divisor, of_e);
-    lost = math_add(m, lost, math_add(m, math_sub(m, one, of_one), math_sub(m, e, of_e)));
-    Scalar *y = math_div(m, one, divisor);
-    return math_fma(m, math_mul(m, y, math_sub(m, math_real(m, 0), y)), lost, y);
-}
-
 // 1 / (1 + exp(-x)), and where exp(-x) is so large that its inverse is no normal number, this
 // inverse.
 Scalar *math_sigmoid_alone_f64(Math *m, Scalar *const *x) {
     Power power = power_f64(m, x[0], -1, NULL);
-    Scalar *one = math_real(m, 1), *y = precise_sigmoid(m, &power);
+    Scalar *one = math_real(m, 1);
+    Scalar *y = math_div(m, one, math_add(m, one, power_value(m, &power)));
     Scalar *extreme = is_beyond(m, x[0], usual_f64);
     math_begin_rare(m, extreme);
     int64_t change = (int64_t)LARGE_EXPONENT << m->format->mantissa_bits;

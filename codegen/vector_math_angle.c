@@ -102,7 +102,25 @@ static Scalar *subtract_exactly(Math *m, Scalar *x, Scalar *y, Scalar **lost) {
     return difference;
 }
 
+// The same for one number: what rounding takes is found in fewer steps. Where the second part is
+// the larger one, the difference is exact, as both are multiples of 2^-67 and small.
+static Angle usual_angle_alone(Math *m, Scalar *size) {
+    static const double third = 0x1.3198a2e037073p-69;
+    Angle angle = {.quarters = quarters_of(m, size)};
+    Scalar *n = math_sub(m, angle.quarters, math_real(m, m->format->rounder));
+    Scalar *rest = math_fma(m, n, math_real(m, -quarter_f64[0]), size);
+    Scalar *part = math_mul(m, n, math_real(m, quarter_f64[1])), *whole = rest;
+    rest = math_sub(m, whole, part);
+    Scalar *lost = math_sub(m, math_sub(m, whole, rest), part);
+    Scalar *low = math_fma(m, n, math_real(m, -third), lost);
+    angle.rest = math_add(m, rest, low);
+    angle.low = math_add(m, math_sub(m, rest, angle.rest), low);
+    return angle;
+}
+
 static Angle usual_angle_f64(Math *m, Scalar *size) {
+    if (m->abilities.alone)
+        return usual_angle_alone(m, size);
     Angle angle = {.quarters = quarters_of(m, size)};
     Scalar *n = math_sub(m, angle.quarters, math_real(m, m->format->rounder));
     Scalar *rest = math_fma(m, n, math_real(m, -quarter_f64[0]), size);
@@ -245,12 +263,13 @@ static Angle choose_angle(Math *m, Scalar *condition, Angle x, Angle y) {
                    .low = x.low ? math_choose(m, condition, x.low, y.low) : NULL};
 }
 
-// Of an f32, in f64.
+// Of an f32, in f64; of one number at a time with its sign.
 static Angle split_angle_f32(Math *m, Scalar *size) {
     if (!m->abilities.branch)
         return any_angle_f32(m, size);
     Angle usual = usual_angle_f32(m, size);
-    Scalar *is_large = math_compare(m, SCALAR_GT, size, math_real(m, large_angle));
+    Scalar *without_sign = m->abilities.alone ? math_abs(m, size) : size;
+    Scalar *is_large = math_compare(m, SCALAR_GT, without_sign, math_real(m, large_angle));
     math_begin_rare(m, is_large);
     Angle large = any_angle_f32(m, size);
     math_end_rare(m);
@@ -268,7 +287,11 @@ static Angle split_angle_f64(Math *m, Scalar *size) {
     return choose_angle(m, is_large, large, usual);
 }
 
+bool math_angle_has_sign(const Math *m) {
+    return m->abilities.alone && m->format != &math_f64;
+}
+
 Angle math_split_angle(Math *m, Scalar *x) {
-    Scalar *size = math_abs(m, x);
+    Scalar *size = math_angle_has_sign(m) ? x : math_abs(m, x);
     return m->format == &math_f64 ? split_angle_f64(m, size) : split_angle_f32(m, size);
 }

@@ -55,11 +55,12 @@ static Scalar *small_part(Math *m, Scalar *size) {
 
 // erfc(x) = exp(-x^2) g((x - 3) / (x + 3)) / (1 + 2 x) for x >= 0.9. The square is taken in two
 // parts: half of the bits, which is exact, and the rest.
-static Scalar *large_complement(Math *m, Scalar *size) {
+static Scalar *large_complement(Math *m, Scalar *size,
+                                Scalar *(*polynomial)(Math *m, const Polynomial *p, Scalar *x)) {
     Scalar *x = math_at_most(m, size, 28);
     Scalar *three = math_real(m, 3), *one = math_real(m, 1);
     Scalar *t = math_div(m, math_sub(m, x, three), math_add(m, x, three));
-    Scalar *g = math_polynomial_in_turn(m, &m->format->erfc, t);
+    Scalar *g = polynomial(m, &m->format->erfc, t);
     Scalar *ratio = math_div(m, g, math_add(m, one, math_add(m, x, x)));
     Scalar *high = math_without_low_bits(m, x, 27);
     Scalar *low = math_mul(m, math_sub(m, x, high), math_add(m, x, high));
@@ -75,7 +76,7 @@ static Scalar *large_complement(Math *m, Scalar *size) {
 Scalar *math_erf_f64(Math *m, Scalar *const *x) {
     Scalar *size = math_abs(m, x[0]);
     Scalar *small = math_add(m, size, small_part(m, size));
-    Scalar *large = math_sub(m, math_real(m, 1), large_complement(m, size));
+    Scalar *large = math_sub(m, math_real(m, 1), large_complement(m, size, math_polynomial));
     Scalar *is_small = math_compare(m, SCALAR_LT, size, math_real(m, 0.9));
     return math_binary(m, SCALAR_COPYSIGN, math_choose(m, is_small, small, large), x[0]);
 }
@@ -89,7 +90,7 @@ Scalar *math_erfc(Math *m, Scalar *const *x) {
     Scalar *is_tiny = math_compare(m, SCALAR_LT, size, half);
     near = math_choose(m, is_tiny, math_sub(m, one, math_add(m, size, part)), near);
     Scalar *is_small = math_compare(m, SCALAR_LT, size, math_real(m, 0.9));
-    Scalar *y = math_choose(m, is_small, near, large_complement(m, size));
+    Scalar *y = math_choose(m, is_small, near, large_complement(m, size, math_polynomial_in_turn));
     Scalar *mirrored =
         math_choose(m, is_small, math_add(m, one, math_add(m, size, part)), math_sub(m, two, y));
     return math_choose(m, math_compare(m, SCALAR_LT, x[0], math_real(m, 0)), mirrored, y);

@@ -115,6 +115,8 @@ typedef struct Angle {
 } Angle;
 
 Angle math_split_angle(Math *m, Scalar *x);
+// Of x instead of |x|: a sine of it has its own sign.
+bool math_angle_has_sign(const Math *m);
 
 // That of high + low turns, for f64; `low` may be NULL. `quarters` is not set.
 Angle math_angle_of_turns(Math *m, Scalar *high, Scalar *low);

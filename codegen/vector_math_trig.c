@@ -14,8 +14,11 @@ SineCosine math_sine_cosine(Math *m, const Angle *angle) {
     Scalar *one = math_real(m, 1);
     if (angle->low == NULL) {
         Scalar *second = math_fma(m, square, math_real(m, -0.5), one);
+        // As a product it keeps the sign of -0.
+        Scalar *sine = math_angle_has_sign(m) ? math_mul(m, x, math_fma(m, square, part, one))
+                                              : math_fma(m, cube, part, x);
         return (SineCosine){
-            .sine = math_fma(m, cube, part, x),
+            .sine = sine,
             .cosine = math_fma(m, math_mul(m, square, square), of_cosine, second),
         };
     }
@@ -48,7 +51,8 @@ Scalar *math_sin(Math *m, Scalar *const *x) {
     SineCosine both = math_sine_cosine(m, &angle);
     Scalar *quadrant = math_to_bits(m, angle.quarters);
     Scalar *y = math_choose(m, is_odd(m, quadrant), both.cosine, both.sine);
-    return math_flip_sign(m, sign_by_half(m, y, quadrant), x[0]);
+    y = sign_by_half(m, y, quadrant);
+    return math_angle_has_sign(m) ? y : math_flip_sign(m, y, x[0]);
 }
 
 // The sine a quarter turn on.
@@ -67,7 +71,7 @@ Scalar *math_tan(Math *m, Scalar *const *x) {
     Scalar *negative = math_sub(m, math_real(m, 0), both.cosine);
     Scalar *y = math_div(m, math_choose(m, odd, negative, both.sine),
                          math_choose(m, odd, both.sine, both.cosine));
-    return math_flip_sign(m, y, x[0]);
+    return math_angle_has_sign(m) ? y : math_flip_sign(m, y, x[0]);
 }
 
 // ---- inverses
