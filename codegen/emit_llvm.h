@@ -31,6 +31,7 @@ typedef struct MathUse {
     LLVMValueRef kernel; // where it was written out last, and how many times
     int copies;
     LLVMValueRef function; // that does it; NULL: none is needed yet
+    LLVMValueRef rare;     // that does it for rare arguments, likewise
 } MathUse;
 
 // State while one function is written. Pointers that depend on the function are indexed by id.

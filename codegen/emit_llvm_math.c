@@ -101,6 +101,73 @@ static bool is_rare(const MathFunction *function, const Scalar *step) {
     return function->rare && step->id >= function->rare_from && step->id < function->rare_to;
 }
 
+typedef LLVMValueRef WriteSteps(Emitter *emitter, const MathFunction *function,
+                                const LLVMValueRef *arguments);
+
+// A function of the module, of the present width.
+static LLVMValueRef define(Emitter *emitter, const MathFunction *math, const char *part,
+                           WriteSteps *write) {
+    LLVMTypeRef type = lane_type(emitter, math->type);
+    const char *name =
+        arena_format(emitter->arena, "%s.%s%s.%s.%d%s", emitter->program->name, math->name, part,
+                     element_name(math->type), emitter->width, emitter->suffix);
+    LLVMTypeRef types[MOST_MATH_ARGUMENTS] = {type, type};
+    LLVMValueRef function = LLVMAddFunction(
+        emitter->module, name, LLVMFunctionType(type, types, (unsigned)math->arity, 0));
+    LLVMSetLinkage(function, LLVMInternalLinkage);
+    add_function_attributes(emitter, function);
+    add_pure_attributes(emitter, function);
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(emitter->builder);
+    LLVMValueRef caller = emitter->function;
+    emitter->function = function;
+    LLVMPositionBuilderAtEnd(emitter->builder,
+                             LLVMAppendBasicBlockInContext(emitter->context, function, "entry"));
+    LLVMValueRef arguments[MOST_MATH_ARGUMENTS];
+    LLVMGetParams(function, arguments);
+    LLVMBuildRet(emitter->builder, write(emitter, math, arguments));
+    LLVMPositionBuilderAtEnd(emitter->builder, here);
+    emitter->function = caller;
+    return function;
+}
+
+static void set_arguments(const MathFunction *function, const LLVMValueRef *arguments,
+                          LLVMValueRef *values) {
+    for (int i = 0; i < function->arity; i++)
+        values[function->arguments[i]->id] = arguments[i];
+}
+
+// What a scalar is where the rare steps are needed.
+static const Scalar *on_rare_side(const MathFunction *function, const Scalar *scalar) {
+    return scalar->op == SCALAR_SELECT && scalar->args[0] == function->rare ? scalar->args[1]
+                                                                            : scalar;
+}
+
+// The result of rare arguments, from the start: its last step is a selection of it, or a rounding
+// of one.
+static LLVMValueRef write_rare(Emitter *emitter, const MathFunction *function,
+                               const LLVMValueRef *arguments) {
+    LLVMValueRef *values = arena_array(emitter->arena, LLVMValueRef, function->scalar_count);
+    bool *needed = arena_array(emitter->arena, bool, function->scalar_count);
+    emitter->exact = true;
+    set_arguments(function, arguments, values);
+    needed[on_rare_side(function, function->result)->id] = true;
+    for (int i = function->steps.count - 1; i >= 0; i--) {
+        const Scalar *step = function->steps.at[i];
+        for (int j = 0; needed[step->id] && j < step->arg_count; j++)
+            needed[on_rare_side(function, step->args[j])->id] = true;
+    }
+    for (int i = 0; i < function->steps.count; i++) {
+        const Scalar *step = function->steps.at[i];
+        const Scalar *chosen = on_rare_side(function, step);
+        if (chosen != step)
+            values[step->id] = values[chosen->id];
+        else if (needed[step->id])
+            values[step->id] = emit_step(emitter, step, values);
+    }
+    emitter->exact = false;
+    return values[function->result->id];
+}
+
 // What comes to a place from before a branch, or from its rare side.
 typedef struct Sides {
     LLVMBasicBlockRef before, rare;
@@ -178,8 +245,7 @@ static int emit_rare(Emitter *emitter, const MathFunction *function, int first,
 static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
                               const LLVMValueRef *arguments) {
     LLVMValueRef *values = arena_array(emitter->arena, LLVMValueRef, function->scalar_count);
-    for (int i = 0; i < function->arity; i++)
-        values[function->arguments[i]->id] = arguments[i];
+    set_arguments(function, arguments, values);
     emitter->exact = true;
     int i = 0;
     while (i < function->steps.count) {
@@ -195,31 +261,6 @@ static LLVMValueRef write_out(Emitter *emitter, const MathFunction *function,
     return values[function->result->id];
 }
 
-// A function of the module that does it for the present width.
-static LLVMValueRef define_function(Emitter *emitter, const MathFunction *math) {
-    LLVMTypeRef type = lane_type(emitter, math->type);
-    const char *name =
-        arena_format(emitter->arena, "%s.%s.%s.%d%s", emitter->program->name, math->name,
-                     element_name(math->type), emitter->width, emitter->suffix);
-    LLVMTypeRef types[MOST_MATH_ARGUMENTS] = {type, type};
-    LLVMValueRef function = LLVMAddFunction(
-        emitter->module, name, LLVMFunctionType(type, types, (unsigned)math->arity, 0));
-    LLVMSetLinkage(function, LLVMInternalLinkage);
-    add_function_attributes(emitter, function);
-    add_pure_attributes(emitter, function);
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(emitter->builder);
-    LLVMValueRef caller = emitter->function;
-    emitter->function = function;
-    LLVMPositionBuilderAtEnd(emitter->builder,
-                             LLVMAppendBasicBlockInContext(emitter->context, function, "entry"));
-    LLVMValueRef arguments[MOST_MATH_ARGUMENTS];
-    LLVMGetParams(function, arguments);
-    LLVMBuildRet(emitter->builder, write_out(emitter, math, arguments));
-    LLVMPositionBuilderAtEnd(emitter->builder, here);
-    emitter->function = caller;
-    return function;
-}
-
 static MathUse *find_use(Emitter *emitter, const MathFunction *math) {
     for (int i = 0; i < emitter->math_uses.count; i++) {
         MathUse *use = &emitter->math_uses.at[i];
@@ -231,6 +272,57 @@ static MathUse *find_use(Emitter *emitter, const MathFunction *math) {
     return &emitter->math_uses.at[emitter->math_uses.count - 1];
 }
 
+// Many rare steps are not worth being written out beside each call.
+static bool is_rare_part_long(const MathFunction *function) {
+    enum { MOST_STEPS = 24 };
+    int count = 0;
+    for (int i = 0; i < function->steps.count; i++)
+        count += is_rare(function, function->steps.at[i]);
+    return function->alone && count > MOST_STEPS;
+}
+
+// The usual steps, and a call for rare arguments behind them.
+static LLVMValueRef write_usual(Emitter *emitter, const MathFunction *function,
+                                const LLVMValueRef *arguments) {
+    LLVMBuilderRef b = emitter->builder;
+    LLVMValueRef *values = arena_array(emitter->arena, LLVMValueRef, function->scalar_count);
+    LLVMValueRef copies[MOST_MATH_ARGUMENTS];
+    MathUse *use = find_use(emitter, function);
+    if (use->rare == NULL)
+        use->rare = define(emitter, function, "_rare", write_rare);
+    set_arguments(function, arguments, values);
+    memcpy(copies, arguments, (size_t)function->arity * sizeof *copies);
+    emitter->exact = true;
+    for (int i = 0; i < function->steps.count; i++) {
+        const Scalar *step = function->steps.at[i];
+        if (on_rare_side(function, step) != step)
+            values[step->id] = value_of(emitter, step->args[2], values);
+        else if (!is_rare(function, step))
+            values[step->id] = emit_step(emitter, step, values);
+    }
+    emitter->exact = false;
+    Sides sides = {.before = LLVMGetInsertBlock(b), .rare = new_block(emitter, "rare")};
+    LLVMBasicBlockRef after = new_block(emitter, "usual");
+    emit_rare_branch(emitter, values[function->rare->id], sides.rare, after);
+    LLVMPositionBuilderAtEnd(b, sides.rare);
+    LLVMValueRef rare = LLVMBuildCall2(b, LLVMGlobalGetValueType(use->rare), use->rare, copies,
+                                       (unsigned)function->arity, "");
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, after);
+    return join_sides(emitter, &sides, values[function->result->id], rare);
+}
+
+static LLVMValueRef write_anyhow(Emitter *emitter, const MathFunction *function,
+                                 const LLVMValueRef *arguments) {
+    return is_rare_part_long(function) ? write_usual(emitter, function, arguments)
+                                       : write_out(emitter, function, arguments);
+}
+
+// A function of the module that does it for the present width.
+static LLVMValueRef define_function(Emitter *emitter, const MathFunction *math) {
+    return define(emitter, math, "", write_anyhow);
+}
+
 static LLVMValueRef emit_math(Emitter *emitter, const MathFunction *math, LLVMValueRef *arguments) {
     MathUse *use = find_use(emitter, math);
     if (use->kernel != emitter->function) {
@@ -238,7 +330,7 @@ static LLVMValueRef emit_math(Emitter *emitter, const MathFunction *math, LLVMVa
         use->copies = 0;
     }
     if (use->copies++ < MOST_COPIES)
-        return write_out(emitter, math, arguments);
+        return write_anyhow(emitter, math, arguments);
     if (use->function == NULL)
         use->function = define_function(emitter, math);
     return LLVMBuildCall2(emitter->builder, LLVMGlobalGetValueType(use->function), use->function,

@@ -7,6 +7,8 @@
 # Polynomials are nearly those of least error, weighted as the comment beside each says, found by
 # Lawson's iteration: least squares, after which each point counts as much more as its error is large.
 # Coefficients are rounded one after the other, lowest first, those above again fitted to what is left.
+import textwrap
+
 import mpmath as mp
 
 mp.mp.prec = 160
@@ -52,14 +54,28 @@ def hexadecimal(x):
     return "0" if x == 0 else mantissa.rstrip("0").rstrip(".") + "p" + exponent
 
 
+def show_comment(text):
+    print()
+    print("\n".join(textwrap.wrap(text, 100, initial_indent="// ", subsequent_indent="// ")))
+
+
+def show_table(type, name, comment, items):
+    show_comment(comment)
+    print("// clang-format off")
+    print("static const %s %s[] = {" % (type, name))
+    in_line = 3 if type == "int64_t" else 4
+    print(",\n".join("    " + ", ".join(items[i:i + in_line]) for i in range(0, len(items), in_line)))
+    print("};")
+    print("// clang-format on")
+
+
 def show_numbers(name, comment, numbers):
-    print("\n// %s" % comment)
-    print("static const double %s[] = {%s};" % (name, ", ".join(hexadecimal(x) for x in numbers)))
+    show_table("double", name, comment, [hexadecimal(x) for x in numbers])
 
 
 def show_polynomial(name, comment, found):
     coefficients, error = found
-    print("\n// %s: 2^%.1f" % (comment, float(mp.log(error, 2))))
+    show_comment("%s: 2^%.1f" % (comment, float(mp.log(error, 2))))
     print("const Polynomial %s = {%d, {%s}};" % (name, len(coefficients), ", ".join(hexadecimal(x) for x in coefficients)))
 
 
@@ -71,8 +87,8 @@ def bits(x):
 def exp_table(name, log_count):
     count = 1 << log_count
     rows = ["INT64_C(0x%016x)" % (bits(mp.mpf(2) ** (mp.mpf(i) / count)) - (i << (52 - log_count))) for i in range(count)]
-    print("\n// Bits of 2^(i / %d), less i / %d in the exponent: the whole number of these parts is added there." % (count, count))
-    print("static const int64_t %s[] = {%s};" % (name, ", ".join(rows)))
+    show_table("int64_t", name, "Bits of 2^(i / %d), less i / %d in the exponent, where the whole number of these parts is added."
+               % (count, count), rows)
 
 
 def tail_table(name, log_count):
