@@ -368,6 +368,8 @@ static void write_loop(Writer *writer, const Loop *loop) {
         write_line(writer, joins_lanes(&writer->info, loop) ? "TDSL_JOIN" : "TDSL_VECTOR");
     } else if (is_around_joins(&writer->info, loop)) {
         write_line(writer, "TDSL_SERIAL");
+    } else if (turns_columns(&writer->info, loop)) {
+        write_line(writer, "TDSL_TURN");
     }
     names_open_scope(&writer->names);
     write_loop_head(writer, loop);

@@ -96,6 +96,25 @@ bool is_around_joins(const FunctionInfo *info, const Loop *loop) {
     return loop->kind == LOOP_SERIAL && holds_joins(info, &loop->body);
 }
 
+bool turns_columns(const FunctionInfo *info, const Loop *loop) {
+    enum { MOST_COLUMNS = 32 }; // as TDSL_TURN; a group of stores that is no power of two stays one
+    const Statement *store = last_statement(&loop->body, STATEMENT_STORE);
+    const Scalar *value = store != NULL ? store->value : NULL;
+    Affine to, from;
+    int64_t extent;
+    if (value == NULL || value->op != SCALAR_LOAD || !affine_of(store->index, &to) ||
+        !affine_of(value->args[0], &from) || !is_constant(info, loop->extent, &extent)) {
+        return false;
+    }
+    bool has_neighbours = false;
+    for (int i = 0; i < from.count; i++) {
+        has_neighbours |= from.terms[i].atom->op == SCALAR_INDEX && from.terms[i].factor == 1;
+    }
+    return extent > FEW_COLUMNS && extent <= MOST_COLUMNS && (extent & (extent - 1)) == 0 &&
+           affine_factor(&to, loop->index) == 1 && affine_factor(&from, loop->index) > 1 &&
+           has_neighbours;
+}
+
 int64_t lanes_of_row(const FunctionInfo *info, const Loop *columns) {
     enum { WIDEST = 64 };
     const Statement *set = last_statement(&columns->body, STATEMENT_SET);

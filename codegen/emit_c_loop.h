@@ -30,6 +30,11 @@ bool joins_lanes(const FunctionInfo *info, const Loop *loop);
 // its iterations, whose elements lie apart.
 bool is_around_joins(const FunctionInfo *info, const Loop *loop);
 
+// A copy of elements that lie apart to a vector or two of neighbours, where the iterations of the
+// loop around it find theirs beside them: GCC makes vectors of that loop and turns them in
+// registers, but writes only shorter ones out without being asked.
+bool turns_columns(const FunctionInfo *info, const Loop *loop);
+
 // Lanes of the vectors that a row of a tile is to be made of where it does not fill the widest
 // ones, else 0: clang would keep the rest in memory.
 int64_t lanes_of_row(const FunctionInfo *info, const Loop *columns);

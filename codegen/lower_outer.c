@@ -197,6 +197,8 @@ static int64_t tile_height(const Tiles *t, int64_t count) {
     int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
     if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
         rows = rows < FEW_TILE_ROWS ? rows : FEW_TILE_ROWS;
+    } else if (options->unmasked && width == 2 * lanes && options->vector_bytes >= 64) {
+        rows = 2 * FEW_TILE_ROWS;
     }
     return even_block(count, rows);
 }
