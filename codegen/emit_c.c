@@ -135,14 +135,15 @@ static void write_serial(Text *out) {
 }
 
 static void write_turn(Text *out) {
-    text_add(out, "/* Columns that lie apart, to be written out: the loop around them becomes vectors, "
-                  "which are\n"
-                  " * turned in registers. */\n"
-                  "#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8\n"
-                  "#define TDSL_TURN _Pragma(\"GCC unroll 32\")\n"
-                  "#else\n"
-                  "#define TDSL_TURN\n"
-                  "#endif\n\n");
+    text_add(out,
+             "/* Columns that lie apart, to be written out: the loop around them becomes vectors, "
+             "which are\n"
+             " * turned in registers. */\n"
+             "#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8\n"
+             "#define TDSL_TURN _Pragma(\"GCC unroll 32\")\n"
+             "#else\n"
+             "#define TDSL_TURN\n"
+             "#endif\n\n");
 }
 
 static void write_lanes(Text *out) {
@@ -174,7 +175,7 @@ static void write_used_macros(Text *out, const char *body) {
         {"\nTDSL_CLONES\n", write_clones}, {" TDSL_UNROLL\n", write_unroll},
         {" TDSL_VECTOR\n", write_vector},  {" TDSL_JOIN\n", write_join},
         {" TDSL_SERIAL\n", write_serial},  {" TDSL_LANES(", write_lanes},
-        {" TDSL_TURN\n", write_turn},     {" TDSL_FETCH(", write_fetch},
+        {" TDSL_TURN\n", write_turn},      {" TDSL_FETCH(", write_fetch},
     };
     for (size_t i = 0; i < sizeof macros / sizeof macros[0]; i++) {
         if (strstr(body, macros[i].use)) {

@@ -9,6 +9,7 @@
 #include "codegen/lower_element.h"
 #include "codegen/parallel.h"
 #include "codegen/plan_memory.h"
+#include "codegen/shape_vectors.h"
 #include "codegen/share_kernels.h"
 
 Program *program_new(Arena *arena, const char *name, const Sources *sources) {
@@ -354,6 +355,9 @@ Entry *lower_function(Program *program, const Function *function, const char *en
     }
     plan_memory(program, l.entry, first_buffer, options->level > 0);
     if (options->level > 0) {
+        if (options->unmasked) {
+            shape_vectors(program);
+        }
         share_kernels(program);
         fetch_rows(program, options);
     }
