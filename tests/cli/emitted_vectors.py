@@ -48,6 +48,35 @@ def test_tile_in_registers():
         expect("%rsp" not in best and "%rbp" not in best, result, f"no spills by {compiler}")
 
 
+def test_zeros_of_tiles():
+    """tiles are set to zero by vectors: string instructions take longer than a small product"""
+    path = write("zeros.tdsl", PRODUCT.replace("f32", "f64").replace("96", "16"))
+    source = os.path.join(os.path.dirname(path), "zeros.c")
+    result = tdsl("build", path, "-o", source)
+    if "gcc" in compilers():
+        result = harness.run(["gcc", "-O3", "-S", source, "-o", source + ".s"], code=0)
+        with open(source + ".s", encoding="utf-8") as file:
+            functions = re.split(r"^([A-Za-z]\w*[\w.]*):$", file.read(), flags=re.MULTILINE)
+        kernels = [code for name, code in zip(functions[1::2], functions[2::2])
+                   if name.startswith("kernel_")]
+        expect(kernels and not any("rep stos" in code for code in kernels), result,
+               "kernels without string instructions")
+
+
+def test_whole_vectors():
+    """of a row that does not fill vectors the last one overlaps the one before, if the row computes
+    something; elements at quotients of the index lie in a loop over the remainders"""
+    path = write("rows.tdsl", "model rows {\n    input x: f64[20, 14]\n    param w: f64[14]\n"
+                 "    output y = exp(x * w) - x\n}\n")
+    result = tdsl("emit", path, "--stage=c")
+    expect(re.search(r"vector < 2; .*\n +TDSL_VECTOR\n +for \(int64_t j = 0; j < 8;.*\n.*"
+                     r"vector \* 6 \+ j", result.out), result, "the elements 0 to 7 and 6 to 13")
+    path = write("pool.tdsl", "model pool {\n    param x: f32[1, 2, 28, 28]\n"
+                 "    output y = sum(max_pool2d(sin(x), 2))\n}\n")
+    result = tdsl("emit", path, "--stage=c")
+    expect(re.search(r"< 14; .*\n +for \(int64_t part = 0; part < 2;", result.out), result, "windows")
+
+
 def test_clones():
     """entries and small kernels with functions are compiled for several processors"""
     result = tdsl("emit", example("suite/lstm_diagonal.tdsl"), "--stage=c", "--real=f64",
