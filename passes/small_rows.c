@@ -15,8 +15,9 @@ enum {
     MOST_ELEMENTS = 16, // of a value, in a row
     MOST_TERMS = 8,     // of a sum
     MOST_RANK = 4,
-    MOST_WORK = 1600, // elements that are computed for a row, times their terms
-    FEWEST_STEPS = 2, // instructions that combine the elements of a row
+    MOST_PRODUCTS = 15, // of a row with a matrix that all rows share: larger ones fill tiles
+    MOST_WORK = 1600,   // elements that are computed for a row, times their terms
+    FEWEST_STEPS = 2,   // instructions that combine the elements of a row
 };
 
 typedef struct SmallRows {
@@ -82,6 +83,11 @@ static bool fits(const SmallRows *it, const Inst *inst, Place place) {
         return false;
     }
     const Place *places = places_of(it, inst, place);
+    if (places != NULL && inst->op == OP_contract &&
+        !(has_rows(places[0]) && has_rows(places[1])) &&
+        terms_of(inst) * type_elements(inst->results[0]->type) > MOST_PRODUCTS * it->rows) {
+        return false;
+    }
     for (int i = 0; places != NULL && i < inst->operand_count; i++) {
         Type type = inst->operands[i]->type;
         if (!type_is_static(type) ||
