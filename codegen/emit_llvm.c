@@ -259,8 +259,12 @@ static void emit_statement(Emitter *emitter, const Statement *statement) {
 }
 
 void emit_llvm_block(Emitter *emitter, const Block *block) {
-    for (int i = 0; i < block->statements.count; i++)
-        emit_statement(emitter, block->statements.at[i]);
+    for (int i = 0; i < block->statements.count;) {
+        int taken = emit_interleaved(emitter, block, i);
+        if (taken == 0)
+            emit_statement(emitter, block->statements.at[i]);
+        i += taken > 0 ? taken : 1;
+    }
 }
 
 // ---- kernels
@@ -346,6 +350,7 @@ void begin_llvm_function(Emitter *emitter, LLVMValueRef function, int scalar_cou
     emitter->function = function;
     emitter->scalars = arena_array(emitter->arena, LLVMValueRef, scalar_count + 1);
     emitter->lanes = arena_array(emitter->arena, Lane, scalar_count + 1);
+    emitter->loaded = arena_array(emitter->arena, bool, scalar_count + 1);
     emitter->scalar_count = scalar_count;
     emitter->width = 1;
     memcpy(emitter->buffers, emitter->constants,

@@ -60,6 +60,7 @@ typedef struct Emitter {
     bool exact;            // products and sums are not to be fused
     LLVMValueRef *scalars; // by scalar id; vectors while `width` > 1, for LANE_VARYING ones
     Lane *lanes;           // by scalar id: in the vector loop being written
+    bool *loaded;          // by scalar id: with an earlier load of its row (emit_interleaved)
     int scalar_count;
     int width;             // iterations that are written at once
     LLVMValueRef mask;     // lanes that are written; NULL: all
@@ -113,6 +114,14 @@ bool emit_vector_loop(Emitter *emitter, const Loop *loop);
 bool emit_unrolled_loop(Emitter *emitter, const Loop *loop);
 // Statements of the body of a vector loop, for `width` iterations at once.
 void emit_lanes_scalar(Emitter *emitter, const Scalar *scalar);
+// The scalar's value in every lane; how it differs from lane to lane; element `index` of a buffer.
+LLVMValueRef lanes_of(Emitter *emitter, const Scalar *scalar);
+Lane lane_of(const Emitter *emitter, const Scalar *scalar);
+LLVMValueRef pointer_to(Emitter *emitter, ElementType element, LLVMValueRef base,
+                        LLVMValueRef index);
+// In a vector loop: writes statements from number `first` of the block on that load, or store, all
+// elements of short rows. How many are done, or 0 if there are none.
+int emit_interleaved(Emitter *emitter, const Block *block, int first);
 void emit_lanes_store(Emitter *emitter, const Statement *statement);
 void emit_lanes_set(Emitter *emitter, const Statement *statement);
 

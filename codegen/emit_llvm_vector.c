@@ -317,7 +317,7 @@ static LLVMValueRef add_steps(Emitter *emitter, LLVMValueRef vector, Lane lane) 
 }
 
 // The scalar's value in every lane.
-static LLVMValueRef lanes_of(Emitter *emitter, const Scalar *scalar) {
+LLVMValueRef lanes_of(Emitter *emitter, const Scalar *scalar) {
     LLVMValueRef value = llvm_scalar(emitter, scalar);
     if (scalar->op == SCALAR_CONSTANT || scalar->op == SCALAR_ARGUMENT)
         return splat(emitter, value);
@@ -330,13 +330,13 @@ static LLVMValueRef lanes_of(Emitter *emitter, const Scalar *scalar) {
     unreachable("lane kind %d", (int)lane.kind);
 }
 
-static Lane lane_of(const Emitter *emitter, const Scalar *scalar) {
+Lane lane_of(const Emitter *emitter, const Scalar *scalar) {
     bool everywhere = scalar->op == SCALAR_CONSTANT || scalar->op == SCALAR_ARGUMENT;
     return everywhere ? (Lane){.kind = LANE_UNIFORM} : emitter->lanes[scalar->id];
 }
 
-static LLVMValueRef pointer_to(Emitter *emitter, ElementType element, LLVMValueRef base,
-                               LLVMValueRef index) {
+LLVMValueRef pointer_to(Emitter *emitter, ElementType element, LLVMValueRef base,
+                        LLVMValueRef index) {
     return LLVMBuildInBoundsGEP2(emitter->builder, llvm_storage_type(emitter, element), base,
                                  &index, 1, "");
 }
