@@ -5,8 +5,9 @@
 #     python3 codegen/scalar_math.py | clang-format > codegen/scalar_math_tables.c
 #
 # Polynomials are nearly those of least error, weighted as the comment beside each says, found by
-# Lawson's iteration: least squares, after which each point counts as much more as its error is large.
-# Coefficients are rounded one after the other, lowest first, those above again fitted to what is left.
+# Lawson's iteration: least squares, after which each point counts as much more as its error is
+# large. Coefficients are rounded one after the other, lowest first, those above again fitted to
+# what is left.
 import textwrap
 
 import mpmath as mp
@@ -16,7 +17,8 @@ mp.mp.prec = 160
 
 def least(f, weight, powers, low, high):
     count, nodes = len(powers), 16 * len(powers)
-    points = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * (i + 0.5) / nodes) for i in range(nodes)]
+    middle, half = (low + high) / 2, (high - low) / 2
+    points = [middle - half * mp.cos(mp.pi * (i + 0.5) / nodes) for i in range(nodes)]
     rows = [[x**power for power in powers] for x in points]
     values, weights = [f(x) for x in points], [weight(x) ** 2 for x in points]
     shares = [mp.mpf(1)] * nodes
@@ -29,7 +31,8 @@ def least(f, weight, powers, low, high):
             for k in range(count):
                 system[j, k] = sum(w * row[j] * row[k] for w, row in zip(factors, rows))
         found = mp.lu_solve(system, given)
-        errors = [abs(sum(c * a for c, a in zip(found, row)) - v) * mp.sqrt(w) for row, v, w in zip(rows, values, weights)]
+        errors = [abs(sum(c * a for c, a in zip(found, row)) - v) * mp.sqrt(w)
+                  for row, v, w in zip(rows, values, weights)]
         shares = [s * e for s, e in zip(shares, errors)]
         total = sum(shares)
         if total == 0:
@@ -64,7 +67,8 @@ def show_table(type, name, comment, items):
     print("// clang-format off")
     print("static const %s %s[] = {" % (type, name))
     in_line = 3 if type == "int64_t" else 4
-    print(",\n".join("    " + ", ".join(items[i:i + in_line]) for i in range(0, len(items), in_line)))
+    print(",\n".join("    " + ", ".join(items[i:i + in_line])
+                     for i in range(0, len(items), in_line)))
     print("};")
     print("// clang-format on")
 
@@ -76,7 +80,8 @@ def show_numbers(name, comment, numbers):
 def show_polynomial(name, comment, found):
     coefficients, error = found
     show_comment("%s: 2^%.1f" % (comment, float(mp.log(error, 2))))
-    print("const Polynomial %s = {%d, {%s}};" % (name, len(coefficients), ", ".join(hexadecimal(x) for x in coefficients)))
+    print("const Polynomial %s = {%d, {%s}};"
+          % (name, len(coefficients), ", ".join(hexadecimal(x) for x in coefficients)))
 
 
 def bits(x):
@@ -86,15 +91,17 @@ def bits(x):
 
 def exp_table(name, log_count):
     count = 1 << log_count
-    rows = ["INT64_C(0x%016x)" % (bits(mp.mpf(2) ** (mp.mpf(i) / count)) - (i << (52 - log_count))) for i in range(count)]
-    show_table("int64_t", name, "Bits of 2^(i / %d), less i / %d in the exponent, where the whole number of these parts is added."
-               % (count, count), rows)
+    powers = [mp.mpf(2) ** (mp.mpf(i) / count) for i in range(count)]
+    rows = ["INT64_C(0x%016x)" % (bits(powers[i]) - (i << (52 - log_count))) for i in range(count)]
+    show_table("int64_t", name, "Bits of 2^(i / %d), less i / %d in the exponent, where the whole "
+               "number of these parts is added." % (count, count), rows)
 
 
 def tail_table(name, log_count):
     count = 1 << log_count
     powers = [mp.mpf(2) ** (mp.mpf(i) / count) for i in range(count)]
-    show_numbers(name, "What 2^(i / %d) is beyond the number with these bits, relative to it" % count,
+    show_numbers(name,
+                 "What 2^(i / %d) is beyond the number with these bits, relative to it" % count,
                  [power / mp.mpf(float(power)) - 1 for power in powers])
 
 
@@ -118,7 +125,8 @@ def interval(log_count, i):
 
 def center(log_count, i, around, digits):
     low, high = interval(log_count, i)
-    around_low, around_high = interval(log_count, i - around)[0], interval(log_count, i + around)[1]
+    around_low = interval(log_count, i - around)[0]
+    around_high = interval(log_count, i + around)[1]
     if around_low <= 1 <= around_high:
         return mp.mpf(1)
     c = 2 * low * high / (low + high)  # |z / c - 1| is the same at both ends
@@ -143,7 +151,8 @@ for i in range(32):
     largest = max(largest, size)
     if c == 1:
         around_one = size
-show_numbers("logarithms_32", "1 / c and log(c) for each of 32 intervals; |z / c - 1| < %.5f, around 1 %.5f" % (largest, around_one), rows)
+show_numbers("logarithms_32", "1 / c and log(c) for each of 32 intervals; |z / c - 1| < %.5f, "
+             "around 1 %.5f" % (largest, around_one), rows)
 print("const int64_t logarithms_32_first = INT64_C(0x%016x);" % first_of(5))
 single = largest
 
@@ -160,37 +169,47 @@ for i in range(128):
         around_one = max(around_one, size)
     else:
         largest = max(largest, size)
-show_numbers("logarithms_128", "1 / c, c, log(c) in two parts for each of 128 intervals, c of few bits; |z / c - 1| < %.5f, around 1 %.5f" % (largest, around_one), rows)
+show_numbers("logarithms_128", "1 / c, c, log(c) in two parts for each of 128 intervals, c of few "
+             "bits; |z / c - 1| < %.5f, around 1 %.5f" % (largest, around_one), rows)
 print("const int64_t logarithms_128_first = INT64_C(0x%016x);" % first_of(7))
 
 half = mp.mpf(0.5) + mp.mpf(2) ** -12
 step = mp.log(2) / 32
 show_polynomial("exp_of_32nd", "(2^(u / 32) - 1) / u, |u| <= 1/2: largest error of the power",
-                fit(lambda u: mp.expm1(u * step) / u if u else step, lambda u: abs(u) + mp.mpf("1e-9"), [0, 1, 2], -half, half))
+                fit(lambda u: mp.expm1(u * step) / u if u else step,
+                    lambda u: abs(u) + mp.mpf("1e-9"), [0, 1, 2], -half, half))
 end = mp.log(2) / 256 * (1 + mp.mpf(2) ** -10)
-show_polynomial("exp_of_128th", "(exp(r) - 1 - r) / r^2, |r| <= log(2) / 256: largest error of the power",
-                fit(lambda r: (mp.expm1(r) - r) / r**2 if r else mp.mpf(0.5), lambda r: r * r + mp.mpf("1e-12"), [0, 1, 2, 3], -end, end))
+show_polynomial("exp_of_128th",
+                "(exp(r) - 1 - r) / r^2, |r| <= log(2) / 256: largest error of the power",
+                fit(lambda r: (mp.expm1(r) - r) / r**2 if r else mp.mpf(0.5),
+                    lambda r: r * r + mp.mpf("1e-12"), [0, 1, 2, 3], -end, end))
 
 
 def rest_of_log(r):
     return (mp.log1p(r) - r) / r**2 if abs(r) > mp.mpf("1e-20") else mp.mpf(-0.5)
 
 
-show_polynomial("log_of_32nd", "(log(1 + r) - r) / r^2, |r| < %.5f: largest error of the logarithm, relative to r" % single,
+show_polynomial("log_of_32nd", "(log(1 + r) - r) / r^2, |r| < %.5f: largest error of the "
+                "logarithm, relative to r" % single,
                 fit(rest_of_log, lambda r: abs(r) + mp.mpf("1e-12"), [0, 1, 2], -single, single))
 show_polynomial("log_of_32nd_precise", "The same for powers",
-                fit(rest_of_log, lambda r: abs(r) + mp.mpf("1e-12"), [0, 1, 2, 3, 4], -single, single))
+                fit(rest_of_log, lambda r: abs(r) + mp.mpf("1e-12"), [0, 1, 2, 3, 4], -single,
+                    single))
 widest = max(around_one, largest)
 show_polynomial("log_of_128th", "The same for |r| < %.5f" % widest,
-                fit(rest_of_log, lambda r: abs(r) + mp.mpf("1e-12"), [0, 1, 2, 3, 4, 5, 6], -widest, widest))
+                fit(rest_of_log, lambda r: abs(r) + mp.mpf("1e-12"), [0, 1, 2, 3, 4, 5, 6],
+                    -widest, widest))
+
 
 def cubic_of_log(r):
     small = sum((-1) ** k * r**k / (k + 3) for k in range(12))
     return (mp.log1p(r) - r + r * r / 2) / r**3 if abs(r) > mp.mpf("1e-4") else small
 
 
-show_polynomial("log_of_128th_precise", "(log(1 + r) - r + r^2 / 2) / r^3 for |r| < %.5f, likewise" % widest,
-                fit(cubic_of_log, lambda r: r * r + mp.mpf("1e-12"), [0, 1, 2, 3, 4, 5, 6], -widest, widest))
+show_polynomial("log_of_128th_precise",
+                "(log(1 + r) - r + r^2 / 2) / r^3 for |r| < %.5f, likewise" % widest,
+                fit(cubic_of_log, lambda r: r * r + mp.mpf("1e-12"), [0, 1, 2, 3, 4, 5, 6],
+                    -widest, widest))
 print("""
 static const MathTable tables[] = {
     [TABLE_POWERS_32] = {"powers_of_two_32", TYPE_I64, sizeof powers_32 / 8, powers_32},
