@@ -181,14 +181,18 @@ static void split_loop(Arena *arena, Kernel *kernel, Loop *loop, int64_t divisor
     Scalar *start = place_binary(arena, kernel, &loop->body, SCALAR_MUL, loop->index, size);
     Loop *inside = place_loop(arena, kernel, &loop->body, LOOP_UNROLL, size, "part");
     Scalar *whole = place_binary(arena, kernel, &inside->body, SCALAR_ADD, start, inside->index);
+    // Found beforehand: a quotient's own quotient is, once the index stands for the first one, a
+    // quotient of the index, but not of the old one.
+    bool *divided = arena_array(arena, bool, old.statements.count);
     for (int i = 0; i < old.statements.count; i++) {
-        if (!is_divided(old.statements.at[i], loop->index, &own)) {
+        divided[i] = is_divided(old.statements.at[i], loop->index, &own);
+        if (!divided[i]) {
             replace_scalar(old.statements.at[i], loop->index, whole);
         }
     }
     for (int i = 0; i < old.statements.count; i++) {
         Statement *s = old.statements.at[i];
-        if (!is_divided(s, loop->index, &own)) {
+        if (!divided[i]) {
             vec_push(arena, &inside->body.statements, s);
             continue;
         }
