@@ -334,6 +334,7 @@ static const double specials[] = {0.0,
                                   709.782712893384,
                                   -745.2,
                                   -708.4,
+                                  -0x1.25f3daf64fc4p5, // 1 + exp(-x) is just above 2^53
                                   0x1p53,
                                   -0x1.fffffffffffffp52,
                                   0x1.fffffffffffffp1023};

@@ -93,6 +93,15 @@ static Scalar *power_and_one(Math *m, const Power *power) {
     return math_fma(m, power->scale, power->part, math_add(m, power->scale, math_real(m, 1)));
 }
 
+// The same, rounded once: twice shows where the sum lies just above a power of two, and its inverse
+// just below one. What the first sum loses is known before the part is.
+static Scalar *precise_power_and_one(Math *m, const Power *power) {
+    Scalar *one = math_real(m, 1), *sum = math_add(m, one, power->scale);
+    Scalar *of_scale = math_sub(m, sum, one), *of_one = math_sub(m, sum, of_scale);
+    Scalar *lost = math_add(m, math_sub(m, one, of_one), math_sub(m, power->scale, of_scale));
+    return math_add(m, sum, math_fma(m, power->scale, power->part, lost));
+}
+
 // Beyond this exp of an f32 is 0 or infinite.
 static const double extreme_f32 = 150;
 
@@ -179,7 +188,7 @@ Scalar *math_exp_alone_f64(Math *m, Scalar *const *x) {
 Scalar *math_sigmoid_alone_f64(Math *m, Scalar *const *x) {
     Power power = power_f64(m, x[0], -1, NULL);
     Scalar *one = math_real(m, 1);
-    Scalar *y = math_div(m, one, math_add(m, one, power_value(m, &power)));
+    Scalar *y = math_div(m, one, precise_power_and_one(m, &power));
     Scalar *extreme = is_beyond(m, x[0], usual_f64);
     math_begin_rare(m, extreme);
     int64_t change = (int64_t)LARGE_EXPONENT << m->format->mantissa_bits;
