@@ -444,7 +444,7 @@ static void plan_call(TdslFunction *function);
 
 static bool make_code(TdslSession *session, TdslFunction *compiled, Function *function,
                       TdslFunctionKind kind) {
-    const TargetMachine here = {0};
+    const TargetMachine here = {.is_source = session->options.engine == TDSL_ENGINE_C};
     LowerOptions lower = session_lower_options(session, &here);
     lower.store_gradients = compiled->stores_gradients;
     compiled->program = program_new(&session->arena, session->model->name, &session->sources);
