@@ -8,9 +8,9 @@
 
 #include "codegen/lower_element.h"
 #include "codegen/lower_points.h"
+#include "ir/written_out.h"
 
 enum {
-    SMALL_TOTAL = 8,     // elements of a reduction that is written out
     CHUNK = 32,          // terms of a sum of f32 in one lane before it is added to the f64 sum
     FEWEST_COLUMNS = 4,  // results accumulated at once, else reduction is by rows
     MUCH_WORK = 16,      // for an element of rows: a function
@@ -70,7 +70,7 @@ Reduction reduction_of(const Value *value) {
 
 bool is_small_reduction(const Value *value) {
     Reduction r = reduction_of(value);
-    return r.total <= SMALL_TOTAL;
+    return r.total <= WRITTEN_OUT_TERMS;
 }
 
 static bool is_sum(const Reduction *r) {
@@ -247,7 +247,7 @@ static int64_t column_count(Type shape) {
 bool reduces_by_columns(Lowering *l, const Value *value) {
     Reduction r = reduction_of(value);
     Op op = value->definition->op;
-    if (op == OP_argmax || op == OP_argmin || r.total <= SMALL_TOTAL ||
+    if (op == OP_argmax || op == OP_argmin || r.total <= WRITTEN_OUT_TERMS ||
         type_elements(value->type) == 0 || column_count(value->type) < FEWEST_COLUMNS) {
         return false;
     }

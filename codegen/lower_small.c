@@ -3,6 +3,7 @@
 // a whole scalar program, loops included, is one kernel that touches memory only for its inputs,
 // its results and the stacks of its loops.
 #include "codegen/lower_points.h"
+#include "ir/written_out.h"
 
 enum {
     MOST_IN_STACK = 64, // elements of a stack that a loop inside another one leaves
@@ -18,11 +19,12 @@ typedef struct Small {
 
 static const Small no_work = {.most_elements = 16, .most_work = 600};
 // Of iterations that are computed side by side: longer code pays.
-static const Small no_wide_work = {.most_elements = 32, .most_work = 2000};
+static const Small no_wide_work = {.most_elements = WRITTEN_OUT_ELEMENTS,
+                                   .most_work = WRITTEN_OUT_WORK};
 
 static bool is_small_value(const Value *value, const Small *small) {
     int64_t count = type_elements(value->type);
-    return count > 0 && count <= small->most_elements && value->type.rank <= 4;
+    return count > 0 && count <= small->most_elements && value->type.rank <= WRITTEN_OUT_RANK;
 }
 
 static bool is_small_regions(const Lowering *l, const Inst *inst, Small *small);

@@ -65,7 +65,7 @@ def show_comment(text):
 def show_table(type, name, comment, items):
     show_comment(comment)
     print("// clang-format off")
-    print("static const %s %s[] = {" % (type, name))
+    print("const %s %s[%d] = {" % (type, name, len(items)))
     in_line = 3 if type == "int64_t" else 4
     print(",\n".join("    " + ", ".join(items[i:i + in_line])
                      for i in range(0, len(items), in_line)))
@@ -210,16 +210,3 @@ show_polynomial("log_of_128th_precise",
                 "(log(1 + r) - r + r^2 / 2) / r^3 for |r| < %.5f, likewise" % widest,
                 fit(cubic_of_log, lambda r: r * r + mp.mpf("1e-12"), [0, 1, 2, 3, 4, 5, 6],
                     -widest, widest))
-print("""
-static const MathTable tables[] = {
-    [TABLE_POWERS_32] = {"powers_of_two_32", TYPE_I64, sizeof powers_32 / 8, powers_32},
-    [TABLE_POWERS_128] = {"powers_of_two_128", TYPE_I64, sizeof powers_128 / 8, powers_128},
-    [TABLE_TAILS_128] = {"power_tails_128", TYPE_F64, sizeof tails_128 / 8, tails_128},
-    [TABLE_LOGARITHMS_32] = {"logarithms_32", TYPE_F64, sizeof logarithms_32 / 8, logarithms_32},
-    [TABLE_LOGARITHMS_128] = {"logarithms_128", TYPE_F64, sizeof logarithms_128 / 8,
-                              logarithms_128},
-};
-
-const MathTable *math_table(int64_t index) {
-    return &tables[index];
-}""")

@@ -3,7 +3,7 @@
 
 // Bits of 2^(i / 32), less i / 32 in the exponent, where the whole number of these parts is added.
 // clang-format off
-static const int64_t powers_32[] = {
+const int64_t powers_32[32] = {
     INT64_C(0x3ff0000000000000), INT64_C(0x3fefd9b0d3158574), INT64_C(0x3fefb5586cf9890f),
     INT64_C(0x3fef9301d0125b51), INT64_C(0x3fef72b83c7d517b), INT64_C(0x3fef54873168b9aa),
     INT64_C(0x3fef387a6e756238), INT64_C(0x3fef1e9df51fdee1), INT64_C(0x3fef06fe0a31b715),
@@ -21,7 +21,7 @@ static const int64_t powers_32[] = {
 // Bits of 2^(i / 128), less i / 128 in the exponent, where the whole number of these parts is
 // added.
 // clang-format off
-static const int64_t powers_128[] = {
+const int64_t powers_128[128] = {
     INT64_C(0x3ff0000000000000), INT64_C(0x3feff63da9fb3335), INT64_C(0x3fefec9a3e778061),
     INT64_C(0x3fefe315e86e7f85), INT64_C(0x3fefd9b0d3158574), INT64_C(0x3fefd06b29ddf6de),
     INT64_C(0x3fefc74518759bc8), INT64_C(0x3fefbe3ecac6f383), INT64_C(0x3fefb5586cf9890f),
@@ -70,7 +70,7 @@ static const int64_t powers_128[] = {
 
 // What 2^(i / 128) is beyond the number with these bits, relative to it
 // clang-format off
-static const double tails_128[] = {
+const double tails_128[128] = {
     0, 0x1.b3b4f1a88bf6ep-54, -0x1.160139cd8dc5dp-56, -0x1.05e7a108766d1p-54,
     0x1.cd2523567f613p-55, -0x1.bce8023f98efap-55, 0x1.0f74e61e6c861p-57, 0x1.0a3e45b33d399p-54,
     0x1.79aa65d837b6dp-54, 0x1.eb51a92fdeffcp-55, 0x1.ebe3d702f9cd1p-60, -0x1.a033489906e0bp-57,
@@ -108,7 +108,7 @@ static const double tails_128[] = {
 
 // 1 / c and log(c) for each of 32 intervals; |z / c - 1| < 0.01546, around 1 0.01042
 // clang-format off
-static const double logarithms_32[] = {
+const double logarithms_32[64] = {
     0x1.6582fab105bdep0, -0x1.5601990be6aebp-2, 0x1.5de04d3266ab7p0, -0x1.3fe6469ca2195p-2,
     0x1.568f6140ad77ep0, -0x1.2a4294751151bp-2, 0x1.4f8b308722368p0, -0x1.15118e66c4462p-2,
     0x1.48cf1bff1565fp0, -0x1.004e8d75526b3p-2, 0x1.4256e1c5095b8p0, -0x1.d7ea6363f50a5p-3,
@@ -132,7 +132,7 @@ const int64_t logarithms_32_first = INT64_C(0x3fe6aaaaaaaaaaab);
 // 1 / c, c, log(c) in two parts for each of 128 intervals, c of few bits; |z / c - 1| < 0.00450,
 // around 1 0.01042
 // clang-format off
-static const double logarithms_128[] = {
+const double logarithms_128[512] = {
     0x1.6c16c16c16c17p0, 0x1.68p-1, -0x1.68ac83e9c7p-2, 0x1.7af966c548a3p-44,
     0x1.6a13cd153729p0, 0x1.6ap-1, -0x1.630030b3abp-2, 0x1.db623e731aep-45,
     0x1.6816816816817p0, 0x1.6cp-1, -0x1.5d5bddf596p-2, 0x1.a0b2a08a465dcp-47,
@@ -294,16 +294,3 @@ const Polynomial log_of_128th_precise = {
     7,
     {0x1.5555555555555p-2, -0x1.000000000021fp-2, 0x1.99999999a01cep-3, -0x1.55555522047e6p-3,
      0x1.249247c8444fp-3, -0x1.000b872df05e3p-3, 0x1.c755334cfe508p-4}};
-
-static const MathTable tables[] = {
-    [TABLE_POWERS_32] = {"powers_of_two_32", TYPE_I64, sizeof powers_32 / 8, powers_32},
-    [TABLE_POWERS_128] = {"powers_of_two_128", TYPE_I64, sizeof powers_128 / 8, powers_128},
-    [TABLE_TAILS_128] = {"power_tails_128", TYPE_F64, sizeof tails_128 / 8, tails_128},
-    [TABLE_LOGARITHMS_32] = {"logarithms_32", TYPE_F64, sizeof logarithms_32 / 8, logarithms_32},
-    [TABLE_LOGARITHMS_128] = {"logarithms_128", TYPE_F64, sizeof logarithms_128 / 8,
-                              logarithms_128},
-};
-
-const MathTable *math_table(int64_t index) {
-    return &tables[index];
-}

@@ -23,58 +23,44 @@ typedef struct KnownFunction {
     Steps single; // in f32, or NULL
     Steps wide;   // for f32, in f64 with shorter polynomials, or NULL
     Steps twice;  // in f64; NULL, or its result is: libm's is called
+    // One number at a time; NULL: the same.
+    Steps alone_single; // for f32, in f64
+    Steps alone_twice;
 } KnownFunction;
 
 static const KnownFunction known_functions[] = {
-    {"exp", 1, math_exp, NULL, math_exp},
-    {"exp2", 1, math_exp2, NULL, math_exp2},
-    {"expm1", 1, math_expm1, NULL, math_expm1},
-    {"log", 1, math_log, NULL, math_log},
-    {"log2", 1, NULL, math_log2, math_log2},
-    {"log10", 1, NULL, math_log10, math_log10},
-    {"log1p", 1, math_log1p, NULL, math_log1p},
-    {"sigmoid", 1, math_sigmoid, NULL, math_sigmoid},
-    {"tanh", 1, math_tanh, NULL, math_tanh},
-    {"sinh", 1, NULL, math_sinh, math_sinh},
-    {"cosh", 1, NULL, math_cosh, math_cosh},
-    {"asinh", 1, NULL, math_asinh, math_asinh},
-    {"acosh", 1, NULL, math_acosh, math_acosh},
-    {"atanh", 1, NULL, math_atanh, math_atanh},
-    {"cbrt", 1, NULL, math_cbrt, math_cbrt},
-    {"hypot", 2, NULL, math_hypot, math_hypot},
-    {"pow", 2, NULL, math_pow_f32, math_pow_f64},
-    {"sin", 1, NULL, math_sin, math_sin},
-    {"cos", 1, NULL, math_cos, math_cos},
-    {"tan", 1, NULL, math_tan, math_tan},
-    {"asin", 1, NULL, math_asin, math_asin},
-    {"acos", 1, NULL, math_acos, math_acos},
-    {"atan", 1, NULL, math_atan, math_atan},
-    {"atan2", 2, NULL, math_atan2, math_atan2},
-    {"erf", 1, math_erf_f32, NULL, math_erf_f64},
-    {"erf_in_sum", 1, math_erf_in_sum, NULL, NULL},
-    {"erfc", 1, NULL, math_erfc, math_erfc},
-    {"fmod", 2, NULL, math_fmod_f32, math_fmod_f64},
-    {"lgamma", 1, NULL, math_lgamma, math_lgamma},
-    {"digamma", 1, NULL, math_digamma, math_digamma},
-    {"trigamma", 1, NULL, math_trigamma, math_trigamma},
-};
-
-// Those that have another form for one number at a time.
-typedef struct AloneFunction {
-    const char *name;
-    Steps single; // for f32, in f64; NULL: as KnownFunction says
-    Steps twice;
-} AloneFunction;
-
-static const AloneFunction alone_functions[] = {
-    {"exp", math_exp_alone_f32, math_exp_alone_f64},
-    {"expm1", math_expm1_alone_f32, NULL},
-    {"erf", math_erf_alone_f32, NULL},
-    {"log", math_log_alone_f32, math_log_alone_f64},
-    {"log1p", math_log1p_alone_f32, math_log1p_alone_f64},
-    {"pow", math_pow_alone_f32, math_pow_alone_f64},
-    {"sigmoid", math_sigmoid_alone_f32, math_sigmoid_alone_f64},
-    {"tanh", math_tanh_alone_f32, NULL},
+    {"exp", 1, math_exp, NULL, math_exp, math_exp_alone_f32, math_exp_alone_f64},
+    {"exp2", 1, math_exp2, NULL, math_exp2, NULL, NULL},
+    {"expm1", 1, math_expm1, NULL, math_expm1, math_expm1_alone_f32, NULL},
+    {"log", 1, math_log, NULL, math_log, math_log_alone_f32, math_log_alone_f64},
+    {"log2", 1, NULL, math_log2, math_log2, NULL, NULL},
+    {"log10", 1, NULL, math_log10, math_log10, NULL, NULL},
+    {"log1p", 1, math_log1p, NULL, math_log1p, math_log1p_alone_f32, math_log1p_alone_f64},
+    {"sigmoid", 1, math_sigmoid, NULL, math_sigmoid, math_sigmoid_alone_f32,
+     math_sigmoid_alone_f64},
+    {"tanh", 1, math_tanh, NULL, math_tanh, math_tanh_alone_f32, NULL},
+    {"sinh", 1, NULL, math_sinh, math_sinh, NULL, NULL},
+    {"cosh", 1, NULL, math_cosh, math_cosh, NULL, NULL},
+    {"asinh", 1, NULL, math_asinh, math_asinh, NULL, NULL},
+    {"acosh", 1, NULL, math_acosh, math_acosh, NULL, NULL},
+    {"atanh", 1, NULL, math_atanh, math_atanh, NULL, NULL},
+    {"cbrt", 1, NULL, math_cbrt, math_cbrt, NULL, NULL},
+    {"hypot", 2, NULL, math_hypot, math_hypot, NULL, NULL},
+    {"pow", 2, NULL, math_pow_f32, math_pow_f64, math_pow_alone_f32, math_pow_alone_f64},
+    {"sin", 1, NULL, math_sin, math_sin, NULL, NULL},
+    {"cos", 1, NULL, math_cos, math_cos, NULL, NULL},
+    {"tan", 1, NULL, math_tan, math_tan, NULL, NULL},
+    {"asin", 1, NULL, math_asin, math_asin, NULL, NULL},
+    {"acos", 1, NULL, math_acos, math_acos, NULL, NULL},
+    {"atan", 1, NULL, math_atan, math_atan, NULL, NULL},
+    {"atan2", 2, NULL, math_atan2, math_atan2, NULL, NULL},
+    {"erf", 1, math_erf_f32, NULL, math_erf_f64, math_erf_f32, NULL},
+    {"erf_in_sum", 1, math_erf_in_sum, NULL, NULL, NULL, NULL},
+    {"erfc", 1, NULL, math_erfc, math_erfc, NULL, NULL},
+    {"fmod", 2, NULL, math_fmod_f32, math_fmod_f64, NULL, NULL},
+    {"lgamma", 1, NULL, math_lgamma, math_lgamma, NULL, NULL},
+    {"digamma", 1, NULL, math_digamma, math_digamma, NULL, NULL},
+    {"trigamma", 1, NULL, math_trigamma, math_trigamma, NULL, NULL},
 };
 
 enum { KNOWN_FUNCTIONS = sizeof known_functions / sizeof *known_functions };
@@ -107,13 +93,6 @@ static const KnownFunction *find_function(const char *name, ElementType type) {
     return NULL;
 }
 
-static Steps find_alone(const char *name, ElementType type) {
-    for (size_t i = 0; i < sizeof alone_functions / sizeof *alone_functions; i++)
-        if (strcmp(alone_functions[i].name, name) == 0)
-            return type == TYPE_F32 ? alone_functions[i].single : alone_functions[i].twice;
-    return NULL;
-}
-
 const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
                                   MathAbilities abilities) {
     const KnownFunction *known = find_function(name, type);
@@ -122,7 +101,8 @@ const MathFunction *math_function(Arena *arena, const char *name, ElementType ty
     MathFunction *function = arena_new(arena, MathFunction);
     *function = (MathFunction){.name = known->name, .type = type, .arity = known->arity};
     bool single = type == TYPE_F32;
-    Steps alone = abilities.alone ? find_alone(name, type) : NULL;
+    Steps alone = single ? known->alone_single : known->alone_twice;
+    alone = abilities.alone ? alone : NULL;
     bool wide = single && (known->single == NULL || alone);
     function->alone = alone != NULL;
     Math math = {arena,

@@ -14,9 +14,16 @@ typedef struct MathAbilities {
     bool alone;  // one number at a time: what counts is how long a step waits for another one
 } MathAbilities;
 
-enum { MATH_TABLES = 5 };
+// Tables that SCALAR_LOOKUP reads.
+enum {
+    TABLE_POWERS_32,
+    TABLE_POWERS_128,
+    TABLE_TAILS_128,
+    TABLE_LOGARITHMS_32,
+    TABLE_LOGARITHMS_128,
+    MATH_TABLES
+};
 
-// Numbers that SCALAR_LOOKUP reads.
 typedef struct MathTable {
     const char *name;
     ElementType type; // f64 or i64

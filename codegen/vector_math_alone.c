@@ -8,18 +8,23 @@
 
 static const double ln2 = 0x1.62e42fefa39efp-1;
 
+static const MathTable tables[MATH_TABLES] = {
+    [TABLE_POWERS_32] = {"powers_of_two_32", TYPE_I64, sizeof powers_32 / 8, powers_32},
+    [TABLE_POWERS_128] = {"powers_of_two_128", TYPE_I64, sizeof powers_128 / 8, powers_128},
+    [TABLE_TAILS_128] = {"power_tails_128", TYPE_F64, sizeof tails_128 / 8, tails_128},
+    [TABLE_LOGARITHMS_32] = {"logarithms_32", TYPE_F64, sizeof logarithms_32 / 8, logarithms_32},
+    [TABLE_LOGARITHMS_128] = {"logarithms_128", TYPE_F64, sizeof logarithms_128 / 8,
+                              logarithms_128},
+};
+
+const MathTable *math_table(int64_t index) {
+    return &tables[index];
+}
+
 static Scalar *look_up(Math *m, int table, Scalar *index) {
     Scalar *step = math_step(m, SCALAR_LOOKUP, math_table(table)->type, index, NULL, NULL);
     step->integer = table;
     return step;
-}
-
-static Scalar *masked(Math *m, Scalar *x, int64_t mask) {
-    return math_binary(m, SCALAR_AND, x, math_integer(m, mask));
-}
-
-static Scalar *shifted(Math *m, Scalar *x, int places) {
-    return math_binary(m, SCALAR_SHIFT_LOGICAL, x, math_integer(m, places));
 }
 
 // Whether |x| is larger, infinite or NaN.
@@ -38,9 +43,8 @@ typedef struct Power {
 // The number 2^(n / 2^log_count), n being the integer whose sum with the rounder is given.
 static void set_scale(Math *m, Power *power, Scalar *sum, int table, int log_count) {
     Scalar *n = math_to_bits(m, sum);
-    Scalar *of_rest = look_up(m, table, masked(m, n, (1 << log_count) - 1));
-    Scalar *exponent =
-        math_binary(m, SCALAR_SHIFT_LEFT, n, math_integer(m, m->format->mantissa_bits - log_count));
+    Scalar *of_rest = look_up(m, table, math_low_bits(m, n, log_count));
+    Scalar *exponent = math_shift_left(m, n, m->format->mantissa_bits - log_count);
     power->bits = math_add(m, of_rest, exponent);
     power->scale = math_from_bits(m, power->bits);
 }
@@ -73,7 +77,7 @@ static Power power_f64(Math *m, Scalar *x, double sign, Scalar *low) {
         rest = math_sub(m, math_real(m, 0), rest);
     Power power;
     set_scale(m, &power, sum, TABLE_POWERS_128, 7);
-    Scalar *tail = look_up(m, TABLE_TAILS_128, masked(m, math_to_bits(m, sum), 127));
+    Scalar *tail = look_up(m, TABLE_TAILS_128, math_low_bits(m, math_to_bits(m, sum), 7));
     power.part = math_fma(m, math_mul(m, rest, rest), math_polynomial(m, &exp_of_128th, rest),
                           math_add(m, rest, tail));
     return power;
@@ -158,7 +162,7 @@ enum { SMALL_EXPONENT = 1009, LARGE_EXPONENT = 1022 };
 // exp(x) / factor, which is a normal number up to the extreme ones: the exponent, which may have
 // run over, is moved by that of the factor, 2^1009 where x > 0, else 2^-1022.
 static Scalar *moved_power(Math *m, const Power *power, Scalar *x, Scalar **factor) {
-    Scalar *negative = shifted(m, math_to_bits(m, x), 63);
+    Scalar *negative = math_shift_right(m, math_to_bits(m, x), 63);
     int64_t unit = (int64_t)1 << m->format->mantissa_bits;
     Scalar *change =
         math_mul(m, negative, math_integer(m, (SMALL_EXPONENT + LARGE_EXPONENT) * unit));
@@ -217,14 +221,16 @@ static Place place_of(Math *m, Scalar *x, int64_t first, int log_count, int log_
     const Format *format = m->format;
     int64_t unit = (int64_t)1 << format->mantissa_bits;
     Scalar *moved = math_sub(m, math_to_bits(m, x), math_integer(m, first - format->bias * unit));
-    Scalar *biased = shifted(m, moved, format->mantissa_bits);
+    Scalar *biased = math_shift_right(m, moved, format->mantissa_bits);
     Place place;
     Scalar *sum =
         math_from_bits(m, math_add(m, biased, math_integer(m, math_bits(m, format->rounder))));
     place.n = math_sub(m, sum, excess);
-    place.z = math_from_bits(m, math_add(m, masked(m, moved, unit - 1), math_integer(m, first)));
-    place.row = masked(m, shifted(m, moved, format->mantissa_bits - log_count - log_row),
-                       ((1 << log_count) - 1) << log_row);
+    place.z = math_from_bits(
+        m, math_add(m, math_low_bits(m, moved, format->mantissa_bits), math_integer(m, first)));
+    Scalar *interval = math_shift_right(m, moved, format->mantissa_bits - log_count - log_row);
+    int64_t mask = ((INT64_C(1) << log_count) - 1) << log_row;
+    place.row = math_binary(m, SCALAR_AND, interval, math_integer(m, mask));
     return place;
 }
 
@@ -235,8 +241,8 @@ static Scalar *table_entry(Math *m, int table, const Place *place, int column) {
 // Whether x is no positive normal number: its biased exponent and sign, less 1, are 2046 or more.
 static Scalar *is_unusual(Math *m, Scalar *x) {
     int64_t unit = (int64_t)1 << m->format->mantissa_bits;
-    Scalar *exponent = shifted(m, math_sub(m, math_to_bits(m, x), math_integer(m, unit)),
-                               m->format->mantissa_bits);
+    Scalar *exponent = math_shift_right(m, math_sub(m, math_to_bits(m, x), math_integer(m, unit)),
+                                        m->format->mantissa_bits);
     return math_compare(m, SCALAR_GT, exponent, math_integer(m, 2 * m->format->bias - 1));
 }
 

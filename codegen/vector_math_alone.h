@@ -5,14 +5,8 @@
 
 #include "codegen/vector_math_steps.h"
 
-enum {
-    TABLE_POWERS_32,
-    TABLE_POWERS_128,
-    TABLE_TAILS_128,
-    TABLE_LOGARITHMS_32,
-    TABLE_LOGARITHMS_128
-};
-
+extern const int64_t powers_32[32], powers_128[128];
+extern const double tails_128[128], logarithms_32[2 * 32], logarithms_128[4 * 128];
 // The place of a number's interval is that of the highest bits of its mantissa, once this is taken
 // from the number's bits.
 extern const int64_t logarithms_32_first, logarithms_128_first;

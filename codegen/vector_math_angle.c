@@ -133,18 +133,6 @@ static Angle usual_angle_f64(Math *m, Scalar *size) {
     return angle;
 }
 
-static Scalar *shift_right(Math *m, Scalar *x, int bits) {
-    return math_binary(m, SCALAR_SHIFT_LOGICAL, x, math_integer(m, bits));
-}
-
-static Scalar *shift_left(Math *m, Scalar *x, int bits) {
-    return math_binary(m, SCALAR_SHIFT_LEFT, x, math_integer(m, bits));
-}
-
-static Scalar *low_bits(Math *m, Scalar *x, int bits) {
-    return math_binary(m, SCALAR_AND, x, math_integer(m, (INT64_C(1) << bits) - 1));
-}
-
 // Three words of 1 / (2 pi) from a bit on. The first of four words is found by halving: the table
 // moves by 16 words if the place has that bit, then by 8, ...
 static void choose_words(Math *m, Scalar *place, Scalar **words) {
@@ -153,7 +141,7 @@ static void choose_words(Math *m, Scalar *place, Scalar **words) {
         table[i] = math_integer(m, (int64_t)turn_words[i]);
     int bit = 10, left = LARGEST_CHOICE;
     for (int step = LARGEST_CHOICE; step > 0; step /= 2, bit--) {
-        Scalar *has = low_bits(m, shift_right(m, place, bit), 1);
+        Scalar *has = math_low_bits(m, math_shift_right(m, place, bit), 1);
         Scalar *mask = math_sub(m, math_integer(m, 0), has);
         left = left >= step ? step - 1 : left;
         for (int i = 0; i < left + CHOSEN_WORDS && i + step < WORDS; i++) {
@@ -165,11 +153,11 @@ static void choose_words(Math *m, Scalar *place, Scalar **words) {
                 math_binary(m, SCALAR_XOR, table[i], math_binary(m, SCALAR_AND, change, mask));
         }
     }
-    Scalar *shift = low_bits(m, place, 6);
+    Scalar *shift = math_low_bits(m, place, 6);
     Scalar *other = math_sub(m, math_integer(m, 63), shift);
     for (int i = 0; i < CHOSEN_WORDS - 1; i++) {
         Scalar *high = math_binary(m, SCALAR_SHIFT_LEFT, table[i], shift);
-        Scalar *low = shift_right(m, table[i + 1], 1);
+        Scalar *low = math_shift_right(m, table[i + 1], 1);
         low = math_binary(m, SCALAR_SHIFT_LOGICAL, low, other);
         words[i] = math_binary(m, SCALAR_OR, high, low);
     }
@@ -181,11 +169,12 @@ static void split_words(Math *m, Scalar *const *words, Scalar **limbs) {
         int first = i * LIMB_BITS, word = first / 64;
         int after = 64 - (first % 64 + LIMB_BITS); // bits of the word behind the limb
         if (after >= 0) {
-            limbs[i] = low_bits(m, shift_right(m, words[word], after), LIMB_BITS);
+            limbs[i] = math_low_bits(m, math_shift_right(m, words[word], after), LIMB_BITS);
             continue;
         }
-        Scalar *high = low_bits(m, shift_left(m, words[word], -after), LIMB_BITS);
-        limbs[i] = math_binary(m, SCALAR_OR, high, shift_right(m, words[word + 1], 64 + after));
+        Scalar *high = math_low_bits(m, math_shift_left(m, words[word], -after), LIMB_BITS);
+        limbs[i] =
+            math_binary(m, SCALAR_OR, high, math_shift_right(m, words[word + 1], 64 + after));
     }
 }
 
@@ -212,12 +201,13 @@ Angle math_angle_of_turns(Math *m, Scalar *high, Scalar *low) {
 // limbs[0] 2^-27 + limbs[1] 2^-54 + ... of a turn, the first of either sign.
 static Angle angle_of_limbs(Math *m, Scalar *const *limbs) {
     Scalar *first =
-        to_real(m, math_add(m, shift_left(m, limbs[0], 25), shift_right(m, limbs[1], 2)));
+        to_real(m, math_add(m, math_shift_left(m, limbs[0], 25), math_shift_right(m, limbs[1], 2)));
     Scalar *second =
-        math_add(m, shift_left(m, low_bits(m, limbs[1], 2), 27 + 22),
-                 math_add(m, shift_left(m, limbs[2], 22), shift_right(m, limbs[3], 5)));
+        math_add(m, math_shift_left(m, math_low_bits(m, limbs[1], 2), 27 + 22),
+                 math_add(m, math_shift_left(m, limbs[2], 22), math_shift_right(m, limbs[3], 5)));
     second = to_real(m, second);
-    Scalar *third = math_add(m, shift_left(m, low_bits(m, limbs[3], 5), LIMB_BITS), limbs[4]);
+    Scalar *third =
+        math_add(m, math_shift_left(m, math_low_bits(m, limbs[3], 5), LIMB_BITS), limbs[4]);
     third = math_mul(m, to_real(m, third), math_real(m, 0x1p-135));
     Scalar *low = math_fma(m, second, math_real(m, 0x1p-103), third);
     first = math_mul(m, first, math_real(m, 0x1p-52));
@@ -229,24 +219,25 @@ static Angle angle_of_limbs(Math *m, Scalar *const *limbs) {
 // The mantissa, in two limbs, times 1 / (2 pi) from the bit on whose product is below a turn.
 static Angle large_angle_f64(Math *m, Scalar *size) {
     Scalar *bits = math_to_bits(m, size);
-    Scalar *place = math_sub(m, shift_right(m, bits, 52), math_integer(m, 1023 + 52 - 64));
+    Scalar *place = math_sub(m, math_shift_right(m, bits, 52), math_integer(m, 1023 + 52 - 64));
     Scalar *words[CHOSEN_WORDS - 1], *limbs[LIMBS], *sums[LIMBS];
     choose_words(m, place, words);
     split_words(m, words, limbs);
     Scalar *mantissa =
-        math_binary(m, SCALAR_OR, low_bits(m, bits, 52), math_integer(m, INT64_C(1) << 52));
-    Scalar *high = shift_right(m, mantissa, LIMB_BITS), *low = low_bits(m, mantissa, LIMB_BITS);
+        math_binary(m, SCALAR_OR, math_low_bits(m, bits, 52), math_integer(m, INT64_C(1) << 52));
+    Scalar *high = math_shift_right(m, mantissa, LIMB_BITS),
+           *low = math_low_bits(m, mantissa, LIMB_BITS);
     // The product of the last limbs is too small to matter.
     for (int i = 0; i < LIMBS - 1; i++)
         sums[i] = math_add(m, math_mul(m, low, limbs[i]), math_mul(m, high, limbs[i + 1]));
     for (int i = LIMBS - 2; i > 0; i--) {
-        sums[i - 1] = math_add(m, sums[i - 1], shift_right(m, sums[i], LIMB_BITS));
-        sums[i] = low_bits(m, sums[i], LIMB_BITS);
+        sums[i - 1] = math_add(m, sums[i - 1], math_shift_right(m, sums[i], LIMB_BITS));
+        sums[i] = math_low_bits(m, sums[i], LIMB_BITS);
     }
-    sums[0] = low_bits(m, sums[0], LIMB_BITS);
+    sums[0] = math_low_bits(m, sums[0], LIMB_BITS);
     // A quarter is 2^25 in the first limb.
-    Scalar *quarters = shift_right(m, math_add(m, sums[0], math_integer(m, 1 << 24)), 25);
-    sums[0] = math_sub(m, sums[0], shift_left(m, quarters, 25));
+    Scalar *quarters = math_shift_right(m, math_add(m, sums[0], math_integer(m, 1 << 24)), 25);
+    sums[0] = math_sub(m, sums[0], math_shift_left(m, quarters, 25));
     Angle angle = angle_of_limbs(m, sums);
     // NaN where the angle is infinite.
     angle.rest = math_add(m, angle.rest, math_sub(m, size, size));

@@ -29,11 +29,6 @@ Scalar *math_erf_f32(Math *m, Scalar *const *x) {
     return math_binary(m, SCALAR_COPYSIGN, math_choose(m, is_small, small, large), x[0]);
 }
 
-// In f64, with the same polynomials.
-Scalar *math_erf_alone_f32(Math *m, Scalar *const *x) {
-    return math_erf_f32(m, x);
-}
-
 // (1 + x)^2 - 1, rounded once where there is an instruction for it.
 static Scalar *square_beside_one(Math *m, Scalar *x) {
     return math_fma(m, x, x, math_add(m, x, x));

@@ -237,6 +237,18 @@ Scalar *math_both(Math *m, Scalar *x, Scalar *y) {
     return math_binary(m, SCALAR_AND, x, y);
 }
 
+Scalar *math_shift_left(Math *m, Scalar *x, int bits) {
+    return math_binary(m, SCALAR_SHIFT_LEFT, x, math_integer(m, bits));
+}
+
+Scalar *math_shift_right(Math *m, Scalar *x, int bits) {
+    return math_binary(m, SCALAR_SHIFT_LOGICAL, x, math_integer(m, bits));
+}
+
+Scalar *math_low_bits(Math *m, Scalar *x, int bits) {
+    return math_binary(m, SCALAR_AND, x, math_integer(m, (INT64_C(1) << bits) - 1));
+}
+
 Scalar *math_choose(Math *m, Scalar *condition, Scalar *x, Scalar *y) {
     return math_step(m, SCALAR_SELECT, x->type, condition, x, y);
 }
@@ -314,8 +326,7 @@ Scalar *math_at_most(Math *m, Scalar *x, double high) {
 }
 
 Scalar *math_power_of_two(Math *m, Scalar *biased) {
-    return math_from_bits(
-        m, math_binary(m, SCALAR_SHIFT_LEFT, biased, math_integer(m, m->format->mantissa_bits)));
+    return math_from_bits(m, math_shift_left(m, biased, m->format->mantissa_bits));
 }
 
 Scalar *math_without_low_bits(Math *m, Scalar *x, int bits) {
@@ -346,7 +357,7 @@ Scalar *math_scale(Math *m, Scalar *y, Scalar *sum) {
     // In two factors, as n may be beyond the exponents of normal numbers. The first product is
     // exact.
     Scalar *n = math_add(m, math_rounded(m, sum), math_integer(m, 2 * m->format->bias));
-    Scalar *half = math_binary(m, SCALAR_SHIFT_LOGICAL, n, math_integer(m, 1));
+    Scalar *half = math_shift_right(m, n, 1);
     y = math_mul(m, y, math_power_of_two(m, half));
     return math_mul(m, y, math_power_of_two(m, math_sub(m, n, half)));
 }
@@ -394,10 +405,8 @@ LogParts math_split_logarithm(Math *m, Scalar *x) {
     Scalar *normal = math_choose(m, tiny, grown, x);
     int64_t root = math_bits(m, sqrt(0.5)), one = math_bits(m, 1);
     Scalar *moved = math_sub(m, math_to_bits(m, normal), math_integer(m, root - one));
-    Scalar *biased =
-        math_binary(m, SCALAR_SHIFT_LOGICAL, moved, math_integer(m, format->mantissa_bits));
-    int64_t mask = ((int64_t)1 << format->mantissa_bits) - 1;
-    Scalar *fraction = math_binary(m, SCALAR_AND, moved, math_integer(m, mask));
+    Scalar *biased = math_shift_right(m, moved, format->mantissa_bits);
+    Scalar *fraction = math_low_bits(m, moved, format->mantissa_bits);
     Scalar *mantissa = math_from_bits(m, math_add(m, fraction, math_integer(m, root)));
     // The biased exponent as a real, by way of the bits of the rounder.
     Scalar *sum =

@@ -67,6 +67,11 @@ Scalar *math_sqrt(Math *m, Scalar *x);
 Scalar *math_to_bits(Math *m, Scalar *x);
 Scalar *math_from_bits(Math *m, Scalar *x);
 Scalar *math_cast(Math *m, ElementType type, Scalar *x);
+// Of integers; zeros come in.
+Scalar *math_shift_left(Math *m, Scalar *x, int bits);
+Scalar *math_shift_right(Math *m, Scalar *x, int bits);
+// All but the lowest bits are 0.
+Scalar *math_low_bits(Math *m, Scalar *x, int bits);
 // x with its lowest bits 0: products of such numbers are exact.
 Scalar *math_without_low_bits(Math *m, Scalar *x, int bits);
 Scalar *math_polynomial(Math *m, const Polynomial *polynomial, Scalar *x);
@@ -165,7 +170,6 @@ MATH_FUNCTION(lgamma)
 MATH_FUNCTION(digamma)
 MATH_FUNCTION(trigamma)
 // Those of one number at a time; of f32 where the format is math_f64_short.
-MATH_FUNCTION(erf_alone_f32)
 MATH_FUNCTION(exp_alone_f32)
 MATH_FUNCTION(exp_alone_f64)
 MATH_FUNCTION(sigmoid_alone_f32)

@@ -35,14 +35,14 @@ SineCosine math_sine_cosine(Math *m, const Angle *angle) {
 }
 
 static Scalar *is_odd(Math *m, Scalar *quadrant) {
-    Scalar *lowest = math_binary(m, SCALAR_AND, quadrant, math_integer(m, 1));
+    Scalar *lowest = math_low_bits(m, quadrant, 1);
     return math_compare(m, SCALAR_EQ, lowest, math_integer(m, 1));
 }
 
 // y, or -y in the second half of the turn.
 static Scalar *sign_by_half(Math *m, Scalar *y, Scalar *quadrant) {
-    Scalar *half = math_binary(m, SCALAR_SHIFT_LOGICAL, quadrant, math_integer(m, 1));
-    Scalar *sign = math_binary(m, SCALAR_SHIFT_LEFT, half, math_integer(m, 63));
+    Scalar *half = math_shift_right(m, quadrant, 1);
+    Scalar *sign = math_shift_left(m, half, 63);
     return math_from_bits(m, math_binary(m, SCALAR_XOR, math_to_bits(m, y), sign));
 }
 

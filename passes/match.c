@@ -80,3 +80,8 @@ int64_t contraction_length(const Inst *inst) {
     }
     return length;
 }
+
+bool is_view(const Inst *inst) {
+    return inst->op == OP_reshape || inst->op == OP_transpose || inst->op == OP_slice ||
+           inst->op == OP_broadcast;
+}

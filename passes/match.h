@@ -13,6 +13,8 @@ bool is_number(const Value *value, double number);
 bool is_zero(const Value *value);
 // The defining instruction if it has this operator, else NULL.
 Inst *defined_by(const Value *value, Op op);
+// The same elements at other places, or repeated: it costs nothing to read through.
+bool is_view(const Inst *inst);
 // The number of products that each element of a contraction adds up; 0 for other instructions.
 int64_t contraction_length(const Inst *inst);
 

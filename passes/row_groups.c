@@ -58,11 +58,6 @@ bool is_large(const RowRegion *it, const Value *value) {
     return type_is_static(value->type) && (int64_t)type_bytes(value->type) >= it->large;
 }
 
-static bool is_view(const Inst *inst) {
-    return inst->op == OP_reshape || inst->op == OP_transpose || inst->op == OP_slice ||
-           inst->op == OP_broadcast;
-}
-
 static bool only_moves(const Inst *inst) {
     return is_view(inst) || inst->op == OP_pad || inst->op == OP_concat || inst->op == OP_gather ||
            inst->op == OP_detach;

@@ -1,5 +1,5 @@
-// Finding groups of instructions that can be computed row by row: inside of the pass block_rows
-// only.
+// Finding groups of instructions that can be computed row by row: inside of the pass block_rows;
+// other passes that work by rows share what a region's instructions are (RowRegion).
 //
 // A group grows from a large value and one of its axes, the rows. In it are the instructions that
 // make large values with the same rows, and those that read them: row by row, or in sums over the

@@ -347,19 +347,25 @@ Value *slice_rows(Builder *b, Value *x, Place place, int64_t first, int64_t rows
     return build_slice(b, x, (Dims){start, rank}, (Dims){stop, rank}, step);
 }
 
+// `x` with an axis of blocks, each of `block`'s type, before that of the rows.
+static Value *split_rows(Builder *b, Value *x, Type block, Place place, int64_t blocks) {
+    const Dim **dims = arena_array(b->module->arena, const Dim *, block.rank + 1);
+    for (int i = 0; i < block.rank; i++) {
+        dims[i + (i >= place.axis)] = block.dims[i];
+    }
+    dims[place.axis] = dim_constant(b->module->dims, blocks);
+    return build_reshape(b, x, (Dims){dims, block.rank + 1});
+}
+
 Value *take_block(Builder *b, Value *x, Place place, int64_t blocks, int64_t rows, Value *block) {
     Type type = type_with_rows(b->module, x->type, place, rows);
     int rank = x->type.rank;
-    const Dim **split = arena_array(b->module->arena, const Dim *, rank + 1);
-    for (int i = 0; i < rank; i++) {
-        split[i + (i >= place.axis)] = type.dims[i];
-    }
-    split[place.axis] = dim_constant(b->module->dims, blocks);
-    Value *whole = build_reshape(b, x, (Dims){split, rank + 1});
+    bool single = rows * place.minor == 1; // the axis has the blocks already
+    Value *whole = single ? x : split_rows(b, x, type, place, blocks);
     Dims shape = {type.dims, rank};
     Value **indices = arena_array(b->module->arena, Value *, rank + 1);
     for (int i = 0; i < rank; i++) {
-        indices[i + (i >= place.axis)] = build_iota(b, TYPE_I64, shape, i);
+        indices[i + (i >= place.axis && !single)] = build_iota(b, TYPE_I64, shape, i);
     }
     indices[place.axis] = build_broadcast_to(b, block, shape);
     Value *taken = build_gather(b, whole, indices);

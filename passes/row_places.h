@@ -1,4 +1,5 @@
-// Where rows are in values: inside of the pass block_rows only.
+// Where rows are in values: inside of the passes that work by rows (block_rows, block_loops,
+// small_rows).
 //
 // A place says which axis of a value goes over the rows. The axis may be longer than there are
 // rows: a row is then `minor` places of it, one behind the other, as after a reshape that joins

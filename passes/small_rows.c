@@ -4,6 +4,7 @@
 // that lowering writes out: an iteration's values stay in registers, and iterations run side by
 // side in vectors.
 #include "ir/edit.h"
+#include "ir/written_out.h"
 #include "passes/match.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -11,13 +12,10 @@
 
 enum {
     FEWEST_ROWS = 32,
-    // What lowering writes out (codegen/lower_small.c), and a bit less:
-    MOST_ELEMENTS = 16, // of a value, in a row
-    MOST_TERMS = 8,     // of a sum
-    MOST_RANK = 4,
+    MOST_ELEMENTS = WRITTEN_OUT_ELEMENTS / 2, // of a value, in a row
     MOST_PRODUCTS = 15, // of a row with a matrix that all rows share: larger ones fill tiles
-    MOST_WORK = 1600,   // elements that are computed for a row, times their terms
-    FEWEST_STEPS = 2,   // instructions that combine the elements of a row
+    MOST_WORK = WRITTEN_OUT_WORK / 5 * 4, // which leaves room for what reads the rows
+    FEWEST_STEPS = 2,                     // instructions that combine the elements of a row
 };
 
 typedef struct SmallRows {
@@ -34,15 +32,7 @@ typedef struct SmallRows {
 } SmallRows;
 
 static bool is_move(const Inst *inst) {
-    switch (inst->op) {
-    case OP_broadcast:
-    case OP_reshape:
-    case OP_transpose:
-    case OP_slice:
-    case OP_pad:
-    case OP_detach: return true;
-    default: return false;
-    }
+    return is_view(inst) || inst->op == OP_pad || inst->op == OP_detach;
 }
 
 // Combines the elements of a row.
@@ -65,8 +55,8 @@ static int64_t terms_of(const Inst *inst) {
 }
 
 static bool has_small_rows(const SmallRows *it, Type type, Place place) {
-    return type.rank <= MOST_RANK && place.minor == 1 &&
-           dim_value(type.dims[place.axis]) == it->rows &&
+    return type.rank <= WRITTEN_OUT_RANK && place.minor == 1 &&
+           dim_value(type.dims[place.axis]) == it->rows && type_elements(type) > 0 &&
            type_elements(type) <= it->rows * MOST_ELEMENTS;
 }
 
@@ -79,7 +69,7 @@ static Place *places_of(const SmallRows *it, const Inst *inst, Place place) {
 static bool fits(const SmallRows *it, const Inst *inst, Place place) {
     if (inst->result_count != 1 || !is_written_out(inst) ||
         !type_is_static(inst->results[0]->type) ||
-        !has_small_rows(it, inst->results[0]->type, place) || terms_of(inst) > MOST_TERMS) {
+        !has_small_rows(it, inst->results[0]->type, place) || terms_of(inst) > WRITTEN_OUT_TERMS) {
         return false;
     }
     const Place *places = places_of(it, inst, place);
@@ -118,19 +108,16 @@ static void try_user(SmallRows *it, int number, const Value *value) {
     }
 }
 
-// A member that others may compute, too: a number in all rows, or what is only moved from a value
-// that is computed before the loop. It connects nothing.
+// A member that others may compute, too: indices, or what is only moved from a value that is not
+// computed row by row, as a number in all rows. It connects nothing.
 static bool is_free(const SmallRows *it, const Inst *inst) {
-    const Place *places = places_of(it, inst, it->place[inst->results[0]->id]);
-    for (int i = 0; i < inst->operand_count; i++) {
-        int maker = it->of->maker[inst->operands[i]->id];
-        bool is_inside = maker >= 0 && it->member[maker];
-        if (has_rows(places[i]) &&
-            !(is_inside ? is_free(it, it->of->insts[maker]) : is_move(inst))) {
-            return false;
-        }
+    if (!is_move(inst)) {
+        return inst->op == OP_iota;
     }
-    return is_move(inst) || inst->op == OP_iota;
+    int maker = it->of->maker[inst->operands[0]->id];
+    bool is_row = maker >= 0 && it->member[maker] &&
+                  has_rows(places_of(it, inst, it->place[inst->results[0]->id])[0]);
+    return !is_row || is_free(it, it->of->insts[maker]);
 }
 
 static void grow(SmallRows *it) {
@@ -256,22 +243,10 @@ static bool find_group(SmallRows *it, int seed) {
 
 // ---- rewriting
 
-// The row of a value that is computed before the loop.
+// What is computed before the loop: its row, or all of it.
 static Value *take_row(SmallRows *it, Builder *b, Value *value, Place place, Value *number) {
     Value *whole = value_map_get(&it->outside, value);
-    if (!has_rows(place)) {
-        return whole;
-    }
-    Type type = type_with_rows(it->module, whole->type, place, 1);
-    Dims shape = {type.dims, type.rank};
-    Value **indices = arena_array(it->module->arena, Value *, type.rank);
-    for (int i = 0; i < type.rank; i++) {
-        indices[i] = i == place.axis ? build_broadcast_to(b, number, shape)
-                                     : build_iota(b, TYPE_I64, shape, i);
-    }
-    Value *row = build_gather(b, whole, indices);
-    row->name = whole->name;
-    return row;
+    return has_rows(place) ? take_block(b, whole, place, it->rows, 1, number) : whole;
 }
 
 static void compute_row(SmallRows *it, Builder *b, const Inst *inst, Value *number) {
