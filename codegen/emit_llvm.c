@@ -104,7 +104,8 @@ static void emit_loop(Emitter *emitter, const Loop *loop) {
     if (is_vector && emit_vector_loop(emitter, loop))
         return;
     bool is_unrolled = loop->kind == LOOP_UNROLL && emitter->vector_bytes > 0;
-    if (is_unrolled && (emit_turned_loop(emitter, loop) || emit_unrolled_loop(emitter, loop)))
+    if (is_unrolled && (emit_turned_loop(emitter, loop) || emit_joined_rows(emitter, loop) ||
+                        emit_unrolled_loop(emitter, loop)))
         return;
     if (is_vector)
         mark_function(emitter, emitter->function, SCALAR_LOOPS_MARK);

@@ -128,6 +128,9 @@ void emit_lanes_set(Emitter *emitter, const Statement *statement);
 // emit_llvm_turn.c: a LOOP_UNROLL that copies vectors of memory across, in registers.
 bool emit_turned_loop(Emitter *emitter, const Loop *loop);
 
+// emit_llvm_join.c: a LOOP_UNROLL over rows of sums that joins the lanes of each.
+bool emit_joined_rows(Emitter *emitter, const Loop *loop);
+
 // emit_llvm_parallel.c: a LOOP_PARALLEL.
 void emit_parallel_loop(Emitter *emitter, const Loop *loop);
 LLVMValueRef kernel_function(const Emitter *emitter, const Kernel *kernel);

@@ -389,6 +389,13 @@ void end_scope(KernelBuilder *k) {
     }
 }
 
+void add_joined_rows(KernelBuilder *k, Local *rows, Local *totals, int lanes) {
+    Scalar *row = begin_loop(k, LOOP_UNROLL, lanes, "row");
+    Scalar *start = scalar_binary(k, SCALAR_MUL, row, scalar_position(k, lanes));
+    add_set(k, totals, row, join_local(k, rows, start, lanes, SCALAR_ADD));
+    end_scope(k);
+}
+
 Scalar *join_local(KernelBuilder *k, Local *local, Scalar *start, int64_t count, ScalarOp op) {
     for (int64_t half = count / 2; half >= 1; half /= 2) {
         Scalar *lane = begin_loop(k, LOOP_VECTOR, half, "lane");

@@ -86,6 +86,9 @@ Local *add_local(KernelBuilder *k, ElementType type, int64_t count, const char *
 // Joins `count` elements from `start` on, a power of two of them, by halves: gives the first, which
 // then has all.
 Scalar *join_local(KernelBuilder *k, Local *local, Scalar *start, int64_t count, ScalarOp op);
+// totals[i] = the sum of row i of `lanes` rows of as many lanes, joined by halves. Machine code
+// joins all rows at once (emit_llvm_join.c): nothing else reads what `rows` has then.
+void add_joined_rows(KernelBuilder *k, Local *rows, Local *totals, int lanes);
 // Sets `flag` to true where the bool `condition` is, as far out as the
 // condition is known.
 void add_flag(KernelBuilder *k, Local *flag, Scalar *condition);

@@ -387,6 +387,15 @@ static Scalar *kept_row_position(KernelLowering *k, const Value *value, Scalar *
     return flat_position(k, type, index + outside);
 }
 
+bool is_accumulated(const KernelLowering *k, const Value *value) {
+    for (int i = 0; i < k->accumulators.count; i++) {
+        if (k->accumulators.at[i].value == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static Scalar *own_member_element(KernelLowering *k, const Value *value, Scalar *const *index) {
     for (int i = 0; i < k->accumulators.count; i++) {
         const Accumulator *accumulator = &k->accumulators.at[i];

@@ -312,9 +312,9 @@ static void emit_rows(KernelLowering *k, const Node *node, const RowStep *step,
     }
 }
 
-// All members at one point. What they store there is stored after all are
-// computed, so that a member may replace what another one reads.
-static void emit_members(KernelLowering *k, const Node *node, Scalar *const *index) {
+// What they store there is stored after all are computed, so that a member may replace what another
+// one reads.
+void emit_members(KernelLowering *k, const Node *node, Scalar *const *index) {
     RowSteps steps = schedule_rows(k->lowering, node);
     Scalar **results = arena_array(&k->build.scratch, Scalar *, steps.count);
     for (int i = 0; i < steps.count; i++) {
@@ -325,7 +325,7 @@ static void emit_members(KernelLowering *k, const Node *node, Scalar *const *ind
             fold_rows(k, &steps.at[i], index);
         } else if (member == NULL) {
             emit_rows(k, node, &steps.at[i], index);
-        } else if (is_reduction(member->definition->op)) {
+        } else if (is_reduction(member->definition->op) && !is_accumulated(k, member)) {
             results[i] = reduce_at_point(k, member, index);
             remember_element(k, member, index, results[i]);
         } else {
@@ -378,7 +378,13 @@ void lower_points(Lowering *l, Node *node) {
     }
     int64_t *sizes = type_sizes(l->scratch, node->shape);
     LoopNest nest = make_nest(sizes, node->shape.rank, access.joins);
+    int lanes = short_row_lanes(l, node, &nest);
     begin_kernel(&k, l, node, NULL, "");
+    if (lanes > 0) {
+        lower_short_rows(&k, node, &nest, lanes);
+        end_kernel(&k);
+        return;
+    }
     Scalar **index = new_index(&k, node->shape.rank);
     LoopKind innermost = node->has_long_reduction ? LOOP_SERIAL : LOOP_VECTOR;
     open_points(&k, &nest, innermost, index);

@@ -58,6 +58,13 @@ Scalar *reduction_start(KernelLowering *k, const Reduction *r, ElementType type)
 // position `inner`.
 Scalar *reduction_step(KernelLowering *k, const Reduction *r, Scalar *before, Scalar *const *index,
                        Scalar *const *inner);
+// The order of the reduced axes: the one that is best innermost comes last.
+typedef struct RowPlan {
+    LoopNest nest;
+    int order[MOST_LOOPS];
+} RowPlan;
+
+RowPlan plan_rows(Lowering *l, const Node *node, const Reduction *r);
 Scalar *reduction_join(KernelLowering *k, const Reduction *r, Scalar *x, Scalar *y);
 // Reduces at one point of the result's shape.
 Scalar *reduce_at_point(KernelLowering *k, const Value *value, Scalar *const *index);
@@ -79,5 +86,11 @@ void gather_sums(KernelLowering *k, const RowStep *step, Scalar *const *index);
 void store_sums(KernelLowering *k);
 int vector_lanes(const Lowering *l, ElementType type);
 void lower_columns(KernelLowering *k, Node *node);
+// All members of a node at one point.
+void emit_members(KernelLowering *k, const Node *node, Scalar *const *index);
+// How many rows a node adds up side by side (lower_short_rows.c); 0: it has no short rows. And its
+// lowering, where it has.
+int short_row_lanes(Lowering *l, const Node *node, const LoopNest *nest);
+void lower_short_rows(KernelLowering *k, Node *node, const LoopNest *nest, int lanes);
 
 #endif

@@ -261,13 +261,7 @@ bool reduces_by_columns(Lowering *l, const Value *value) {
     return column_score > best;
 }
 
-// The order of the reduced axes: the one that is best innermost comes last.
-typedef struct RowPlan {
-    LoopNest nest;
-    int order[MOST_LOOPS];
-} RowPlan;
-
-static RowPlan plan_rows(Lowering *l, const Node *node, const Reduction *r) {
+RowPlan plan_rows(Lowering *l, const Node *node, const Reduction *r) {
     RowPlan plan;
     Access access;
     int column_score, best = r->axis_count - 1;
