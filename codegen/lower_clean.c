@@ -1,11 +1,18 @@
-// Removes scalars that nothing uses from a finished kernel: what simplification
-// left behind.
+// Removes scalars that nothing uses from a finished kernel, and loops and branches that nothing is
+// left in: what simplification left behind, and values that all their readers compute on their own.
 #include "codegen/lower_build.h"
 
 static void use(bool *used, const Scalar *x) {
     if (x != NULL) {
         used[x->id] = true;
     }
+}
+
+static bool does_nothing(const Statement *s) {
+    bool is_empty = s->body.statements.count == 0 && s->otherwise.statements.count == 0;
+    return s->kind == STATEMENT_LOOP ? s->loop->body.statements.count == 0
+                                     : is_empty && (s->kind == STATEMENT_IF ||
+                                                    s->kind == STATEMENT_PRESENT);
 }
 
 // Uses come after what they use, so one walk backwards finds all that are
@@ -23,12 +30,20 @@ static void clean_block(bool *used, Block *block) {
             }
         }
         clean_block(used, &s->otherwise);
-        use(used, s->condition);
+        if (s->kind == STATEMENT_WHILE) {
+            use(used, s->condition); // the body computes it
+        }
         clean_block(used, &s->body);
         if (s->kind == STATEMENT_LOOP) {
             clean_block(used, &s->loop->body);
+        }
+        if (does_nothing(s)) {
+            continue;
+        }
+        if (s->kind == STATEMENT_LOOP) {
             use(used, s->loop->extent);
         }
+        use(used, s->condition);
         use(used, s->index);
         use(used, s->value);
         block->statements.at[--kept] = s;

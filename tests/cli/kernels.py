@@ -46,6 +46,22 @@ model parts {
     expect(len(names) > 10 and len(names) == len(set(names)), result, "no name twice")
 
 
+def test_no_effect():
+    """there is no kernel for a value that all its readers compute on their own"""
+    program = write("pairs.tdsl", """
+model pairs {
+    param x: real[300, 20] = normal()
+    param y: real[200, 20] = normal()
+    input s: real[300, 200] = normal()
+    output l = sum(cdist(x, y) * s)
+}
+""")
+    result = loops(program)
+    kernels = re.findall(r"^kernel .*", result.out, re.M)
+    expect(len(kernels) > 5 and all("mutable" in kernel for kernel in kernels), result,
+           "all kernels store something")
+
+
 def test_shifted_functions():
     """functions are not computed again"""
     program = write("costly.tdsl", """
