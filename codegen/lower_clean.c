@@ -10,9 +10,9 @@ static void use(bool *used, const Scalar *x) {
 
 static bool does_nothing(const Statement *s) {
     bool is_empty = s->body.statements.count == 0 && s->otherwise.statements.count == 0;
-    return s->kind == STATEMENT_LOOP ? s->loop->body.statements.count == 0
-                                     : is_empty && (s->kind == STATEMENT_IF ||
-                                                    s->kind == STATEMENT_PRESENT);
+    return s->kind == STATEMENT_LOOP
+               ? s->loop->body.statements.count == 0
+               : is_empty && (s->kind == STATEMENT_IF || s->kind == STATEMENT_PRESENT);
 }
 
 // Uses come after what they use, so one walk backwards finds all that are
