@@ -111,6 +111,7 @@ int command_bench(const Options *options) {
         with_gradient = forward && has_gradients(session);
         if (with_gradient) {
             choose_seeds(forward, &request);
+            request.gradient.stored = true; // as grad does that runs once
             gradient = tdsl_compile(session, TDSL_GRADIENT, &request.gradient);
         }
         end = now();
