@@ -7,7 +7,8 @@
 #include "codegen/lower_points.h"
 
 enum {
-    MOST_VECTORS = 8 // in a row: of longer ones the lanes are joined beside much other work
+    MOST_VECTORS = 8, // in a row: of longer ones the lanes are joined beside much other work
+    MOST_COST = 10    // of an element, which is written out for all rows: some arithmetic
 };
 
 typedef struct ShortRows {
@@ -24,8 +25,8 @@ static bool is_short_sum(Lowering *l, const Node *node, const Value *value, int 
     Reduction r = reduction_of(value);
     bool has_masks = l->options->vector_bytes >= 64;
     if ((op != OP_contract && op != OP_reduce_sum) || !element_is_real(r.type) ||
-        vector_lanes(l, r.type) != lanes || r.total * (has_masks ? 2 : 1) <= lanes ||
-        r.total > (int64_t)MOST_VECTORS * lanes) {
+        state_of(l, value)->cost > MOST_COST || vector_lanes(l, r.type) != lanes ||
+        r.total * (has_masks ? 2 : 1) <= lanes || r.total > (int64_t)MOST_VECTORS * lanes) {
         return false;
     }
     return plan_rows(l, node, &r).nest.loop_count == 1;
