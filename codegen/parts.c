@@ -99,17 +99,7 @@ static double loop_copies(const Estimate *e, const Loop *loop) {
 
 // `vector`: the vector loop around the access, or NULL.
 static void add_access(Estimate *e, const Scalar *place, double copies, const Loop *vector) {
-    Affine at;
-    if (vector == NULL) {
-        return;
-    }
-    bool known = affine_of(place, &at);
-    int64_t factor = known ? affine_factor(&at, vector->index) : 0;
-    for (int i = 0; i < at.count && known && factor == 0; i++) { // a place from data?
-        ScalarOp op = at.terms[i].atom->op;
-        known = op == SCALAR_INDEX || op == SCALAR_ARGUMENT;
-    }
-    if (!known || (factor != 0 && factor != 1)) {
+    if (vector != NULL && !is_side_by_side(place, vector)) {
         e->spread += copies * lanes_of_vector(e);
     }
 }
