@@ -209,12 +209,12 @@ static Loaded *compile(Arena *arena, const Candidate *f, const char *type, const
     target_vector_shape(&options.target, &lower.vector_bytes, &lower.vector_registers);
     lower_function(program, module->functions.at[0], "f", &lower);
     const char *error = NULL;
-    Bytes object;
+    Objects objects;
     Loaded *loaded = NULL;
     if (in_c)
         loaded = load_c(program, 3, &error, arena);
-    else if (compile_object(arena, program, &options, &object, &error))
-        loaded = load_object(program, object, &error, arena);
+    else if (compile_objects(arena, program, &options, &objects, &error))
+        loaded = load_objects(program, objects, &error, arena);
     if (loaded == NULL) {
         fprintf(stderr, "%s\n", error);
         exit(1);

@@ -162,3 +162,18 @@ bool term_range(const Term *term, int64_t *low, int64_t *high) {
     *high = term->factor * (term->factor > 0 ? last : first);
     return is_moderate(*low) && is_moderate(*high);
 }
+
+bool is_side_by_side(const Scalar *position, const Loop *loop) {
+    Affine at;
+    if (!affine_of(position, &at)) {
+        return false;
+    }
+    int64_t factor = affine_factor(&at, loop->index);
+    for (int i = 0; i < at.count && factor == 0; i++) { // a position from data?
+        ScalarOp op = at.terms[i].atom->op;
+        if (op != SCALAR_INDEX && op != SCALAR_ARGUMENT) {
+            return false;
+        }
+    }
+    return factor == 0 || factor == 1;
+}

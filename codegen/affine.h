@@ -17,5 +17,8 @@ bool scalar_range(const Scalar *x, int64_t *low, int64_t *high);
 // The range of factor * atom.
 bool term_range(const Term *term, int64_t *low, int64_t *high);
 bool constant_extent(const Loop *loop, int64_t *extent);
+// Is the element at a position the same in all iterations of a loop, or next to that of the
+// iteration before? False of a position that comes from data.
+bool is_side_by_side(const Scalar *position, const Loop *loop);
 
 #endif

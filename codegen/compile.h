@@ -14,7 +14,11 @@ typedef struct TargetMachine {
 typedef struct CompileOptions {
     int level; // -O0 .. -O3
     bool position_independent;
-    bool entries_only; // without the functions that tell sizes and statuses: for load_object
+    bool entries_only; // without the functions that tell sizes and statuses: for load_objects
+    int parts;   // objects that the code is made in; 0: as many as its work is worth. There may be
+                 // fewer
+    int threads; // that make them; 0: one for each processor that this process may run on. What
+                 // is made does not depend on it
     TargetMachine target;
 } CompileOptions;
 
@@ -23,16 +27,23 @@ typedef struct Bytes {
     size_t count;
 } Bytes;
 
-// An object file in memory; or LLVM IR text; or assembly text. On failure false and *error is set.
-bool compile_object(Arena *arena, const Program *program, const CompileOptions *options,
-                    Bytes *object, const char **error);
-// Processors of which an object for this system chooses the best that it finds when it is loaded,
+// Object files that make one product together. They share names that no product shows.
+typedef struct Objects {
+    Bytes *at;
+    int count;
+} Objects;
+
+// Objects in memory; or LLVM IR text; or assembly text. On failure false and *error is set. No
+// thread that was started for it is left.
+bool compile_objects(Arena *arena, const Program *program, const CompileOptions *options,
+                     Objects *objects, const char **error);
+// Processors of which a product for this system chooses the best that it finds when it is loaded,
 // least first; 0: there is no way to choose.
 int dispatched_cpus(const char *const **cpus);
-// One object of a program that was lowered for each of the dispatched processors, in their order,
-// and has the same face in all (product.h).
+// Objects of a program that was lowered for each of the dispatched processors, in their order, and
+// has the same face in all (product.h).
 bool compile_variants(Arena *arena, const Program *const *variants, const CompileOptions *options,
-                      Bytes *object, const char **error);
+                      Objects *objects, const char **error);
 bool compile_llvm_text(Arena *arena, const Program *program, const CompileOptions *options,
                        Text *out, const char **error);
 bool compile_assembly(Arena *arena, const Program *program, const CompileOptions *options,
@@ -50,17 +61,17 @@ typedef struct CallArguments {
     const void *parallel;     // a tdsl_parallel as headers declare it; NULL: this thread alone
 } CallArguments;
 
-Loaded *load_object(const Program *program, Bytes object, const char **error, Arena *arena);
+Loaded *load_objects(const Program *program, Objects objects, const char **error, Arena *arena);
 // The --engine c: C source compiled by the system's compiler ($CC, else cc) to a shared object in a
 // private temporary folder, loaded, and deleted again.
 Loaded *load_c(const Program *program, int level, const char **error, Arena *arena);
 int loaded_call(const Loaded *loaded, const Entry *entry, const CallArguments *arguments);
 void loaded_free(Loaded *loaded);
 
-// Links an object to a shared object at `path` (cc -shared, else ld.lld -shared).
-bool link_shared(Arena *arena, Bytes object, const char *path, const char **error);
-// Writes a static archive with the object at `path` (ar).
-bool link_archive(Arena *arena, Bytes object, const char *path, const char **error);
+// Links objects to a shared object at `path` (cc -shared, else ld.lld -shared).
+bool link_shared(Arena *arena, Objects objects, const char *path, const char **error);
+// Writes a static archive with the objects at `path` (ar).
+bool link_archive(Arena *arena, Objects objects, const char *path, const char **error);
 
 // Of LLVM: "19.1.7".
 const char *llvm_version(void);

@@ -270,37 +270,19 @@ void emit_llvm_block(Emitter *emitter, const Block *block) {
 
 // ---- kernels
 
-static bool has_loops(const Block *block) {
-    for (int i = 0; i < block->statements.count; i++) {
-        const Statement *s = block->statements.at[i];
-        if (s->kind == STATEMENT_LOOP || s->kind == STATEMENT_WHILE || has_loops(&s->body) ||
-            has_loops(&s->otherwise))
-            return true;
+// A kernel that is not in the part of the entries is called from there by its name, which must be
+// the same in both; outside of the product nobody sees it.
+static void set_kernel_linkage(LLVMValueRef function, const char *name, int part) {
+    size_t length;
+    if (part == 0) {
+        LLVMSetLinkage(function, LLVMInternalLinkage);
+        return;
     }
-    return false;
+    LLVMSetVisibility(function, LLVMHiddenVisibility);
+    check(strcmp(LLVMGetValueName2(function, &length), name) == 0, "%s is there twice", name);
 }
 
-static int count_calls(const Block *block, const Kernel *kernel) {
-    int count = 0;
-    for (int i = 0; i < block->statements.count; i++) {
-        const Statement *s = block->statements.at[i];
-        count += s->kind == STATEMENT_CALL && s->kernel == kernel;
-        count += count_calls(&s->body, kernel) + count_calls(&s->otherwise, kernel);
-        count += s->kind == STATEMENT_LOOP ? count_calls(&s->loop->body, kernel) : 0;
-    }
-    return count;
-}
-
-// A kernel without loops that is called once is done in place of its call: what it computes may
-// take no longer than a call with many arguments.
-static bool is_inlined(const Emitter *emitter, const Kernel *kernel) {
-    int calls = 0;
-    for (int i = 0; i < emitter->program->entries.count; i++)
-        calls += count_calls(&emitter->program->entries.at[i]->body, kernel);
-    return calls == 1 && !has_loops(&kernel->body);
-}
-
-static LLVMValueRef declare_kernel(Emitter *emitter, const Kernel *kernel) {
+static LLVMValueRef declare_kernel(Emitter *emitter, const Kernel *kernel, int part) {
     int count = kernel->buffers.count + kernel->argument_count;
     LLVMTypeRef *types = arena_array(emitter->arena, LLVMTypeRef, count + 1);
     for (int i = 0; i < count; i++)
@@ -310,9 +292,9 @@ static LLVMValueRef declare_kernel(Emitter *emitter, const Kernel *kernel) {
     const char *name = arena_format(emitter->arena, "%s.%s%s", emitter->program->name, kernel->name,
                                     emitter->suffix);
     LLVMValueRef function = LLVMAddFunction(emitter->module, name, type);
-    LLVMSetLinkage(function, LLVMInternalLinkage);
+    set_kernel_linkage(function, name, part);
     add_function_attributes(emitter, function);
-    if (is_inlined(emitter, kernel))
+    if (part == 0 && is_done_in_place(emitter->program, kernel))
         LLVMAddAttributeAtIndex(function, LLVMAttributeFunctionIndex,
                                 enum_attribute(emitter, "alwaysinline"));
     for (int i = 0; i < kernel->buffers.count; i++) {
@@ -403,6 +385,14 @@ static void emit_constant(Emitter *emitter, const Buffer *buffer) {
     emitter->constants[buffer->id] = global;
 }
 
+// In the part of the entries, which pass their addresses to kernels.
+static void emit_constants(Emitter *emitter) {
+    const Program *program = emitter->program;
+    for (int i = 0; i < program->buffers.count; i++)
+        if (program->buffers.at[i]->kind == BUFFER_CONSTANT)
+            emit_constant(emitter, program->buffers.at[i]);
+}
+
 static int buffer_limit(const Program *program) {
     int limit = 0;
     for (int i = 0; i < program->buffers.count; i++)
@@ -411,46 +401,57 @@ static int buffer_limit(const Program *program) {
     return limit;
 }
 
-// Constants, kernels and entries, in the module of `base`; they are as yet without any program.
-static void emit_program(const Emitter *base, const Program *program, const TargetMachine *target,
-                         int level) {
+// The kernels of the part; in that of the entries, which call them, all. They are declared before
+// anything else could take their names.
+static void declare_kernels(Emitter *emitter, const int *part_of) {
+    const Program *program = emitter->program;
+    for (int i = 0; i < program->kernels.count; i++) {
+        Kernel *kernel = program->kernels.at[i];
+        if (emitter->part != 0 && part_of[i] != emitter->part)
+            continue;
+        vec_push(emitter->arena, &emitter->kernels, kernel);
+        vec_push(emitter->arena, &emitter->kernel_functions,
+                 declare_kernel(emitter, kernel, part_of[i]));
+    }
+}
+
+// Kernels, constants and entries, as far as they are in the part, in the module of `base`, which is
+// as yet without any program.
+static void emit_program(const Emitter *base, const Parts *parts, int variant_number, int level) {
     Emitter variant = *base, *emitter = &variant;
+    const Program *program = parts->variants[variant_number];
+    const int *part_of = parts->part_of[variant_number];
     int registers, vector_bytes;
     emitter->program = program;
-    target_vector_shape(target, &vector_bytes, &registers);
+    target_vector_shape(&parts->targets[variant_number], &vector_bytes, &registers);
     emitter->is_wide = vector_bytes == 64;
     emitter->vector_bytes = level > 0 ? vector_bytes : 0;
     emitter->in_vectors = functions_in_vectors(emitter->arena, program);
     emitter->buffer_limit = buffer_limit(program);
     emitter->constants = arena_array(emitter->arena, LLVMValueRef, emitter->buffer_limit + 1);
     emitter->buffers = arena_array(emitter->arena, LLVMValueRef, emitter->buffer_limit + 1);
-    for (int i = 0; i < program->buffers.count; i++)
-        if (program->buffers.at[i]->kind == BUFFER_CONSTANT)
-            emit_constant(emitter, program->buffers.at[i]);
-    for (int i = 0; i < program->kernels.count; i++) {
-        vec_push(emitter->arena, &emitter->kernels, program->kernels.at[i]);
-        vec_push(emitter->arena, &emitter->kernel_functions,
-                 declare_kernel(emitter, program->kernels.at[i]));
-    }
+    declare_kernels(emitter, part_of);
+    if (emitter->part == 0)
+        emit_constants(emitter);
     for (int i = 0; i < program->kernels.count; i++)
-        emit_kernel(emitter, program->kernels.at[i], emitter->kernel_functions.at[i]);
-    emit_llvm_entries(emitter);
+        if (part_of[i] == emitter->part)
+            emit_kernel(emitter, program->kernels.at[i],
+                        kernel_function(emitter, program->kernels.at[i]));
+    if (emitter->part == 0)
+        emit_llvm_entries(emitter);
 }
 
-static void emit_variants(Emitter *emitter, const Program *const *variants,
-                          const CompileOptions *options) {
-    const char *const *cpus;
-    int count = dispatched_cpus(&cpus);
+static void emit_variants(Emitter *emitter, const Parts *parts, int level) {
     const char *least = emitter->cpu;
-    for (int i = 0; i < count; i++) {
-        TargetMachine target = {.triple = options->target.triple, .cpu = cpus[i]};
-        emitter->cpu = cpus[i];
+    for (int i = 0; i < parts->variant_count; i++) {
+        emitter->cpu = parts->targets[i].cpu;
         emitter->suffix = variant_suffix(i);
-        emit_program(emitter, variants[i], &target, options->level);
+        emit_program(emitter, parts, i, level);
     }
     emitter->cpu = least;
     emitter->suffix = "";
-    emit_dispatch(emitter);
+    if (emitter->part == 0)
+        emit_dispatch(emitter);
 }
 
 static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *program) {
@@ -471,9 +472,10 @@ static Emitter new_emitter(Arena *arena, LLVMContextRef context, const Program *
 }
 
 LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
-                               const Program *const *variants, int variant_count,
-                               const CompileOptions *options, const char **error) {
-    Emitter emitter = new_emitter(arena, context, variants[0]);
+                               const Parts *parts, int part, const CompileOptions *options,
+                               const char **error) {
+    Emitter emitter = new_emitter(arena, context, parts->variants[0]);
+    emitter.part = part;
     char *triple = LLVMGetTargetMachineTriple(machine);
     char *cpu = LLVMGetTargetMachineCPU(machine);
     char *features = LLVMGetTargetMachineFeatureString(machine);
@@ -487,11 +489,11 @@ LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetM
     LLVMDisposeMessage(triple);
     LLVMDisposeMessage(cpu);
     LLVMDisposeMessage(features);
-    if (variant_count > 1)
-        emit_variants(&emitter, variants, options);
+    if (parts->variant_count > 1)
+        emit_variants(&emitter, parts, options->level);
     else
-        emit_program(&emitter, variants[0], &options->target, options->level);
-    if (!options->entries_only)
+        emit_program(&emitter, parts, 0, options->level);
+    if (part == 0 && !options->entries_only)
         emit_llvm_tellers(&emitter);
     LLVMDisposeBuilder(emitter.builder);
     char *message = NULL;

@@ -8,6 +8,7 @@
 
 #include "codegen/affine.h"
 #include "codegen/compile.h"
+#include "codegen/parts.h"
 #include "codegen/vector_math.h"
 
 // How a scalar in a vector loop differs from one iteration to the next.
@@ -52,7 +53,8 @@ typedef struct Emitter {
     VectorFunctions in_vectors;
     LLVMValueRef *tables; // of functions, by number; NULL: not used so far
     VEC(MathUse) math_uses;
-    VEC(const Kernel *) kernels;
+    int part;                    // that the module is
+    VEC(const Kernel *) kernels; // of this part; in part 0 all
     VEC(LLVMValueRef) kernel_functions;
     // The function being written.
     LLVMValueRef function;
@@ -169,10 +171,11 @@ const char *take_message(Arena *arena, char *message);
 #define SCALAR_LOOPS_MARK "tdsl-scalar-loops"
 #define CALLS_ONLY_MARK "tdsl-calls-only"
 
-// The module of a program, or of its variants for the dispatched processors: triple and data layout
-// set, verified, marked, not optimised. NULL and *error on failure. The caller disposes of it.
+// The module of a part of a program, or of its variants for the dispatched processors: triple and
+// data layout set, verified, marked, not optimised. NULL and *error on failure. The caller disposes
+// of it.
 LLVMModuleRef emit_llvm_module(Arena *arena, LLVMContextRef context, LLVMTargetMachineRef machine,
-                               const Program *const *variants, int variant_count,
-                               const CompileOptions *options, const char **error);
+                               const Parts *parts, int part, const CompileOptions *options,
+                               const char **error);
 
 #endif

@@ -1,4 +1,4 @@
-// Machine code in this process: an object that compile_object made is linked by LLJIT. Functions of
+// Machine code in this process: objects that compile_objects made are linked by LLJIT. Functions of
 // libm come from this process. LLJIT compiles nothing here, so the same bytes serve files and
 // memory.
 #include <llvm-c/Error.h>
@@ -36,11 +36,17 @@ static bool add_process_symbols(Arena *arena, LLVMOrcLLJITRef jit, const char **
     return true;
 }
 
-static bool add_object(Arena *arena, LLVMOrcLLJITRef jit, Bytes object, const char **error) {
-    LLVMMemoryBufferRef buffer =
-        LLVMCreateMemoryBufferWithMemoryRangeCopy((const char *)object.at, object.count, "program");
-    return succeeded(
-        arena, LLVMOrcLLJITAddObjectFile(jit, LLVMOrcLLJITGetMainJITDylib(jit), buffer), error);
+static bool add_objects(Arena *arena, LLVMOrcLLJITRef jit, Objects objects, const char **error) {
+    for (int i = 0; i < objects.count; i++) {
+        const char *name = arena_format(arena, "part %d", i); // LLJIT wants different ones
+        LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(
+            (const char *)objects.at[i].at, objects.at[i].count, name);
+        LLVMErrorRef failure =
+            LLVMOrcLLJITAddObjectFile(jit, LLVMOrcLLJITGetMainJITDylib(jit), buffer);
+        if (!succeeded(arena, failure, error))
+            return false;
+    }
+    return true;
 }
 
 static bool find_entries(Arena *arena, Loaded *loaded, LLVMOrcLLJITRef jit, const char **error) {
@@ -60,7 +66,7 @@ static void dispose_jit(void *jit) {
     LLVMConsumeError(LLVMOrcDisposeLLJIT(jit));
 }
 
-Loaded *load_object(const Program *program, Bytes object, const char **error, Arena *arena) {
+Loaded *load_objects(const Program *program, Objects objects, const char **error, Arena *arena) {
     register_native_target();
     LLVMOrcLLJITRef jit = NULL;
     if (!succeeded(arena, LLVMOrcCreateLLJIT(&jit, NULL), error))
@@ -70,7 +76,7 @@ Loaded *load_object(const Program *program, Bytes object, const char **error, Ar
     Loaded *loaded = loaded_new(arena, program);
     loaded->owner = jit;
     loaded->release = dispose_jit;
-    if (add_process_symbols(arena, jit, error) && add_object(arena, jit, object, error) &&
+    if (add_process_symbols(arena, jit, error) && add_objects(arena, jit, objects, error) &&
         find_entries(arena, loaded, jit, error))
         return loaded;
     loaded_free(loaded);

@@ -1,4 +1,4 @@
-// Shared objects and archives from an object in memory. Everything is made in a private folder
+// Shared objects and archives from objects in memory. Everything is made in a private folder
 // beside the result, and the result is renamed into place: whatever goes wrong, an older file there
 // stays as it was.
 #include <errno.h>
@@ -30,18 +30,26 @@ static bool may_replace(Arena *arena, const char *path, const char **error) {
 }
 
 typedef struct LinkFiles {
-    const char *object, *result, *log;
+    const char **objects;
+    int object_count;
+    const char *result, *log;
 } LinkFiles;
+
+static int add_words(const char **words, int count, const char *const *more, int more_count) {
+    for (int i = 0; i < more_count; i++) {
+        words[count++] = more[i];
+    }
+    return count;
+}
 
 static RunResult link_by_compiler(Arena *arena, const LinkFiles *files, const char **error) {
     int count;
-    const char **words = compiler_words(arena, 16, &count);
-    const char *options[] = {
-        "-shared", "-Wl,-z,relro,-z,now,-z,noexecstack", files->object, "-o", files->result, "-lm"};
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        words[count++] = options[i];
-    }
-    words[count] = NULL;
+    const char **words = compiler_words(arena, 16 + files->object_count, &count);
+    const char *options[] = {"-shared", "-Wl,-z,relro,-z,now,-z,noexecstack"};
+    const char *ending[] = {"-o", files->result, "-lm", NULL};
+    count = add_words(words, count, options, 2);
+    count = add_words(words, count, files->objects, files->object_count);
+    add_words(words, count, ending, 4);
     return run_program(arena, words, files->log, error);
 }
 
@@ -66,9 +74,12 @@ static const char *find_mathematics(void) {
 
 static RunResult link_by_lld(Arena *arena, const char *linker, const LinkFiles *files,
                              const char **error) {
-    const char *words[16] = {linker, "-shared",     "-z",          "relro", "-z",         "now",
-                             "-z",   "noexecstack", files->object, "-o",    files->result};
-    words[11] = find_mathematics();
+    const char *options[] = {linker, "-shared", "-z", "relro", "-z", "now", "-z", "noexecstack"};
+    const char *ending[] = {"-o", files->result, find_mathematics(), NULL};
+    const char **words = arena_array(arena, const char *, 16 + files->object_count);
+    int count = add_words(words, 0, options, 8);
+    count = add_words(words, count, files->objects, files->object_count);
+    add_words(words, count, ending, 4);
     return run_program(arena, words, files->log, error);
 }
 
@@ -97,7 +108,10 @@ static bool run_archiver(Arena *arena, const LinkFiles *files, const char **erro
     const char *archivers[] = {chosen && chosen[0] ? chosen : "ar", "llvm-ar-19", "llvm-ar"};
     RunResult result = RUN_NOT_FOUND;
     for (size_t i = 0; i < sizeof archivers / sizeof *archivers && result == RUN_NOT_FOUND; i++) {
-        const char *words[] = {archivers[i], "rcs", files->result, files->object, NULL};
+        const char *options[] = {archivers[i], "rcs", files->result};
+        const char **words = arena_array(arena, const char *, 4 + files->object_count);
+        int count = add_words(words, 0, options, 3);
+        add_words(words, count, files->objects, files->object_count);
         const char *problem = NULL;
         result = run_program(arena, words, files->log, &problem);
         if (result == RUN_FAILED || (result == RUN_NOT_FOUND && i == 0)) {
@@ -110,8 +124,20 @@ static bool run_archiver(Arena *arena, const LinkFiles *files, const char **erro
     return result == RUN_DONE;
 }
 
+static bool write_objects(Arena *arena, Objects objects, const char *folder, const char **paths,
+                          const char **error) {
+    for (int i = 0; i < objects.count; i++) {
+        paths[i] = i == 0 ? arena_format(arena, "%s/model.o", folder)
+                          : arena_format(arena, "%s/model.%d.o", folder, i);
+        if (!write_new_file(arena, paths[i], objects.at[i].at, objects.at[i].count, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Makes the result by `make` in a private folder beside `path`, and renames it into place.
-static bool make_in_place(Arena *arena, Bytes object, const char *path, const char **error,
+static bool make_in_place(Arena *arena, Objects objects, const char *path, const char **error,
                           bool (*make)(Arena *, const LinkFiles *, const char **)) {
     if (!may_replace(arena, path, error)) {
         return false;
@@ -121,12 +147,13 @@ static bool make_in_place(Arena *arena, Bytes object, const char *path, const ch
         return false;
     }
     LinkFiles files = {
-        .object = arena_format(arena, "%s/model.o", folder),
+        .objects = arena_array(arena, const char *, objects.count),
+        .object_count = objects.count,
         .result = arena_format(arena, "%s/result", folder),
         .log = arena_format(arena, "%s/log", folder),
     };
-    bool good = write_new_file(arena, files.object, object.at, object.count, error) &&
-                make(arena, &files, error);
+    bool good =
+        write_objects(arena, objects, folder, files.objects, error) && make(arena, &files, error);
     if (good && rename(files.result, path) != 0) {
         *error = arena_format(arena, "cannot write %s: %s", path, strerror(errno));
         good = false;
@@ -135,10 +162,10 @@ static bool make_in_place(Arena *arena, Bytes object, const char *path, const ch
     return good;
 }
 
-bool link_shared(Arena *arena, Bytes object, const char *path, const char **error) {
-    return make_in_place(arena, object, path, error, run_linker);
+bool link_shared(Arena *arena, Objects objects, const char *path, const char **error) {
+    return make_in_place(arena, objects, path, error, run_linker);
 }
 
-bool link_archive(Arena *arena, Bytes object, const char *path, const char **error) {
-    return make_in_place(arena, object, path, error, run_archiver);
+bool link_archive(Arena *arena, Objects objects, const char *path, const char **error) {
+    return make_in_place(arena, objects, path, error, run_archiver);
 }

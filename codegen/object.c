@@ -1,10 +1,12 @@
-// A Program through LLVM: module, passes, and an object, assembly or IR text in memory. Each call
-// has a context and a target machine of its own, so threads may compile at once.
+// A Program through LLVM: module, passes, and objects, assembly or IR text in memory. Each part of
+// it has a context, a target machine and an arena of its own, so that threads compile parts at
+// once.
 #include <llvm-c/Error.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <string.h>
 
 #include "codegen/emit_llvm.h"
+#include "codegen/workers.h"
 
 // What a compilation holds of LLVM's, and what LLVM complained about.
 typedef struct Compilation {
@@ -112,9 +114,8 @@ static bool run_passes(Compilation *compilation, int level, const char **error) 
     return good;
 }
 
-// The optimised module. On failure everything is disposed of again.
-static bool begin_compilation(Compilation *compilation, Arena *arena,
-                              const Program *const *variants, int variant_count,
+// The optimised module of a part. On failure everything is disposed of again.
+static bool begin_compilation(Compilation *compilation, Arena *arena, const Parts *parts, int part,
                               const CompileOptions *options, const char **error) {
     *compilation = (Compilation){.arena = arena};
     compilation->machine = make_target_machine(arena, options, error);
@@ -122,8 +123,8 @@ static bool begin_compilation(Compilation *compilation, Arena *arena,
         return false;
     compilation->context = LLVMContextCreate();
     LLVMContextSetDiagnosticHandler(compilation->context, note_diagnostic, compilation);
-    compilation->module = emit_llvm_module(arena, compilation->context, compilation->machine,
-                                           variants, variant_count, options, error);
+    compilation->module = emit_llvm_module(arena, compilation->context, compilation->machine, parts,
+                                           part, options, error);
     if (compilation->module && run_passes(compilation, options->level, error))
         return true;
     end_compilation(compilation);
@@ -151,51 +152,106 @@ static LLVMMemoryBufferRef emit_code(Compilation *compilation, LLVMCodeGenFileTy
     return buffer;
 }
 
-static bool compile_code(Arena *arena, const Program *const *variants, int variant_count,
-                         const CompileOptions *options, LLVMCodeGenFileType kind, Bytes *code,
-                         const char **error) {
+// ---- parts
+
+// What came of a part.
+typedef struct Made {
+    Arena arena;
+    LLVMMemoryBufferRef buffer; // NULL: it failed
+    const char *error;          // in the arena
+} Made;
+
+typedef struct Making {
+    const Parts *parts;
+    const CompileOptions *options;
+    LLVMCodeGenFileType kind;
+    Made *made; // of each part
+} Making;
+
+static void make_part(void *context, int part) {
+    const Making *making = context;
+    Made *made = &making->made[part];
     Compilation compilation;
-    if (!begin_compilation(&compilation, arena, variants, variant_count, options, error))
-        return false;
-    LLVMMemoryBufferRef buffer = emit_code(&compilation, kind, error);
-    if (buffer) {
-        code->count = LLVMGetBufferSize(buffer);
-        code->at =
-            (const unsigned char *)arena_copy_text(arena, LLVMGetBufferStart(buffer), code->count);
-        LLVMDisposeMemoryBuffer(buffer);
-    }
+    if (!begin_compilation(&compilation, &made->arena, making->parts, part, making->options,
+                           &made->error))
+        return;
+    made->buffer = emit_code(&compilation, making->kind, &made->error);
     end_compilation(&compilation);
-    return buffer != NULL;
 }
 
-bool compile_object(Arena *arena, const Program *program, const CompileOptions *options,
-                    Bytes *object, const char **error) {
-    return compile_code(arena, &program, 1, options, LLVMObjectFile, object, error);
+// Copies what was made to `arena`. Of several errors the first part's is told.
+static bool take_parts(Arena *arena, Made *made, int count, Objects *objects, const char **error) {
+    bool good = true;
+    *objects = (Objects){arena_array(arena, Bytes, count), count};
+    for (int i = 0; i < count; i++) {
+        if (made[i].buffer) {
+            size_t size = LLVMGetBufferSize(made[i].buffer);
+            objects->at[i] = (Bytes){
+                (unsigned char *)arena_copy_text(arena, LLVMGetBufferStart(made[i].buffer), size),
+                size};
+            LLVMDisposeMemoryBuffer(made[i].buffer);
+        } else if (good) {
+            *error = arena_copy_string(arena, made[i].error);
+            good = false;
+        }
+        arena_free(&made[i].arena);
+    }
+    return good;
+}
+
+static bool compile_parts(Arena *arena, const Parts *parts, const CompileOptions *options,
+                          LLVMCodeGenFileType kind, Objects *objects, const char **error) {
+    Making making = {parts, options, kind, arena_array(arena, Made, parts->count)};
+    int threads = parts->count == 1      ? 1
+                  : options->threads > 0 ? options->threads
+                                         : usable_processors();
+    do_tasks(parts->count, threads, make_part, &making);
+    return take_parts(arena, making.made, parts->count, objects, error);
+}
+
+bool compile_objects(Arena *arena, const Program *program, const CompileOptions *options,
+                     Objects *objects, const char **error) {
+    Parts parts = plan_parts(arena, &program, &options->target, 1, options);
+    return compile_parts(arena, &parts, options, LLVMObjectFile, objects, error);
 }
 
 bool compile_variants(Arena *arena, const Program *const *variants, const CompileOptions *options,
-                      Bytes *object, const char **error) {
+                      Objects *objects, const char **error) {
     const char *const *cpus;
     int count = dispatched_cpus(&cpus);
     check(count > 0, "variants without a way to choose among them");
+    TargetMachine *targets = arena_array(arena, TargetMachine, count);
+    for (int i = 0; i < count; i++)
+        targets[i] = (TargetMachine){.triple = options->target.triple, .cpu = cpus[i]};
     CompileOptions least = *options;
     least.target.cpu = cpus[0];
-    return compile_code(arena, variants, count, &least, LLVMObjectFile, object, error);
+    Parts parts = plan_parts(arena, variants, targets, count, &least);
+    return compile_parts(arena, &parts, &least, LLVMObjectFile, objects, error);
+}
+
+// ---- text
+
+static Parts one_part(Arena *arena, const Program *const *program, const CompileOptions *options) {
+    CompileOptions whole = *options;
+    whole.parts = 1;
+    return plan_parts(arena, program, &options->target, 1, &whole);
 }
 
 bool compile_assembly(Arena *arena, const Program *program, const CompileOptions *options,
                       Text *out, const char **error) {
-    Bytes code;
-    if (!compile_code(arena, &program, 1, options, LLVMAssemblyFile, &code, error))
+    Parts parts = one_part(arena, &program, options);
+    Objects code;
+    if (!compile_parts(arena, &parts, options, LLVMAssemblyFile, &code, error))
         return false;
-    text_add_bytes(out, (const char *)code.at, code.count);
+    text_add_bytes(out, (const char *)code.at[0].at, code.at[0].count);
     return true;
 }
 
 bool compile_llvm_text(Arena *arena, const Program *program, const CompileOptions *options,
                        Text *out, const char **error) {
+    Parts parts = one_part(arena, &program, options);
     Compilation compilation;
-    if (!begin_compilation(&compilation, arena, &program, 1, options, error))
+    if (!begin_compilation(&compilation, arena, &parts, 0, options, error))
         return false;
     char *text = LLVMPrintModuleToString(compilation.module);
     text_add(out, text);

@@ -1,11 +1,12 @@
-// An entry is a file, named for the digest of what its object is made from: a head of fixed size
-// and the object. Entries come into being by rename, so they are never seen half written; a reader
-// believes only what the checksum in the head confirms. An entry's time of modification is that of
-// its last use.
+// An entry is a file, named for the digest of what its objects are made from: a head of fixed size,
+// the number of objects and the length of each in words, and the objects one after the other.
+// Entries come into being by rename, so they are never seen half written; a reader believes only
+// what the checksum in the head confirms. An entry's time of modification is that of its last use.
 #include "codegen/object_cache.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +20,16 @@
 
 extern const char compiler_build_id[]; // made by build_id.cmake
 
-static const char magic[16] = "tdsl object 1\n\0";
+static const char magic[16] = "tdsl object 2\n\0";
 
 typedef struct Head {
     char magic[sizeof magic];
     unsigned char key[SHA256_BYTES];
-    unsigned char digest[SHA256_BYTES]; // of the object
-    unsigned char count[8];             // bytes of the object, lowest first
+    unsigned char digest[SHA256_BYTES]; // of what follows
+    unsigned char count[8];             // bytes of it, a word
 } Head;
+
+enum { WORD_BYTES = 8 }; // lowest first
 
 // ---- the folder
 
@@ -77,9 +80,9 @@ static void make_key(const Program *program, const CompileOptions *options,
     add_text(&all, compiler_build_id);
     add_text(&all, llvm_version());
     add_text(&all, describe_target(&scratch, &options->target));
-    add_text(&all, arena_format(&scratch, "-O%d pic=%d entries_only=%d abi=%d", options->level,
-                                options->position_independent, options->entries_only,
-                                PRODUCT_ABI_VERSION));
+    add_text(&all, arena_format(&scratch, "-O%d pic=%d entries_only=%d parts=%d abi=%d",
+                                options->level, options->position_independent,
+                                options->entries_only, options->parts, PRODUCT_ABI_VERSION));
     describe_program(&all, program);
     sha256(all.bytes.at, (size_t)all.bytes.count, key);
     arena_free(&scratch);
@@ -110,16 +113,59 @@ static bool read_all(int file, void *bytes, size_t count) {
     return true;
 }
 
-static uint64_t head_count(const Head *head) {
-    uint64_t count = 0;
-    for (int i = 0; i < 8; i++) {
-        count |= (uint64_t)head->count[i] << (8 * i);
+static uint64_t get_word(const unsigned char *from) {
+    uint64_t word = 0;
+    for (int i = 0; i < WORD_BYTES; i++) {
+        word |= (uint64_t)from[i] << (8 * i);
     }
-    return count;
+    return word;
 }
 
-static bool read_object(Arena *arena, int file, const unsigned char key[SHA256_BYTES],
-                        Bytes *object) {
+static void put_word(unsigned char *to, uint64_t word) {
+    for (int i = 0; i < WORD_BYTES; i++) {
+        to[i] = (unsigned char)(word >> (8 * i));
+    }
+}
+
+static Bytes pack_objects(Arena *arena, Objects objects) {
+    size_t words = ((size_t)objects.count + 1) * WORD_BYTES, count = words;
+    for (int i = 0; i < objects.count; i++) {
+        count += objects.at[i].count;
+    }
+    unsigned char *bytes = arena_alloc(arena, count);
+    put_word(bytes, (uint64_t)objects.count);
+    unsigned char *next = bytes + words;
+    for (int i = 0; i < objects.count; i++) {
+        put_word(bytes + ((size_t)i + 1) * WORD_BYTES, objects.at[i].count);
+        memcpy(next, objects.at[i].at, objects.at[i].count);
+        next += objects.at[i].count;
+    }
+    return (Bytes){bytes, count};
+}
+
+static bool unpack_objects(Arena *arena, Bytes packed, Objects *objects) {
+    size_t left = packed.count / WORD_BYTES;
+    uint64_t count = left > 0 ? get_word(packed.at) : 0;
+    if (count == 0 || count >= left || count > INT_MAX) {
+        return false;
+    }
+    *objects = (Objects){arena_array(arena, Bytes, count), (int)count};
+    const unsigned char *next = packed.at + (count + 1) * WORD_BYTES;
+    left = packed.count - (count + 1) * WORD_BYTES;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t size = get_word(packed.at + (i + 1) * WORD_BYTES);
+        if (size > left) {
+            return false;
+        }
+        objects->at[i] = (Bytes){next, size};
+        next += size;
+        left -= size;
+    }
+    return left == 0;
+}
+
+static bool read_entry(Arena *arena, int file, const unsigned char key[SHA256_BYTES],
+                       Objects *objects) {
     struct stat status;
     Head head;
     if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
@@ -129,7 +175,7 @@ static bool read_object(Arena *arena, int file, const unsigned char key[SHA256_B
     }
     size_t count = (size_t)status.st_size - sizeof head;
     if (memcmp(head.magic, magic, sizeof magic) != 0 ||
-        memcmp(head.key, key, sizeof head.key) != 0 || head_count(&head) != count) {
+        memcmp(head.key, key, sizeof head.key) != 0 || get_word(head.count) != count) {
         return false;
     }
     unsigned char *bytes = arena_alloc(arena, count);
@@ -138,17 +184,17 @@ static bool read_object(Arena *arena, int file, const unsigned char key[SHA256_B
         return false;
     }
     sha256(bytes, count, digest);
-    *object = (Bytes){bytes, count};
-    return memcmp(head.digest, digest, sizeof digest) == 0;
+    return memcmp(head.digest, digest, sizeof digest) == 0 &&
+           unpack_objects(arena, (Bytes){bytes, count}, objects);
 }
 
-static bool find_object(Arena *arena, const char *path, const unsigned char key[SHA256_BYTES],
-                        Bytes *object) {
+static bool find_objects(Arena *arena, const char *path, const unsigned char key[SHA256_BYTES],
+                         Objects *objects) {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0) {
         return false;
     }
-    bool found = read_object(arena, file, key, object);
+    bool found = read_entry(arena, file, key, objects);
     if (found) {
         (void)futimens(file, NULL);
     } else {
@@ -242,24 +288,23 @@ static bool write_all(int file, const void *bytes, size_t count) {
     return true;
 }
 
-static void keep_object(Arena *arena, const char *folder, const char *path,
-                        const unsigned char key[SHA256_BYTES], Bytes object) {
-    if (object.count + sizeof(Head) > most_bytes()) {
+static void keep_objects(Arena *arena, const char *folder, const char *path,
+                         const unsigned char key[SHA256_BYTES], Objects objects) {
+    Bytes packed = pack_objects(arena, objects);
+    if (packed.count + sizeof(Head) > most_bytes()) {
         return;
     }
     Head head;
     memcpy(head.magic, magic, sizeof magic);
     memcpy(head.key, key, sizeof head.key);
-    sha256(object.at, object.count, head.digest);
-    for (int i = 0; i < 8; i++) {
-        head.count[i] = (unsigned char)((uint64_t)object.count >> (8 * i));
-    }
+    sha256(packed.at, packed.count, head.digest);
+    put_word(head.count, packed.count);
     char *part = arena_format(arena, "%s/part.XXXXXX", folder);
     int file = mkstemp(part);
     if (file < 0) {
         return;
     }
-    bool written = write_all(file, &head, sizeof head) && write_all(file, object.at, object.count);
+    bool written = write_all(file, &head, sizeof head) && write_all(file, packed.at, packed.count);
     written &= close(file) == 0;
     if (!written || rename(part, path) != 0) {
         (void)unlink(part);
@@ -267,20 +312,20 @@ static void keep_object(Arena *arena, const char *folder, const char *path,
     bound_folder(folder);
 }
 
-bool compile_object_cached(Arena *arena, const char *folder, const Program *program,
-                           const CompileOptions *options, Bytes *object, const char **error) {
+bool compile_objects_cached(Arena *arena, const char *folder, const Program *program,
+                            const CompileOptions *options, Objects *objects, const char **error) {
     if (folder == NULL || !options->entries_only) { // the texts of failures are not in the key
-        return compile_object(arena, program, options, object, error);
+        return compile_objects(arena, program, options, objects, error);
     }
     unsigned char key[SHA256_BYTES];
     make_key(program, options, key);
     const char *path = entry_path(arena, folder, key);
-    if (find_object(arena, path, key, object)) {
+    if (find_objects(arena, path, key, objects)) {
         return true;
     }
-    if (!compile_object(arena, program, options, object, error)) {
+    if (!compile_objects(arena, program, options, objects, error)) {
         return false;
     }
-    keep_object(arena, folder, path, key, *object);
+    keep_objects(arena, folder, path, key, *objects);
     return true;
 }

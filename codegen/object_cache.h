@@ -11,11 +11,12 @@
 // folder, and where TDSL_CACHE_DIR is empty.
 const char *find_cache_folder(Arena *arena);
 
-// compile_object, without LLVM where `folder` (from find_cache_folder; NULL: none) has the object.
-// It is found by what makes it: the program's loop form, the options, the machine, the version of
-// LLVM and this compiler itself. Only what is for this process (`entries_only`) is kept. At most
-// $TDSL_CACHE_BYTES (default: 256 MiB) are kept; those not used for the longest time go first.
-bool compile_object_cached(Arena *arena, const char *folder, const Program *program,
-                           const CompileOptions *options, Bytes *object, const char **error);
+// compile_objects, without LLVM where `folder` (from find_cache_folder; NULL: none) has the
+// objects, in one entry. It is found by what makes it: the program's loop form, the options, the
+// machine, the version of LLVM and this compiler itself. Only what is for this process
+// (`entries_only`) is kept. At most $TDSL_CACHE_BYTES (default: 256 MiB) are kept; those not used
+// for the longest time go first.
+bool compile_objects_cached(Arena *arena, const char *folder, const Program *program,
+                            const CompileOptions *options, Objects *objects, const char **error);
 
 #endif

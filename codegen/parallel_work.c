@@ -26,15 +26,7 @@ static double operator_work(const Scalar *x) {
 // loaded or stored on its own.
 static double access_work(const Scalar *position, ElementType element, const Loop *vector,
                           int vector_bytes) {
-    Affine at;
-    bool is_dense = affine_of(position, &at);
-    int64_t factor = is_dense ? affine_factor(&at, vector->index) : 0;
-    for (int i = 0; i < at.count && factor == 0; i++) { // a position from data?
-        ScalarOp op = at.terms[i].atom->op;
-        is_dense = is_dense && (op == SCALAR_INDEX || op == SCALAR_ARGUMENT);
-    }
-    is_dense = is_dense && (factor == 0 || factor == 1);
-    return is_dense ? (double)element_bytes(element) / vector_bytes : 1;
+    return is_side_by_side(position, vector) ? (double)element_bytes(element) / vector_bytes : 1;
 }
 
 static double block_work(const Block *block, int vector_bytes, const Loop *vector);

@@ -458,11 +458,11 @@ static bool make_code(TdslSession *session, TdslFunction *compiled, Function *fu
     else {
         CompileOptions options = {
             .level = session->options.level, .position_independent = true, .entries_only = true};
-        Bytes object;
+        Objects objects;
         const char *folder = session->options.cache ? find_cache_folder(&session->arena) : NULL;
-        if (compile_object_cached(&session->arena, folder, compiled->program, &options, &object,
-                                  &error))
-            compiled->loaded = load_object(compiled->program, object, &error, &session->arena);
+        if (compile_objects_cached(&session->arena, folder, compiled->program, &options, &objects,
+                                   &error))
+            compiled->loaded = load_objects(compiled->program, objects, &error, &session->arena);
     }
     if (compiled->loaded == NULL) {
         tdsl_report(session, "%s", error);

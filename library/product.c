@@ -209,16 +209,16 @@ static TdslStatus write_code(TdslSession *session, const Program *const *program
     int variants = session->machines.count - 1; // the last is for C
     const char *error = NULL;
     Text text = text_new(&session->arena);
-    Bytes object;
+    Objects objects;
     bool good;
     if (ends_in(path, ".ll"))
         good = compile_llvm_text(&session->arena, program, options, &text, &error);
     else if (ends_in(path, ".s"))
         good = compile_assembly(&session->arena, program, options, &text, &error);
     else if (variants > 1)
-        good = compile_variants(&session->arena, programs, options, &object, &error);
+        good = compile_variants(&session->arena, programs, options, &objects, &error);
     else
-        good = compile_object(&session->arena, program, options, &object, &error);
+        good = compile_objects(&session->arena, program, options, &objects, &error);
     if (!good) {
         tdsl_report(session, "%s", error);
         return TDSL_BAD_PROGRAM;
@@ -226,11 +226,11 @@ static TdslStatus write_code(TdslSession *session, const Program *const *program
     if (ends_in(path, ".ll") || ends_in(path, ".s"))
         return write_text(session, path, &text) ? TDSL_OK : TDSL_BAD_FILE;
     if (ends_in(path, ".so"))
-        good = link_shared(&session->arena, object, path, &error);
+        good = link_shared(&session->arena, objects, path, &error);
     else if (ends_in(path, ".a"))
-        good = link_archive(&session->arena, object, path, &error);
+        good = link_archive(&session->arena, objects, path, &error);
     else
-        good = write_or_report(session, path, object.at, object.count);
+        good = write_or_report(session, path, objects.at[0].at, objects.at[0].count);
     if (error)
         tdsl_report(session, "%s", error);
     return good && write_header(session, program, path) ? TDSL_OK : TDSL_BAD_FILE;
@@ -257,6 +257,7 @@ TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradient
     const Program *source = programs[session->machines.count - 1];
     CompileOptions options = {.level = session->options.level,
                               .position_independent = true,
+                              .parts = ends_in(path, ".o"), // one file
                               .target = session->machines.at[0]};
     if (ends_in(path, ".h"))
         return write_header(session, source, path) ? TDSL_OK : TDSL_BAD_FILE;

@@ -11,7 +11,8 @@
 //   tdsl_close(session);
 //
 // A session is used by one thread at a time; compiled functions may be called by several threads at
-// once. Everything a session hands out lives until tdsl_close. Nothing is global, nothing exits the
+// once. Compiling may start threads, at most one for each processor, which end before it returns.
+// Everything a session hands out lives until tdsl_close. Nothing is global, nothing exits the
 // process; running out of memory aborts it.
 #ifndef TDSL_H
 #define TDSL_H

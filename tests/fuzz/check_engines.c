@@ -255,9 +255,9 @@ static const char *load(Call *call, int level, bool through_c) {
         call->loaded = load_c(call->program, level, &error, call->arena);
     } else {
         CompileOptions options = {.level = level, .position_independent = true};
-        Bytes object;
-        if (compile_object(call->arena, call->program, &options, &object, &error)) {
-            call->loaded = load_object(call->program, object, &error, call->arena);
+        Objects objects;
+        if (compile_objects(call->arena, call->program, &options, &objects, &error)) {
+            call->loaded = load_objects(call->program, objects, &error, call->arena);
         }
     }
     return call->loaded ? NULL : arena_format(call->arena, "load: %s", error ? error : "?");

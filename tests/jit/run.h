@@ -13,10 +13,10 @@
 static inline Loaded *load_program(Maker *maker, int level) {
     const char *error = NULL;
     CompileOptions options = {.level = level, .position_independent = true};
-    Bytes object;
+    Objects objects;
     Loaded *loaded = NULL;
-    if (compile_object(maker->arena, maker->program, &options, &object, &error))
-        loaded = load_object(maker->program, object, &error, maker->arena);
+    if (compile_objects(maker->arena, maker->program, &options, &objects, &error))
+        loaded = load_objects(maker->program, objects, &error, maker->arena);
     if (loaded == NULL) {
         fprintf(stderr, "level %d: %s\n", level, error ? error : "no message");
         exit(1);

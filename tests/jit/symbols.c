@@ -102,9 +102,9 @@ static void check_library(Arena *arena, const Program *program, const char *fold
     const char *path = arena_format(arena, "%s/libmodel%d.so", folder, level), *error = NULL;
     const char *log = arena_format(arena, "%s/names%d", folder, level);
     CompileOptions options = {.level = level, .position_independent = true};
-    Bytes object;
-    if (!EXPECT(compile_object(arena, program, &options, &object, &error)) ||
-        !EXPECT(link_shared(arena, object, path, &error))) {
+    Objects objects;
+    if (!EXPECT(compile_objects(arena, program, &options, &objects, &error)) ||
+        !EXPECT(link_shared(arena, objects, path, &error))) {
         fprintf(stderr, "%s\n", error);
         return;
     }

@@ -40,17 +40,17 @@ static void check_objects(Arena *arena, const Program *program) {
                                       .position_independent = true,
                                       .target = {.triple = c->triple, .cpu = "generic"}};
             const char *error = NULL;
-            Bytes object = {0};
-            if (!EXPECT(compile_object(arena, program, &options, &object, &error))) {
+            Objects objects;
+            if (!EXPECT(compile_objects(arena, program, &options, &objects, &error))) {
                 fprintf(stderr, "%s: %s\n", c->triple, error);
                 continue;
             }
-            EXPECT(object.count > 64 && memcmp(object.at,
-                                               "\x7f"
-                                               "ELF",
-                                               4) == 0);
-            EXPECT(object.at[4] == c->class);
-            EXPECT(object.at[18] + 256 * object.at[19] == c->machine);
+            EXPECT(objects.at[0].count > 64 && memcmp(objects.at[0].at,
+                                                      "\x7f"
+                                                      "ELF",
+                                                      4) == 0);
+            EXPECT(objects.at[0].at[4] == c->class);
+            EXPECT(objects.at[0].at[18] + 256 * objects.at[0].at[19] == c->machine);
         }
     }
 }
@@ -61,10 +61,10 @@ static void check_riscv(Arena *arena, const Program *program) {
                               .position_independent = true,
                               .target = {.triple = "riscv64-linux-gnu", .cpu = "generic"}};
     const char *error = NULL;
-    Bytes object = {0};
+    Objects objects;
     enum { FLAGS = 48, FLOAT_ABI_DOUBLE = 4, FLOAT_ABI_MASK = 6 };
-    EXPECT(compile_object(arena, program, &options, &object, &error) &&
-           (object.at[FLAGS] & FLOAT_ABI_MASK) == FLOAT_ABI_DOUBLE);
+    EXPECT(compile_objects(arena, program, &options, &objects, &error) &&
+           (objects.at[0].at[FLAGS] & FLOAT_ABI_MASK) == FLOAT_ABI_DOUBLE);
 }
 
 static void check_texts(Arena *arena, const Program *program) {
@@ -84,8 +84,8 @@ static void check_refusals(Arena *arena, const Program *program) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CompileOptions options = {.level = 2, .target = {.triple = bad[i]}};
         const char *error = NULL;
-        Bytes object;
-        EXPECT(!compile_object(arena, program, &options, &object, &error));
+        Objects objects;
+        EXPECT(!compile_objects(arena, program, &options, &objects, &error));
         EXPECT(error && strstr(error, "unknown target") != NULL);
     }
 }

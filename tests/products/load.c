@@ -92,9 +92,13 @@ static Bytes make_object(Arena *arena, const char *folder) {
     return (Bytes){bytes, count};
 }
 
+static Objects one(Bytes *object) {
+    return (Objects){object, 1};
+}
+
 static void expect_links(Arena *arena, Bytes object, const char *path) {
     const char *error = NULL;
-    if (!EXPECT(link_shared(arena, object, path, &error))) {
+    if (!EXPECT(link_shared(arena, one(&object), path, &error))) {
         fprintf(stderr, "  the message: %s\n", error);
         return;
     }
@@ -112,7 +116,7 @@ static void expect_links(Arena *arena, Bytes object, const char *path) {
 
 static void expect_link_fails(Arena *arena, Bytes object, const char *path, const char *message) {
     const char *error = NULL;
-    EXPECT(!link_shared(arena, object, path, &error));
+    EXPECT(!link_shared(arena, one(&object), path, &error));
     if (!EXPECT(error != NULL && strstr(error, message) != NULL)) {
         fprintf(stderr, "  the message: %s\n", error ? error : "none");
     }
@@ -128,8 +132,8 @@ static void test_archive(Arena *arena, const char *folder, Bytes object) {
     const char *error = NULL;
     unsetenv("CC");
     const char *archive = arena_format(arena, "%s/libtwo.a", folder);
-    EXPECT(link_archive(arena, object, archive, &error));
-    EXPECT(link_archive(arena, object, archive, &error));
+    EXPECT(link_archive(arena, one(&object), archive, &error));
+    EXPECT(link_archive(arena, one(&object), archive, &error));
     static const char text[] = "double two_root(double x);\n"
                                "int main(void) { return two_root(27.0) > 2.999 ? 0 : 1; }\n";
     const char *source = arena_format(arena, "%s/main.c", folder);
@@ -140,7 +144,7 @@ static void test_archive(Arena *arena, const char *folder, Bytes object) {
     EXPECT(run_program(arena, words, log, &error) == RUN_DONE);
     const char *run[] = {program, NULL};
     EXPECT(run_program(arena, run, log, &error) == RUN_DONE);
-    EXPECT(!link_archive(arena, object, "/dev/null", &error) && error);
+    EXPECT(!link_archive(arena, one(&object), "/dev/null", &error) && error);
 }
 
 static void test_link(Arena *arena, const char *folder) {

@@ -47,11 +47,11 @@ static void compile_program(const Program *program, const char *text) {
     const Machine *machine = &machines[compiled_count++ % (sizeof machines / sizeof *machines)];
     CompileOptions options = {
         .level = machine->level, .position_independent = true, .target = {.cpu = machine->cpu}};
-    Bytes object;
+    Objects objects;
     last.text = arena_copy_string(&last.arena, text);
     last.error = NULL;
-    if (compile_object(&last.arena, program, &options, &object, &last.error))
-        last.loaded = load_object(program, object, &last.error, &last.arena);
+    if (compile_objects(&last.arena, program, &options, &objects, &last.error))
+        last.loaded = load_objects(program, objects, &last.error, &last.arena);
 }
 
 // The machine code of the program, which may be a later copy of the one that was compiled.

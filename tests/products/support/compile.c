@@ -143,10 +143,10 @@ const char *const *engine_compilers(void) {
 static Loaded *load_by_llvm(Arena *arena, const Program *program, int level) {
     CompileOptions options = {.level = level, .position_independent = true};
     const char *error = NULL;
-    Bytes object;
+    Objects objects;
     Loaded *loaded = NULL;
-    if (compile_object(arena, program, &options, &object, &error)) {
-        loaded = load_object(program, object, &error, arena);
+    if (compile_objects(arena, program, &options, &objects, &error)) {
+        loaded = load_objects(program, objects, &error, arena);
     }
     if (!loaded) {
         fprintf(stderr, "LLVM: %s\n", error);

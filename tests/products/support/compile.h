@@ -12,7 +12,7 @@ int compile_everywhere(const Program *program, int *tried);
 
 // Engines that must agree, ended by NULL: values for $CC, the first is plain cc; and "llvm".
 const char *const *engine_compilers(void);
-// load_c with $CC set so, or load_object for "llvm". NULL (with the error on stderr) if it fails.
+// load_c with $CC set so, or load_objects for "llvm". NULL (with the error on stderr) if it fails.
 Loaded *load_with(Arena *arena, const Program *program, const char *compiler, int level);
 // Is there such a program in PATH?
 bool has_program(Arena *arena, const char *name);
