@@ -168,6 +168,7 @@ struct Loop {
     int64_t room;   // LOOP_VECTOR: elements that local arrays have from the place of the first
                     // iteration on, if more than iterations; else 0
     bool free_room; // what lies in it beyond the iterations is nobody's, and may be overwritten
+    bool one_vector; // LOOP_VECTOR: the iterations are a vector (shape_vectors.h)
     bool blocked;   // what an iteration reads again stays in a cache: loops inside are not spread
                     // over threads in its place
     VEC(Fetch) fetches; // LOOP_VECTOR: for each vector of iterations (fetch_rows.h)

@@ -8,7 +8,11 @@
 
 #include "ir/base/source.h"
 
-enum { SHORTEST_COPIED_ROW = 16 };
+enum {
+    SHORTEST_COPIED_ROW = 16,
+    SHORTEST_CUT = 16,
+    SHORTEST_CUT_IN_C = 8 // without masks, a test at each element is worse than a short rest
+};
 
 static const char *base_name(const Node *node, const Value *value, const Lowering *l) {
     if (value != NULL && value->name != NULL && node == NULL) {
@@ -163,7 +167,7 @@ void end_kernel(KernelLowering *k) {
     }
     remove_unused(&k->build);
     if (l->options->level > 0) {
-        cut_ranges(&k->build);
+        cut_ranges(&k->build, l->options->unmasked ? SHORTEST_CUT_IN_C : SHORTEST_CUT);
     }
     kernel_end(&k->build);
     if (kernel->body.statements.count == 0) {
