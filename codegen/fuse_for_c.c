@@ -11,7 +11,8 @@ static int64_t last_size(Type type) {
 
 // Rows of results end within a vector: bytes beside them would be stored one by one.
 bool is_mask_of_short_rows(const Lowering *l, const Node *node, const Value *value) {
-    int64_t lanes = l->options->vector_bytes / (int64_t)element_bytes(node->inst->results[0]->type.element);
+    int64_t lanes =
+        l->options->vector_bytes / (int64_t)element_bytes(node->inst->results[0]->type.element);
     return l->options->unmasked && node->kind == NODE_TILES && value->type.element == TYPE_BOOL &&
            lanes > 1 && last_size(node->shape) % lanes != 0;
 }

@@ -61,7 +61,8 @@ static void add_steps(Tiles *t, Local *sums, Scalar *first, int64_t steps, int l
     KernelBuilder *b = &t->k->build;
     Scalar *number = begin_loop(b, LOOP_SERIAL, steps, loop_name(t->k));
     number = scalar_binary(b, SCALAR_ADD, first, number);
-    step(t, sums, scalar_binary(b, SCALAR_MUL, number, scalar_position(b, lanes)), lanes, lanes, NULL);
+    step(t, sums, scalar_binary(b, SCALAR_MUL, number, scalar_position(b, lanes)), lanes, lanes,
+         NULL);
     end_scope(b);
 }
 
