@@ -6,7 +6,7 @@
 // becomes a loop over contiguous elements without tests, and a store of zero.
 #include "codegen/lower_build.h"
 
-enum { SHORTEST = 16, MOST_CUTS = 4, MOST_STATEMENTS = 400 };
+enum { MOST_CUTS = 4, MOST_STATEMENTS = 400 };
 
 typedef struct Cuts {
     int64_t at[MOST_CUTS];
@@ -108,11 +108,11 @@ static int walk_body(const Block *block, const Loop *loop, int64_t extent, Cuts 
     return total;
 }
 
-static Cuts find_cuts(const Loop *loop) {
+static Cuts find_cuts(const Loop *loop, int64_t shortest) {
     Cuts cuts = {.count = 0};
     int64_t extent;
     if ((loop->kind != LOOP_VECTOR && loop->kind != LOOP_SERIAL) ||
-        !scalar_is_constant(loop->extent, &extent) || extent < SHORTEST) {
+        !scalar_is_constant(loop->extent, &extent) || extent < shortest) {
         return cuts;
     }
     int statements = walk_body(&loop->body, loop, extent, &cuts);
@@ -123,18 +123,18 @@ static Cuts find_cuts(const Loop *loop) {
 }
 
 // Whether a loop of the block can be cut; *known stays true if the copy knows all statements.
-static bool has_cuts(const Block *block, bool *known) {
+static bool has_cuts(const Block *block, int64_t shortest, bool *known) {
     bool found = false;
     for (int i = 0; i < block->statements.count; i++) {
         const Statement *s = block->statements.at[i];
         *known = *known && s->kind != STATEMENT_WHILE && s->kind != STATEMENT_CALL &&
                  s->kind != STATEMENT_COPY && s->kind != STATEMENT_ZERO;
         if (s->kind == STATEMENT_LOOP) {
-            found = find_cuts(s->loop).count > 0 || found;
-            found = has_cuts(&s->loop->body, known) || found;
+            found = find_cuts(s->loop, shortest).count > 0 || found;
+            found = has_cuts(&s->loop->body, shortest, known) || found;
         }
-        found = has_cuts(&s->body, known) || found;
-        found = has_cuts(&s->otherwise, known) || found;
+        found = has_cuts(&s->body, shortest, known) || found;
+        found = has_cuts(&s->otherwise, shortest, known) || found;
     }
     return found;
 }
@@ -144,6 +144,7 @@ static bool has_cuts(const Block *block, bool *known) {
 typedef struct Copy {
     const KernelBuilder *from;
     KernelBuilder *to;
+    int64_t shortest;
     Scalar **scalars; // by id of the old ones: their copies
 } Copy;
 
@@ -198,7 +199,7 @@ static void copy_block(Copy *c, const Block *block);
 
 static void copy_loop(Copy *c, const Loop *loop) {
     KernelBuilder *k = c->to;
-    Cuts cuts = find_cuts(loop);
+    Cuts cuts = find_cuts(loop, c->shortest);
     int64_t extent;
     if (cuts.count == 0 && !scalar_is_constant(loop->extent, &extent)) {
         begin_loop_to(k, loop->kind, copied(c, loop->extent), loop->name,
@@ -260,16 +261,16 @@ static void copy_block(Copy *c, const Block *block) {
     }
 }
 
-static bool cut_once(KernelBuilder *k) {
+static bool cut_once(KernelBuilder *k, int64_t shortest) {
     bool known = true;
-    if (!has_cuts(&k->kernel->body, &known) || !known) {
+    if (!has_cuts(&k->kernel->body, shortest, &known) || !known) {
         return false;
     }
     KernelBuilder to;
     Block body = k->kernel->body;
     k->kernel->body = (Block){.statements = {0}};
     kernel_begin(&to, k->arena, k->kernel);
-    Copy copy = {k, &to, arena_array(&k->scratch, Scalar *, k->facts.count)};
+    Copy copy = {k, &to, shortest, arena_array(&k->scratch, Scalar *, k->facts.count)};
     copy_block(&copy, &body);
     arena_free(&k->scratch);
     *k = to;
@@ -278,7 +279,7 @@ static bool cut_once(KernelBuilder *k) {
 }
 
 // A comparison that folds away may show another one behind it.
-void cut_ranges(KernelBuilder *k) {
-    for (int round = 0; round < 3 && cut_once(k); round++) {
+void cut_ranges(KernelBuilder *k, int64_t shortest) {
+    for (int round = 0; round < 3 && cut_once(k, shortest); round++) {
     }
 }

@@ -56,7 +56,7 @@ bool is_short_vector(const FunctionInfo *info, const Loop *loop) {
         return false;
     }
     bool joins = (extent == 2 || extent == 4) && last_statement(&loop->body, STATEMENT_SET);
-    return joins || (extent >= 8 && extent <= FEW_COLUMNS);
+    return joins || loop->one_vector || (extent >= 8 && extent <= FEW_COLUMNS);
 }
 
 static bool loads_memory(const Block *block) {

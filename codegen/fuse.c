@@ -90,6 +90,9 @@ static bool decide_materialised(const Lowering *l, const Inst *inst) {
     if (l->options->level == 0) {
         return inst->op != OP_constant;
     }
+    if (puts_parts_in_order(l, inst)) {
+        return true;
+    }
     int shared = state->shifted && !state->costly ? COST_SHIFTED : COST_SHARED;
     return (state->shared && (state->cost > shared || state->compared)) ||
            (state->repeated && state->cost > COST_REPEATED) ||
@@ -219,6 +222,7 @@ static bool can_join(Lowering *l, const Node *node, const Value *value, const Re
         !shape_equal(node->shape, value->type) ||
         node->members.count >= (scalars ? SCALAR_LIMIT : MEMBER_LIMIT) || node->work > WORK_LIMIT ||
         !purposes_agree(l, node, value) || is_costly_at_points(l, node, value) ||
+        is_mask_of_short_rows(l, node, value) ||
         !reads_own_point(l, node, node->shape, reads, &reads_member)) {
         return false;
     }
@@ -293,7 +297,8 @@ static void place_in_node(Lowering *l, Nodes *nodes, const Inst *inst) {
     Reads reads = {0};
     collect_reads(l, value, &reads);
     NodeKind kind = node_kind(l, inst);
-    if (l->options->level > 0 && kind == NODE_POINTS) {
+    bool alone = puts_parts_in_order(l, inst);
+    if (l->options->level > 0 && kind == NODE_POINTS && !alone) {
         int last = last_position(l, nodes, &reads);
         int first = last < nodes->count - 32 ? nodes->count - 32 : last;
         first = first < l->fence ? l->fence : first;
@@ -316,7 +321,9 @@ static void place_in_node(Lowering *l, Nodes *nodes, const Inst *inst) {
             }
         }
     }
-    add_member(l, new_node(l, nodes, kind, inst), value, &reads);
+    Node *node = new_node(l, nodes, kind, inst);
+    node->stands_alone = alone;
+    add_member(l, node, value, &reads);
 }
 
 static bool joins_scalars(const Lowering *l, const Inst *inst) {

@@ -108,6 +108,7 @@ struct Buffer {
     BufferUse use;
     Span span;          // of the loop, for what is not a plain value
     const Entry *entry; // that uses it
+    bool is_copied;     // whole, so it keeps its size
     bool reverse;       // what is kept in it depends on upstream gradients
     int first, last;    // in use from and to: statements of the entry, by number; first < 0: never
     // BUFFER_CONSTANT
@@ -163,13 +164,14 @@ typedef struct Fetch {
 
 struct Loop {
     LoopKind kind;
-    Scalar *index;  // SCALAR_INDEX, i64, from 0
-    Scalar *extent; // iterations: an i64 scalar; often SCALAR_CONSTANT
-    int64_t room;   // LOOP_VECTOR: elements that local arrays have from the place of the first
-                    // iteration on, if more than iterations; else 0
-    bool free_room; // what lies in it beyond the iterations is nobody's, and may be overwritten
-    bool blocked;   // what an iteration reads again stays in a cache: loops inside are not spread
-                    // over threads in its place
+    Scalar *index;   // SCALAR_INDEX, i64, from 0
+    Scalar *extent;  // iterations: an i64 scalar; often SCALAR_CONSTANT
+    int64_t room;    // LOOP_VECTOR: elements that local arrays have from the place of the first
+                     // iteration on, if more than iterations; else 0
+    bool free_room;  // what lies in it beyond the iterations is nobody's, and may be overwritten
+    bool one_vector; // LOOP_VECTOR: the iterations are a vector (shape_vectors.h)
+    bool blocked;    // what an iteration reads again stays in a cache: loops inside are not spread
+                     // over threads in its place
     VEC(Fetch) fetches; // LOOP_VECTOR: for each vector of iterations (fetch_rows.h)
     Block body;
     const char *name; // of the index: i, j, row, ...

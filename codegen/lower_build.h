@@ -50,9 +50,9 @@ void kernel_end(KernelBuilder *k);
 // Drops scalars that nothing uses, and buffers that only they read
 // (lower_clean.c).
 void remove_unused(KernelBuilder *k);
-// Cuts loops where comparisons of their indices with constants change
-// (cut_ranges.c). Scalars of the kernel are others then.
-void cut_ranges(KernelBuilder *k);
+// Cuts loops of `shortest` iterations and more where comparisons of their indices with constants
+// change (cut_ranges.c). Scalars of the kernel are others then.
+void cut_ranges(KernelBuilder *k, int64_t shortest);
 
 // The scalar as described, shared and placed but not folded.
 Scalar *scalar_make(KernelBuilder *k, const Scalar *proto);

@@ -590,7 +590,9 @@ void plan_product(Lowering *l, const Node *node, Product *p) {
     find_product_bands(l, labels.own, p);
     choose_axes(l, p, &labels);
     p->skips = p->lane < 0 && p->selected >= 0 && p->operand[LEFT] == p->selected;
-    p->packs = wants_packing(p) || wants_padding(l, p);
+    bool pads = wants_padding(l, p);
+    p->reads_beyond = pads && !wants_packing(p) && buffer_with_neighbours(l, p) != NULL;
+    p->packs = wants_packing(p) || (pads && !p->reads_beyond);
     for (int i = 0; i < p->count; i++) {
         if (!p->axes[i].in[RESULT]) {
             p->apart[p->apart_count++] = p->axes[i];
@@ -758,6 +760,9 @@ void lower_tiles(Lowering *l, Node *node) {
     t.index = new_index(&k, node->shape.rank);
     for (int i = 0; i < node->shape.rank; i++) {
         t.index[i] = scalar_position(&k.build, 0);
+    }
+    if (t.p.reads_beyond) {
+        buffer_with_neighbours(l, &t.p)->count += vector_lanes(l, t.type);
     }
     if (t.p.packs) {
         int64_t elements = right_panel_elements(&t.p, panel_width(&t));

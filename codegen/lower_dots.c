@@ -27,8 +27,21 @@ static void clear_sums(Tiles *t, Local *sums, int lanes) {
     close_loops(t->k, 3);
 }
 
-// Adds the products of `count` elements along the lane axis from `start` on.
-static void step(Tiles *t, Local *sums, Scalar *start, int64_t count, int lanes) {
+// The operand's element, or zero in lanes that are not used.
+static Scalar *used_element(Tiles *t, int side, Local *used, Scalar *lane) {
+    KernelBuilder *b = &t->k->build;
+    Scalar *x = operand_element(t, side);
+    if (used == NULL) {
+        return x;
+    }
+    Scalar *none = scalar_integer_constant(b, used->type, 0);
+    Scalar *is_used = scalar_binary(b, SCALAR_NE, scalar_local(b, used, lane), none);
+    return scalar_select(b, is_used, x, scalar_number(b, x->type, 0));
+}
+
+// Adds the products of `count` elements along the lane axis from `start` on; with `used`, only
+// those of lanes that it has ones for.
+static void step(Tiles *t, Local *sums, Scalar *start, int64_t count, int lanes, Local *used) {
     KernelBuilder *b = &t->k->build;
     Scalar *column = begin_tile_columns(t, LOOP_UNROLL, 0);
     Scalar *row = begin_rows(t, LOOP_UNROLL);
@@ -37,7 +50,7 @@ static void step(Tiles *t, Local *sums, Scalar *start, int64_t count, int lanes)
         set_room(b, lanes, false);
     }
     set_axis(t, &t->p.axes[t->p.lane], scalar_binary(b, SCALAR_ADD, start, lane));
-    Scalar *left = operand_element(t, LEFT), *right = operand_element(t, RIGHT);
+    Scalar *left = used_element(t, LEFT, used, lane), *right = used_element(t, RIGHT, used, lane);
     Scalar *position = sums_position(t, row, column, lane, lanes);
     add_set(b, sums, position, tile_step(t, left, right, scalar_local(b, sums, position)));
     close_loops(t->k, 3);
@@ -48,7 +61,8 @@ static void add_steps(Tiles *t, Local *sums, Scalar *first, int64_t steps, int l
     KernelBuilder *b = &t->k->build;
     Scalar *number = begin_loop(b, LOOP_SERIAL, steps, loop_name(t->k));
     number = scalar_binary(b, SCALAR_ADD, first, number);
-    step(t, sums, scalar_binary(b, SCALAR_MUL, number, scalar_position(b, lanes)), lanes, lanes);
+    step(t, sums, scalar_binary(b, SCALAR_MUL, number, scalar_position(b, lanes)), lanes, lanes,
+         NULL);
     end_scope(b);
 }
 
@@ -67,15 +81,36 @@ static void join_lanes(Tiles *t, Local *sums, Local *totals, int lanes) {
     close_loops(t->k, 2);
 }
 
+// C has no masked vectors, and a tile that is read in vectors of several lengths is not kept in
+// registers: the last vector begins early, and leaves out what was added before. A number for each
+// lane says what: of a comparison of the lane, compilers make vectors of its 64 bits.
+static Local *mark_last_lanes(Tiles *t, int64_t extent, int lanes) {
+    KernelBuilder *b = &t->k->build;
+    if (!t->k->lowering->options->unmasked || !element_is_real(t->type) || extent < lanes ||
+        extent % lanes == 0) {
+        return NULL;
+    }
+    Local *used = add_local(b, t->type == TYPE_F32 ? TYPE_I32 : TYPE_I64, lanes, "used");
+    Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes, "lane");
+    Scalar *before = scalar_position(b, lanes - extent % lanes);
+    Scalar *is_used = scalar_binary(b, SCALAR_GE, lane, before);
+    add_set(b, used, lane, scalar_cast(b, used->type, is_used));
+    close_loops(t->k, 1);
+    return used;
+}
+
 // The sums of all products, in lanes.
 static void accumulate(Tiles *t, Local *sums, int lanes) {
     KernelBuilder *b = &t->k->build;
+    Local *used = mark_last_lanes(t, t->p.axes[t->p.lane].size, lanes);
     clear_sums(t, sums, lanes);
     int opened = open_contracted(t, t->p.lane, LOOP_SERIAL);
     int64_t extent = t->p.axes[t->p.lane].size, steps = extent / lanes;
     add_steps(t, sums, scalar_position(b, 0), steps, lanes);
-    if (extent % lanes > 0) {
-        step(t, sums, scalar_position(b, steps * lanes), extent % lanes, lanes);
+    if (used != NULL) {
+        step(t, sums, scalar_position(b, extent - lanes), lanes, lanes, used);
+    } else if (extent % lanes > 0) {
+        step(t, sums, scalar_position(b, steps * lanes), extent % lanes, lanes, NULL);
     }
     close_loops(t->k, opened);
 }
@@ -96,7 +131,7 @@ static void accumulate_chunks(Tiles *t, Local *sums, Local *totals, int lanes) {
         clear_sums(t, sums, lanes);
         add_steps(t, sums, scalar_position(b, steps - left), left, lanes);
         if (extent % lanes > 0) {
-            step(t, sums, scalar_position(b, steps * lanes), extent % lanes, lanes);
+            step(t, sums, scalar_position(b, steps * lanes), extent % lanes, lanes, NULL);
         }
         join_lanes(t, sums, totals, lanes);
     }

@@ -53,10 +53,49 @@ bool wants_padding(const Lowering *l, const Product *p) {
            columns % lanes != 0 && count_terms(p) <= MOST_PADDED_TERMS;
 }
 
+// Loops around that are spread over threads have temporaries of their own in each iteration, if it
+// reads nothing of them but what it has stored.
+static bool is_in_long_loop(const Value *value) {
+    enum { FEWEST_SPREAD = 8 };
+    for (const Region *region = value->region; region->owner != NULL;
+         region = region->owner->parent) {
+        const Inst *owner = region->owner;
+        if (owner->op != OP_loop || dim_value(owner->attr.trip) >= FEWEST_SPREAD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_yielded(const Value *value) {
+    for (int i = 0; i < value->region->yields.count; i++) {
+        if (value->region->yields.at[i] == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The operand's temporary, if tiles may read neighbours behind the last column: what comes of them
+// is stored nowhere.
+Buffer *buffer_with_neighbours(const Lowering *l, const Product *p) {
+    const Value *source = view_source(p->inst->operands[p->operand[RIGHT]]);
+    const ValueState *state = state_of(l, source);
+    const Inst *inst = source->definition;
+    bool is_plain = inst != NULL && is_inlinable(inst->op) && state->buffer != NULL &&
+                    state->row == NULL && state->destinations.count == 0 &&
+                    !state->buffer->is_copied && !is_yielded(source);
+    is_plain = is_plain && p->direct[RIGHT] && p->axes[p->column].stride[RIGHT] == 1;
+    return is_plain && state->buffer->kind == BUFFER_WORKSPACE && state->buffer->use == USE_VALUE &&
+                   !is_in_long_loop(source)
+               ? state->buffer
+               : NULL;
+}
+
 // Columns that the tiles of a strip of `width` have room for.
 static int64_t padded_width(const Tiles *t, int64_t width) {
     int64_t lanes = vector_lanes(t->k->lowering, t->type), unit = lanes / 2;
-    if (!t->p.packs || !can_pad(t->k->lowering, &t->p) || lanes <= 1) {
+    if (!(t->p.packs || t->p.reads_beyond) || !can_pad(t->k->lowering, &t->p) || lanes <= 1) {
         return width;
     }
     while (unit / 2 >= width && unit > 1) {
@@ -72,10 +111,15 @@ int64_t panel_width(const Tiles *t) {
 }
 
 Scalar *begin_padded_columns(Tiles *t, int64_t room) {
-    int64_t width = t->width;
-    t->width = t->padded;
-    Scalar *column = begin_tile_columns(t, LOOP_VECTOR, room);
-    t->width = width;
+    KernelBuilder *b = &t->k->build;
+    Scalar *column = begin_loop(b, LOOP_VECTOR, t->padded, "column");
+    if (room > t->padded) {
+        set_room(b, room, true);
+    }
+    if (t->p.reads_beyond) {
+        scalar_bound(b, column, 0, t->width - 1); // elsewhere there is no need to ask for it
+    }
+    set_axis(t, &t->p.axes[t->p.column], scalar_binary(b, SCALAR_ADD, t->first_column, column));
     return column;
 }
 

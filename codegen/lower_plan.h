@@ -165,6 +165,10 @@ void place_rows(Lowering *l, const Node *node);
 // Stores temporaries of a node, which have their buffers, in those of others that end in it
 // (fuse_in_place.c).
 void store_in_place(Lowering *l, const Nodes *nodes, const Node *node);
+// What is kept apart in C (fuse_for_c.c): a result of a product's tile; a value that its readers
+// would otherwise compute.
+bool is_mask_of_short_rows(const Lowering *l, const Node *node, const Value *value);
+bool puts_parts_in_order(const Lowering *l, const Inst *inst);
 // A reduction of rows that a loop over their elements can gather.
 bool can_fold(const Lowering *l, const Node *node, const Value *value);
 // Whether a long row, which depends on nothing in the node, is cheap to compute while the node

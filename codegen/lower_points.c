@@ -8,7 +8,11 @@
 
 #include "ir/base/source.h"
 
-enum { SHORTEST_COPIED_ROW = 16 };
+enum {
+    SHORTEST_COPIED_ROW = 16,
+    SHORTEST_CUT = 16,
+    SHORTEST_CUT_IN_C = 8 // without masks, a test at each element is worse than a short rest
+};
 
 static const char *base_name(const Node *node, const Value *value, const Lowering *l) {
     if (value != NULL && value->name != NULL && node == NULL) {
@@ -163,7 +167,7 @@ void end_kernel(KernelLowering *k) {
     }
     remove_unused(&k->build);
     if (l->options->level > 0) {
-        cut_ranges(&k->build);
+        cut_ranges(&k->build, l->options->unmasked ? SHORTEST_CUT_IN_C : SHORTEST_CUT);
     }
     kernel_end(&k->build);
     if (kernel->body.statements.count == 0) {
@@ -434,7 +438,9 @@ void lower_copy(Lowering *l, const Value *value, Destination to) {
     if (to.buffer->optional) {
         before = begin_entry_present(l, to.buffer);
     }
-    if (state->buffer != NULL && state->row == NULL && to.row == NULL && !to.accumulate) {
+    if (state->buffer != NULL && state->row == NULL && to.row == NULL && !to.accumulate &&
+        state->buffer->count == to.buffer->count) {
+        state->buffer->is_copied = true;
         add_entry_statement(
             l, (Statement){.kind = STATEMENT_COPY, .buffer = state->buffer, .target = to.buffer});
         l->block = before;

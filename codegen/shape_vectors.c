@@ -8,7 +8,7 @@ enum {
     WIDEST_VECTOR = 64,
     LEAST_WORK = 4, // operations on elements; what is only moved is soon moved
     FUNCTION_WORK = 16,
-    FEWEST_LANES = 8, // GCC writes shorter loops out
+    FEWEST_LANES = 4,
     MOST_REMAINDERS = 4,
     FEWEST_QUOTIENTS = 4,
     MOST_VECTORS = 16 // behind more of them, what is left counts for little
@@ -132,6 +132,7 @@ static void cut_loop(Arena *arena, Kernel *kernel, Statement *statement, int64_t
     }
     loop->body = body;
     loop->extent = new_position(arena, kernel, lanes);
+    loop->one_vector = true;
     place_statement(arena, &vectors->body, statement);
     statement->loop = vectors;
 }

@@ -71,10 +71,34 @@ def test_whole_vectors():
     result = tdsl("emit", path, "--stage=c")
     expect(re.search(r"vector < 2; .*\n +TDSL_VECTOR\n +for \(int64_t j = 0; j < 8;.*\n.*"
                      r"vector \* 6 \+ j", result.out), result, "the elements 0 to 7 and 6 to 13")
+    path = write("short.tdsl", "model short {\n    input x: f32[20, 7]\n    param w: f32[7]\n"
+                 "    output y = exp(x * w) - x\n}\n")
+    result = tdsl("emit", path, "--stage=c")
+    expect(re.search(r"vector < 2; .*\n +TDSL_VECTOR\n +for \(int64_t j = 0; j < 4;.*\n.*"
+                     r"vector \* 3 \+ j", result.out), result, "the elements 0 to 3 and 3 to 6")
     path = write("pool.tdsl", "model pool {\n    param x: f32[1, 2, 28, 28]\n"
                  "    output y = sum(max_pool2d(sin(x), 2))\n}\n")
     result = tdsl("emit", path, "--stage=c")
     expect(re.search(r"< 14; .*\n +for \(int64_t part = 0; part < 2;", result.out), result, "windows")
+
+
+def test_short_rows_of_images():
+    """masks of rows that end within a vector are stored by loops over whole images, and what a pooling
+    puts back is put in order before it is masked; tiles read neighbours behind their columns, not
+    copies; sums of products count no element twice in their last vector"""
+    result = tdsl("emit", example("networks/cnn.tdsl"), "--stage=c", "-DB=64", "-DSIZE=28", "-DC1=16",
+                  "-DC2=32")
+    bodies = re.split(r"\bfor \(", result.out)
+    expect(any("(uint8_t)" in body for body in bodies), result, "masks")
+    expect(not any("(uint8_t)" in body and "tile" in body for body in bodies), result,
+           "masks apart from tiles")
+    windows = [body for body in bodies if re.match(r"int64_t part = 0; part < 2;", body)]
+    expect(len(windows) == 2 and all(body.count("!= 0") < 2 for body in windows), result,
+           "masks apart from windows")
+    expect(re.search(r"column < 16; .*\n.*row < 8; .*\n.*\n?.*w2\[[^;]*;\n[^;]*tensor\[\w+ \+ column",
+                     result.out), result, "no copy of the images")
+    expect(re.search(r"used\[lane\] = \(int32_t\)\(lane >= 4\);", result.out), result,
+           "twelve of the last sixteen lanes")
 
 
 def test_clones():
