@@ -158,8 +158,10 @@ void emit_dispatch(Emitter *emitter);
 // ".v3": of the names of the variant for dispatched_cpus's `number`.
 const char *variant_suffix(int number);
 
-// Makes LLVM know the machine that this process runs on.
-void register_native_target(void);
+// Makes LLVM know the machine that this process runs on, or all that it has code for. No other
+// thread looks for a machine until they are released.
+void hold_targets(bool all);
+void release_targets(void);
 // The machine that `options` name; the caller disposes of it. NULL and *error if there is none.
 LLVMTargetMachineRef make_target_machine(Arena *arena, const CompileOptions *options,
                                          const char **error);

@@ -5,10 +5,9 @@
 //
 //     unrolled loop row < lanes
 //         vector loop lane < lanes / 2
-//             rows[row * lanes + lane] = rows[row * lanes + lane] + rows[row * lanes + lane + lanes
-//             / 2]
+//             rows[start + lane] = rows[start + lane] + rows[start + lane + lanes / 2]
 //         ... lanes / 4, ..., 1
-//         totals[row] = rows[row * lanes]
+//         totals[row] = rows[start]                     start is row * lanes
 #include "codegen/affine.h"
 #include "codegen/emit_llvm.h"
 

@@ -5,7 +5,7 @@
 
 #include "codegen/emit_llvm.h"
 
-static const char *const run_name = "run_chunks";
+static const char *const run_name = "run.chunks"; // no kernel's name has a dot
 
 static LLVMTypeRef body_type(const Emitter *emitter) {
     LLVMTypeRef types[] = {emitter->pointer, emitter->i64};

@@ -67,9 +67,11 @@ static void dispose_jit(void *jit) {
 }
 
 Loaded *load_objects(const Program *program, Objects objects, const char **error, Arena *arena) {
-    register_native_target();
     LLVMOrcLLJITRef jit = NULL;
-    if (!succeeded(arena, LLVMOrcCreateLLJIT(&jit, NULL), error))
+    hold_targets(false);
+    LLVMErrorRef failure = LLVMOrcCreateLLJIT(&jit, NULL);
+    release_targets();
+    if (!succeeded(arena, failure, error))
         return NULL;
     LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(jit), drop_report,
                                             NULL);

@@ -44,6 +44,7 @@ typedef struct Labels {
     Label at[MOST_LABELS];
     int count, in_result; // those of the result come first
     bool direct[2];
+    Buffer *from[2]; // that the operands' elements are loaded from; NULL: they are computed
 } Labels;
 
 static int find_label(const Labels *labels, char name) {
@@ -136,6 +137,7 @@ static void find_strides(Lowering *l, const Inst *inst, Labels *labels) {
         }
         const Scalar *x = element(&k, value, at);
         labels->direct[operand] = x->op == SCALAR_LOAD;
+        labels->from[operand] = x->op == SCALAR_LOAD ? x->buffer : NULL;
         for (int i = 0; i < labels->count && labels->direct[operand]; i++) {
             if (labels->at[i].in[operand] && labels->at[i].size > 1) {
                 labels->direct[operand] =
@@ -591,8 +593,10 @@ void plan_product(Lowering *l, const Node *node, Product *p) {
     choose_axes(l, p, &labels);
     p->skips = p->lane < 0 && p->selected >= 0 && p->operand[LEFT] == p->selected;
     bool pads = wants_padding(l, p);
-    p->reads_beyond = pads && !wants_packing(p) && buffer_with_neighbours(l, p) != NULL;
-    p->packs = wants_packing(p) || (pads && !p->reads_beyond);
+    if (pads && !wants_packing(p)) {
+        p->beyond = buffer_with_neighbours(l, p, labels.from[p->operand[RIGHT]]);
+    }
+    p->packs = wants_packing(p) || (pads && p->beyond == NULL);
     for (int i = 0; i < p->count; i++) {
         if (!p->axes[i].in[RESULT]) {
             p->apart[p->apart_count++] = p->axes[i];
@@ -761,8 +765,8 @@ void lower_tiles(Lowering *l, Node *node) {
     for (int i = 0; i < node->shape.rank; i++) {
         t.index[i] = scalar_position(&k.build, 0);
     }
-    if (t.p.reads_beyond) {
-        buffer_with_neighbours(l, &t.p)->count += vector_lanes(l, t.type);
+    if (t.p.beyond != NULL) {
+        t.p.beyond->count += vector_lanes(l, t.type);
     }
     if (t.p.packs) {
         int64_t elements = right_panel_elements(&t.p, panel_width(&t));

@@ -61,11 +61,11 @@ typedef struct Product {
     Axis
         apart[MOST_LABELS]; // the contracted axes as the operands have them, before they are copied
     int apart_count;
-    int row, column;   // axes
-    int lane;          // axis along which a dot product's vectors lie; -1: along the column
-    bool reads_beyond; // tiles read neighbours behind the last column (buffer_with_neighbours)
-    bool packs;        // the right operand is copied, a panel of columns at a time
-    bool packs_all;    // all panels are made before the rows' blocks
+    int row, column; // axes
+    int lane;        // axis along which a dot product's vectors lie; -1: along the column
+    Buffer *beyond;  // that tiles read behind the last column (buffer_with_neighbours), or NULL
+    bool packs;      // the right operand is copied, a panel of columns at a time
+    bool packs_all;  // all panels are made before the rows' blocks
     LeftPacking left;
     bool blocked;      // blocks of rows run around the columns, and the split axis inside of them
     int64_t row_block; // rows of such a block
@@ -182,7 +182,7 @@ void emit_outer_products(Tiles *t, const int *inside, int inside_count); // lowe
 int64_t outer_width(const Tiles *t);                                     // columns of a tile
 // The right operand is better copied, with zeros behind its columns.
 bool wants_padding(const Lowering *l, const Product *p);
-Buffer *buffer_with_neighbours(const Lowering *l, const Product *p);
+Buffer *buffer_with_neighbours(const Lowering *l, const Product *p, Buffer *from);
 int64_t panel_width(const Tiles *t);                  // columns that the panel has room for
 int64_t tallest_tile(int64_t vectors, int registers); // rows of a tile of so many vectors
 void emit_dot_products(Tiles *t);                     // lower_dots.c

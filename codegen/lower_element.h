@@ -51,8 +51,8 @@ Scalar *element(KernelLowering *k, const Value *value, Scalar *const *index);
 // The element of a member of the node that is computed here, for element() to
 // give from now on.
 Scalar *member_element(KernelLowering *k, const Value *value, Scalar *const *index);
-// Says what element() gives for a member of the node at an index.
 bool is_accumulated(const KernelLowering *k, const Value *value);
+// Says what element() gives for a member of the node at an index.
 void remember_element(KernelLowering *k, const Value *value, Scalar *const *index, Scalar *scalar);
 // Row-major position of an index, and back.
 Scalar *flat_position(KernelLowering *k, Type shape, Scalar *const *index);

@@ -76,26 +76,39 @@ static bool is_yielded(const Value *value) {
     return false;
 }
 
-// The operand's temporary, if tiles may read neighbours behind the last column: what comes of them
-// is stored nowhere.
-Buffer *buffer_with_neighbours(const Lowering *l, const Product *p) {
-    const Value *source = view_source(p->inst->operands[p->operand[RIGHT]]);
-    const ValueState *state = state_of(l, source);
-    const Inst *inst = source->definition;
-    bool is_plain = inst != NULL && is_inlinable(inst->op) && state->buffer != NULL &&
-                    state->row == NULL && state->destinations.count == 0 &&
-                    !state->buffer->is_copied && !is_yielded(source);
-    is_plain = is_plain && p->direct[RIGHT] && p->axes[p->column].stride[RIGHT] == 1;
-    return is_plain && state->buffer->kind == BUFFER_WORKSPACE && state->buffer->use == USE_VALUE &&
-                   !is_in_long_loop(source)
-               ? state->buffer
-               : NULL;
+// The value that the buffer belongs to, of those that `value` is a view of; NULL: it is none.
+static const Value *owner_of(const Lowering *l, const Value *value, const Buffer *buffer) {
+    while (state_of(l, value)->buffer != buffer) {
+        const Inst *inst = value->definition;
+        if (inst == NULL || !is_inlinable(inst->op) || op_info(inst->op)->elementwise ||
+            inst->operand_count == 0) {
+            return NULL; // no view of another value
+        }
+        value = inst->operands[0];
+    }
+    return value;
+}
+
+// `from`, which the operand is read from, if it is a temporary and tiles may read neighbours behind
+// the last column: what comes of them is stored nowhere.
+Buffer *buffer_with_neighbours(const Lowering *l, const Product *p, Buffer *from) {
+    if (from == NULL || from->kind != BUFFER_WORKSPACE || from->use != USE_VALUE ||
+        from->is_copied || !p->direct[RIGHT] || p->axes[p->column].stride[RIGHT] != 1) {
+        return NULL;
+    }
+    const Value *owner = owner_of(l, p->inst->operands[p->operand[RIGHT]], from);
+    if (owner == NULL || owner->definition == NULL || !is_inlinable(owner->definition->op)) {
+        return NULL;
+    }
+    const ValueState *state = state_of(l, owner);
+    bool is_alone = state->row == NULL && state->destinations.count == 0 && !is_yielded(owner);
+    return is_alone && !is_in_long_loop(owner) ? from : NULL;
 }
 
 // Columns that the tiles of a strip of `width` have room for.
 static int64_t padded_width(const Tiles *t, int64_t width) {
     int64_t lanes = vector_lanes(t->k->lowering, t->type), unit = lanes / 2;
-    if (!(t->p.packs || t->p.reads_beyond) || !can_pad(t->k->lowering, &t->p) || lanes <= 1) {
+    if (!(t->p.packs || t->p.beyond != NULL) || !can_pad(t->k->lowering, &t->p) || lanes <= 1) {
         return width;
     }
     while (unit / 2 >= width && unit > 1) {
@@ -116,8 +129,9 @@ Scalar *begin_padded_columns(Tiles *t, int64_t room) {
     if (room > t->padded) {
         set_room(b, room, true);
     }
-    if (t->p.reads_beyond) {
-        scalar_bound(b, column, 0, t->width - 1); // elsewhere there is no need to ask for it
+    if (t->p.beyond != NULL) {
+        // Not so, but the place in memory goes on as it does up to there, and needs no test.
+        scalar_bound(b, column, 0, t->width - 1);
     }
     set_axis(t, &t->p.axes[t->p.column], scalar_binary(b, SCALAR_ADD, t->first_column, column));
     return column;

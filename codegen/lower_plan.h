@@ -79,7 +79,8 @@ struct Node {
     VEC(const Value *) members; // in program order
     VEC(RowSum) sums;           // of a node with rows
     Reads reads;
-    bool stands_alone; // a loop that is spread over lanes and threads: nothing joins it
+    bool stands_alone; // nothing joins it: a loop that is spread over lanes and threads, or what C
+                       // puts in order
     bool by_columns;   // reductions accumulate rows of results
     bool has_reduction;
     bool has_long_reduction; // one that is a loop

@@ -20,9 +20,10 @@ const char *llvm_version(void) {
     return LLVM_VERSION_STRING;
 }
 
-// LLVM keeps its targets in a table of the process, which threads must not fill at once.
-static pthread_once_t native_once = PTHREAD_ONCE_INIT;
-static pthread_once_t all_once = PTHREAD_ONCE_INIT;
+// LLVM keeps its targets in a list of the process, which one thread may fill while no other one
+// looks into it.
+static pthread_mutex_t targets = PTHREAD_MUTEX_INITIALIZER;
+static bool has_native, has_all; // in the list
 
 static void fill_native(void) {
     LLVMInitializeNativeTarget();
@@ -37,8 +38,18 @@ static void fill_all(void) {
     LLVMInitializeAllAsmPrinters();
 }
 
-void register_native_target(void) {
-    (void)pthread_once(&native_once, fill_native);
+void hold_targets(bool all) {
+    (void)pthread_mutex_lock(&targets);
+    if (all && !has_all)
+        fill_all();
+    else if (!all && !has_native)
+        fill_native();
+    has_all = has_all || all;
+    has_native = has_native || !all;
+}
+
+void release_targets(void) {
+    (void)pthread_mutex_unlock(&targets);
 }
 
 static bool starts_with(const char *text, const char *start) {
@@ -97,13 +108,12 @@ static LLVMCodeGenOptLevel code_level(int level) {
 // NULL and *error if there is none.
 static LLVMTargetRef find_target(Arena *arena, const TargetMachine *wish, const char *triple,
                                  const char **error) {
-    if (wish->triple)
-        (void)pthread_once(&all_once, fill_all);
-    else
-        register_native_target();
     LLVMTargetRef target = NULL;
     char *message = NULL;
-    if (!LLVMGetTargetFromTriple(triple, &target, &message))
+    hold_targets(wish->triple != NULL);
+    bool failed = LLVMGetTargetFromTriple(triple, &target, &message);
+    release_targets();
+    if (!failed)
         return target;
     LLVMDisposeMessage(message);
     *error = arena_format(arena,

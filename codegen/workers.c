@@ -1,5 +1,5 @@
 // Each thread takes the next task until none is left. Signals are for the threads that the host
-// program knows of.
+// program knows of, but for those that a fault in a thread itself raises.
 #define _GNU_SOURCE // sched_getaffinity
 #include "codegen/workers.h"
 
@@ -7,6 +7,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -21,7 +24,16 @@ typedef struct Tasks {
     void *context;
 } Tasks;
 
+// The C library reserves much of it for each thread, which counts though it is not used.
+static bool is_address_space_limited(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
 int usable_processors(void) {
+    if (is_address_space_limited()) {
+        return 1;
+    }
     long count = sysconf(_SC_NPROCESSORS_ONLN);
 #ifdef __linux__
     cpu_set_t usable;
@@ -43,6 +55,7 @@ static void *work(void *data) {
 // Starts `wanted` threads or fewer; how many.
 static int start_threads(Tasks *tasks, pthread_t *threads, int wanted) {
     pthread_attr_t attributes;
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
     sigset_t all, previous;
     int started = 0;
     if (pthread_attr_init(&attributes) != 0) {
@@ -50,6 +63,9 @@ static int start_threads(Tasks *tasks, pthread_t *threads, int wanted) {
     }
     (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        sigdelset(&all, faults[i]);
+    }
     pthread_sigmask(SIG_SETMASK, &all, &previous);
     while (started < wanted && pthread_create(&threads[started], &attributes, work, tasks) == 0) {
         started++;
@@ -62,9 +78,11 @@ static int start_threads(Tasks *tasks, pthread_t *threads, int wanted) {
 void do_tasks(int count, int threads, void (*task)(void *context, int index), void *context) {
     Tasks tasks = {.count = count, .task = task, .context = context};
     pthread_t others[MOST_THREADS];
-    int most = threads < count ? threads : count, started = 0;
+    int most = threads < count ? threads : count, started = 0, state;
     most = most > MOST_THREADS ? MOST_THREADS : most;
     atomic_init(&tasks.next, 0);
+    // The others use what is on this thread's stack: it must not be cancelled before they end.
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     if (most > 1) {
         started = start_threads(&tasks, others, most - 1);
     }
@@ -72,4 +90,5 @@ void do_tasks(int count, int threads, void (*task)(void *context, int index), vo
     for (int i = 0; i < started; i++) {
         pthread_join(others[i], NULL);
     }
+    (void)pthread_setcancelstate(state, NULL);
 }

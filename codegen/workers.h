@@ -2,7 +2,7 @@
 #ifndef TDSL_CODEGEN_WORKERS_H
 #define TDSL_CODEGEN_WORKERS_H
 
-// How many processors this process may run on, at least 1.
+// How many processors this process may run on, at least 1; 1 if its address space is limited.
 int usable_processors(void);
 
 // Calls task(context, i) for every i from 0 to count - 1, in any order, on this thread and at most

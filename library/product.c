@@ -257,7 +257,7 @@ TdslStatus tdsl_build(TdslSession *session, const char *path, const TdslGradient
     const Program *source = programs[session->machines.count - 1];
     CompileOptions options = {.level = session->options.level,
                               .position_independent = true,
-                              .parts = ends_in(path, ".o"), // one file
+                              .parts = ends_in(path, ".o") ? 1 : 0, // one file
                               .target = session->machines.at[0]};
     if (ends_in(path, ".h"))
         return write_header(session, source, path) ? TDSL_OK : TDSL_BAD_FILE;

@@ -48,6 +48,47 @@ def test_tile_in_registers():
         expect("%rsp" not in best and "%rbp" not in best, result, f"no spills by {compiler}")
 
 
+BEHIND = """model behind {
+    input x: f64[4, 8]
+    input w: f64[13, 8]
+    input v: f64[8, 15]
+    r = reshape(tanh(w), [8, 13])
+    s = tanh(v)[:, 1:14]
+    output y = x @ r
+    output z = x @ s
+    output r
+    output s
+}
+"""
+USER = """#include <stdlib.h>
+#include "behind.h"
+int main(void) {
+    double *x = calloc(32, 8), *w = calloc(104, 8), *v = calloc(120, 8), *y = calloc(52, 8);
+    double *z = calloc(52, 8), *r = calloc(104, 8), *s = calloc(104, 8);
+    void *workspace = aligned_alloc(64, behind_forward_workspace_bytes());
+    behind_inputs inputs = {x, w, v};
+    behind_outputs all = {y, z, r, s}, products = {y, z, NULL, NULL};
+    int status = behind_forward(&inputs, &all, workspace);
+    status += behind_forward(&inputs, &products, workspace);
+    free(x), free(w), free(v), free(y), free(z), free(r), free(s), free(workspace);
+    return status;
+}
+"""
+
+
+def test_behind_columns():
+    """what tiles read behind their last column is in the workspace, also where they read a view"""
+    path = write("behind.tdsl", BEHIND)
+    folder = os.path.dirname(path)
+    tdsl("build", path, "-o", os.path.join(folder, "behind.c"))
+    write("user.c", USER)
+    if shutil.which("gcc"):
+        harness.run(["gcc", "-fsanitize=address,undefined", "-g", os.path.join(folder, "user.c"),
+                     os.path.join(folder, "behind.c"), "-o", os.path.join(folder, "user"), "-lm"],
+                    code=0)
+        harness.run([os.path.abspath(os.path.join(folder, "user"))], code=0)
+
+
 def test_zeros_of_tiles():
     """tiles are set to zero by vectors: string instructions take longer than a small product"""
     path = write("zeros.tdsl", PRODUCT.replace("f32", "f64").replace("96", "16"))
