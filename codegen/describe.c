@@ -10,7 +10,7 @@
 // A new member of these is either described below or of no importance to what is computed.
 static_assert(sizeof(void *) != 8 ||
                   (sizeof(Scalar) == 96 && sizeof(Statement) == 136 && sizeof(Loop) == 80 &&
-                   sizeof(Local) == 24 && sizeof(Buffer) == 120 && sizeof(Field) == 32 &&
+                   sizeof(Local) == 24 && sizeof(Buffer) == 128 && sizeof(Field) == 32 &&
                    sizeof(Group) == 24 && sizeof(Site) == 24 && sizeof(Kernel) == 136 &&
                    sizeof(Entry) == 240),
               "describe what was added to the loop form, then correct these sizes");

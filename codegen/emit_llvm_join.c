@@ -43,30 +43,19 @@ static bool is_half(Join *join, const Statement *set, const Scalar *lane, int64_
            reads_rows(join, set->value->args[1], lane, half);
 }
 
-// The next statement that is not a scalar, from number *at on; NULL: there is none.
-static const Statement *next_statement(const Block *block, int *at) {
-    while (*at < block->statements.count) {
-        const Statement *s = block->statements.at[(*at)++];
-        if (s->kind != STATEMENT_SCALAR)
-            return s;
-    }
-    return NULL;
-}
-
 static bool is_halving(Join *join, const Statement *s, int64_t half) {
     const Local *before = join->rows;
-    if (s == NULL || (half == 1 && s->kind != STATEMENT_SET))
+    if (s == NULL)
         return false;
-    if (half == 1)
+    if (half == 1) // a loop of one iteration is no loop
         return is_half(join, s, NULL, 1) && before == join->rows;
     int64_t extent;
-    int at = 0;
     if (s->kind != STATEMENT_LOOP || s->loop->kind != LOOP_VECTOR ||
         !constant_extent(s->loop, &extent) || extent != half)
         return false;
-    const Statement *set = next_statement(&s->loop->body, &at);
+    const Statement *set = only_statement(&s->loop->body, STATEMENT_SET);
     return set != NULL && is_half(join, set, s->loop->index, half) &&
-           next_statement(&s->loop->body, &at) == NULL && (before == NULL || before == join->rows);
+           (before == NULL || before == join->rows);
 }
 
 static bool find_join(const Emitter *emitter, const Loop *loop, Join *join) {

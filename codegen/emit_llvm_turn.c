@@ -15,19 +15,6 @@ typedef struct Turn {
     int lanes;
 } Turn;
 
-static const Statement *only_statement(const Block *block, StatementKind kind) {
-    const Statement *found = NULL;
-    for (int i = 0; i < block->statements.count; i++) {
-        const Statement *s = block->statements.at[i];
-        if (s->kind == STATEMENT_SCALAR)
-            continue;
-        if (s->kind != kind || found)
-            return NULL;
-        found = s;
-    }
-    return found;
-}
-
 // A position that grows by `column` and `term` from one iteration of a loop to the next, whatever
 // else it is made of.
 static bool grows_by(const Turn *turn, const Scalar *position, int64_t *column, int64_t *term) {

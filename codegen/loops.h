@@ -108,13 +108,18 @@ struct Buffer {
     BufferUse use;
     Span span;          // of the loop, for what is not a plain value
     const Entry *entry; // that uses it
-    bool is_copied;     // whole, so it keeps its size
+    int64_t behind;     // elements behind the last one that may be read: nobody's
     bool reverse;       // what is kept in it depends on upstream gradients
     int first, last;    // in use from and to: statements of the entry, by number; first < 0: never
     // BUFFER_CONSTANT
     const void *data;
     int id; // unique in the program
 };
+
+// Elements that a buffer has room for.
+static inline int64_t buffer_room(const Buffer *buffer) {
+    return buffer->count + buffer->behind;
+}
 
 // A mutable local of a kernel: a scalar (count 1) or a small array, for accumulators and tiles. An
 // array's index is made of constants and of indices of LOOP_VECTOR and LOOP_UNROLL loops of
@@ -283,6 +288,10 @@ struct Program {
 };
 
 const char *group_name(GroupKind kind); // "inputs", "params", ...
+// The next statement that is no scalar, from number *at on, which it moves behind it; NULL: there
+// is none. The only such statement if it is of the kind, else NULL.
+const Statement *next_statement(const Block *block, int *at);
+const Statement *only_statement(const Block *block, StatementKind kind);
 // Readable text of the loop form (`tdsl emit --stage=loops`).
 void print_loops(Text *out, const Program *program);
 // Checks the form's invariants: scopes, types, buffers. NULL or a message.

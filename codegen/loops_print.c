@@ -259,7 +259,13 @@ static void print_place(Text *out, const Program *program, const Buffer *buffer)
                     buffer->optional ? ", optional" : "",
                     buffer->default_one ? ", 1 if not given" : "");
         break;
-    case BUFFER_WORKSPACE: text_format(out, "workspace at %zu\n", buffer->offset); break;
+    case BUFFER_WORKSPACE:
+        text_format(out, "workspace at %zu", buffer->offset);
+        if (buffer->behind > 0) {
+            text_format(out, ", %lld more may be read", (long long)buffer->behind);
+        }
+        text_add(out, "\n");
+        break;
     case BUFFER_CONSTANT: text_add(out, "constant\n"); break;
     }
 }

@@ -190,7 +190,7 @@ static bool check_scalar(Verifier *v, const Scalar *x) {
         return check_use(v, x->args[0], TYPE_I64) && check_buffer(v, x->buffer, false) &&
                (x->type == x->buffer->element ||
                 fail(v, "s%d has another type than its buffer", x->id)) &&
-               check_bounds(v, x->args[0], x->buffer->count, buffer_name(x->buffer));
+               check_bounds(v, x->args[0], buffer_room(x->buffer), buffer_name(x->buffer));
     case SCALAR_LOCAL:
         return check_use(v, x->args[0], TYPE_I64) && check_local(v, x->local) &&
                (x->type == x->local->type ||

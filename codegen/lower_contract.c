@@ -766,7 +766,8 @@ void lower_tiles(Lowering *l, Node *node) {
         t.index[i] = scalar_position(&k.build, 0);
     }
     if (t.p.beyond != NULL) {
-        t.p.beyond->count += vector_lanes(l, t.type);
+        int lanes = vector_lanes(l, t.type);
+        t.p.beyond->behind = t.p.beyond->behind < lanes ? lanes : t.p.beyond->behind;
     }
     if (t.p.packs) {
         int64_t elements = right_panel_elements(&t.p, panel_width(&t));

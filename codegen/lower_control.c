@@ -143,7 +143,7 @@ static void place_initial(Lowering *l, const Inst *inst, int k) {
     state_of(l, inst->results[k])->buffer = buffer;
 }
 
-static bool is_yielded(const Region *body, const Value *value) {
+bool is_yielded(const Region *body, const Value *value) {
     for (int i = 0; i < body->yields.count; i++) {
         if (body->yields.at[i] == value) {
             return true;

@@ -3,6 +3,7 @@
 // as vectors and broadcasts one element of the left for each row of the tile. The left operand is
 // read with any stride.
 #include "codegen/lower_contract.h"
+#include "codegen/parallel.h"
 
 #include <string.h>
 
@@ -56,20 +57,10 @@ bool wants_padding(const Lowering *l, const Product *p) {
 // Loops around that are spread over threads have temporaries of their own in each iteration, if it
 // reads nothing of them but what it has stored.
 static bool is_in_long_loop(const Value *value) {
-    enum { FEWEST_SPREAD = 8 };
     for (const Region *region = value->region; region->owner != NULL;
          region = region->owner->parent) {
         const Inst *owner = region->owner;
-        if (owner->op != OP_loop || dim_value(owner->attr.trip) >= FEWEST_SPREAD) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_yielded(const Value *value) {
-    for (int i = 0; i < value->region->yields.count; i++) {
-        if (value->region->yields.at[i] == value) {
+        if (owner->op != OP_loop || dim_value(owner->attr.trip) >= FEW_CHUNKS) {
             return true;
         }
     }
@@ -93,7 +84,7 @@ static const Value *owner_of(const Lowering *l, const Value *value, const Buffer
 // the last column: what comes of them is stored nowhere.
 Buffer *buffer_with_neighbours(const Lowering *l, const Product *p, Buffer *from) {
     if (from == NULL || from->kind != BUFFER_WORKSPACE || from->use != USE_VALUE ||
-        from->is_copied || !p->direct[RIGHT] || p->axes[p->column].stride[RIGHT] != 1) {
+        !p->direct[RIGHT] || p->axes[p->column].stride[RIGHT] != 1) {
         return NULL;
     }
     const Value *owner = owner_of(l, p->inst->operands[p->operand[RIGHT]], from);
@@ -101,7 +92,8 @@ Buffer *buffer_with_neighbours(const Lowering *l, const Product *p, Buffer *from
         return NULL;
     }
     const ValueState *state = state_of(l, owner);
-    bool is_alone = state->row == NULL && state->destinations.count == 0 && !is_yielded(owner);
+    bool is_alone =
+        state->row == NULL && state->destinations.count == 0 && !is_yielded(owner->region, owner);
     return is_alone && !is_in_long_loop(owner) ? from : NULL;
 }
 

@@ -438,9 +438,7 @@ void lower_copy(Lowering *l, const Value *value, Destination to) {
     if (to.buffer->optional) {
         before = begin_entry_present(l, to.buffer);
     }
-    if (state->buffer != NULL && state->row == NULL && to.row == NULL && !to.accumulate &&
-        state->buffer->count == to.buffer->count) {
-        state->buffer->is_copied = true;
+    if (state->buffer != NULL && state->row == NULL && to.row == NULL && !to.accumulate) {
         add_entry_statement(
             l, (Statement){.kind = STATEMENT_COPY, .buffer = state->buffer, .target = to.buffer});
         l->block = before;

@@ -65,6 +65,10 @@ typedef struct RowPlan {
 } RowPlan;
 
 RowPlan plan_rows(Lowering *l, const Node *node, const Reduction *r);
+// Adds up a row of one loop, at one point, in the `count` lanes that are in `sums` from `start` on,
+// written out, without joining them.
+void sum_in_lanes(KernelLowering *k, const Reduction *r, const RowPlan *plan, Scalar *const *index,
+                  Local *sums, Scalar *start, int count);
 Scalar *reduction_join(KernelLowering *k, const Reduction *r, Scalar *x, Scalar *y);
 // Reduces at one point of the result's shape.
 Scalar *reduce_at_point(KernelLowering *k, const Value *value, Scalar *const *index);

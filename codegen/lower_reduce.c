@@ -295,7 +295,8 @@ RowPlan plan_rows(Lowering *l, const Node *node, const Reduction *r) {
 typedef struct Fold {
     Reduction reduction;
     Local *sums;
-    Local *wide; // NULL, or f64 sums of the lanes' sums
+    Scalar *start; // of the lanes in `sums`; NULL: they are all of it
+    Local *wide;   // NULL, or f64 sums of the lanes' sums
 } Fold;
 
 // Reductions of the same elements, one behind the other, in lanes.
@@ -308,13 +309,18 @@ typedef struct Lanes {
     int count;
     Fold *folds;
     int fold_count;
-    bool wide; // some fold is
+    bool wide;     // some fold is
+    bool straight; // steps are written out, however many there are
 } Lanes;
 
-static void set_lanes(Lanes *lanes, Local *local, Scalar *value) {
+static Scalar *lane_place(const Lanes *lanes, Scalar *start, Scalar *lane) {
+    return start != NULL ? scalar_binary(&lanes->k->build, SCALAR_ADD, start, lane) : lane;
+}
+
+static void set_lanes(Lanes *lanes, Local *local, Scalar *start, Scalar *value) {
     KernelBuilder *b = &lanes->k->build;
     Scalar *lane = begin_loop(b, LOOP_VECTOR, lanes->count, "lane");
-    add_set(b, local, lane, value);
+    add_set(b, local, lane_place(lanes, start, lane), value);
     end_scope(b);
 }
 
@@ -349,11 +355,12 @@ static void step_lanes(Lanes *lanes, Scalar *start, int64_t count) {
     Scalar **after = arena_array(&b->scratch, Scalar *, lanes->fold_count);
     for (int i = 0; i < lanes->fold_count; i++) {
         Fold *fold = &lanes->folds[i];
-        Scalar *before = scalar_local(b, fold->sums, lane);
+        Scalar *before = scalar_local(b, fold->sums, lane_place(lanes, fold->start, lane));
         after[i] = reduction_step(k, &fold->reduction, before, lanes->index, inner);
     }
     for (int i = 0; i < lanes->fold_count; i++) {
-        add_set(b, lanes->folds[i].sums, lane, after[i]);
+        Fold *fold = &lanes->folds[i];
+        add_set(b, fold->sums, lane_place(lanes, fold->start, lane), after[i]);
     }
     if (lanes->step != NULL) {
         store_rows(k, lanes->step, row, rows);
@@ -383,7 +390,7 @@ static void step_many(Lanes *lanes, Scalar *start, int64_t steps) {
         return;
     }
     KernelBuilder *b = &lanes->k->build;
-    LoopKind kind = steps <= FEW_STEPS ? LOOP_UNROLL : LOOP_SERIAL;
+    LoopKind kind = lanes->straight || steps <= FEW_STEPS ? LOOP_UNROLL : LOOP_SERIAL;
     Scalar *step = begin_loop(b, kind, steps, loop_name(lanes->k));
     Scalar *offset = scalar_binary(b, SCALAR_MUL, step, scalar_position(b, lanes->count));
     step_lanes(lanes, scalar_binary(b, SCALAR_ADD, start, offset), lanes->count);
@@ -447,10 +454,10 @@ static void begin_fold(Lanes *lanes, Fold *fold, int64_t extent) {
     // Short rows are added in f64 at once, long ones in chunks.
     bool all_wide = precise && extent < 16 * lanes->count;
     fold->sums = add_local(&k->build, all_wide ? TYPE_F64 : r->type, lanes->count, "sums");
-    set_lanes(lanes, fold->sums, reduction_start(k, r, fold->sums->type));
+    set_lanes(lanes, fold->sums, NULL, reduction_start(k, r, fold->sums->type));
     if (precise && !all_wide) {
         fold->wide = add_local(&k->build, TYPE_F64, lanes->count, "wide_sums");
-        set_lanes(lanes, fold->wide, scalar_number(&k->build, TYPE_F64, 0));
+        set_lanes(lanes, fold->wide, NULL, scalar_number(&k->build, TYPE_F64, 0));
         lanes->wide = true;
     }
 }
@@ -481,6 +488,21 @@ static Scalar *reduce_long(KernelLowering *k, const Reduction *r, Scalar *const 
                    .fold_count = 1};
     run_lanes(&lanes);
     return join_lanes(&lanes, &fold);
+}
+
+void sum_in_lanes(KernelLowering *k, const Reduction *r, const RowPlan *plan, Scalar *const *index,
+                  Local *sums, Scalar *start, int count) {
+    Fold fold = {.reduction = *r, .sums = sums, .start = start};
+    Lanes lanes = {.k = k,
+                   .plan = plan,
+                   .index = index,
+                   .ordered = new_index(k, r->axis_count),
+                   .count = count,
+                   .folds = &fold,
+                   .fold_count = 1,
+                   .straight = true};
+    set_lanes(&lanes, sums, start, reduction_start(k, r, sums->type));
+    run_innermost(&lanes, plan->nest.loops[0].extent);
 }
 
 void fold_rows(KernelLowering *k, const RowStep *step, Scalar *const *point) {

@@ -81,34 +81,6 @@ static void set_point(ShortRows *it, Scalar *offset) {
     }
 }
 
-// Adds `count` elements of a row from `start` on to its lanes.
-static void add_vector(ShortRows *it, const Reduction *r, const RowPlan *plan, Local *sums,
-                       Scalar *row, Scalar *start, int64_t count) {
-    KernelLowering *k = it->k;
-    KernelBuilder *b = &k->build;
-    Scalar *lane = begin_loop(b, LOOP_VECTOR, count, "lane");
-    set_room(b, it->lanes, false);
-    Scalar **ordered = new_index(k, r->axis_count), **inner = new_index(k, r->axis_count);
-    fill_index(k, &plan->nest, 0, scalar_binary(b, SCALAR_ADD, start, lane), ordered);
-    for (int i = 0; i < r->axis_count; i++) {
-        inner[plan->order[i]] = ordered[i];
-    }
-    Scalar *place = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, it->lanes));
-    place = scalar_binary(b, SCALAR_ADD, place, lane);
-    Scalar *before = scalar_local(b, sums, place);
-    add_set(b, sums, place, reduction_step(k, r, before, it->index, inner));
-    end_scope(b);
-}
-
-static void clear_row(ShortRows *it, Local *sums, Scalar *row) {
-    KernelBuilder *b = &it->k->build;
-    Scalar *lane = begin_loop(b, LOOP_VECTOR, it->lanes, "lane");
-    Scalar *place = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, it->lanes));
-    place = scalar_binary(b, SCALAR_ADD, place, lane);
-    add_set(b, sums, place, scalar_number(b, sums->type, 0));
-    end_scope(b);
-}
-
 static void add_rows(ShortRows *it, const Value *member) {
     KernelLowering *k = it->k;
     KernelBuilder *b = &k->build;
@@ -116,20 +88,10 @@ static void add_rows(ShortRows *it, const Value *member) {
     RowPlan plan = plan_rows(k->lowering, it->node, &r);
     Local *sums = add_local(b, r.type, it->lanes * it->lanes, "sums");
     Local *totals = add_local(b, r.type, it->lanes, "totals");
-    int64_t extent = plan.nest.loops[0].extent, vectors = extent / it->lanes;
     Scalar *row = begin_loop(b, LOOP_UNROLL, it->lanes, "row");
     set_point(it, row);
-    clear_row(it, sums, row);
-    if (vectors > 0) {
-        Scalar *number = begin_loop(b, LOOP_UNROLL, vectors, loop_name(k));
-        Scalar *start = scalar_binary(b, SCALAR_MUL, number, scalar_position(b, it->lanes));
-        add_vector(it, &r, &plan, sums, row, start, it->lanes);
-        end_scope(b);
-    }
-    if (extent % it->lanes > 0) {
-        Scalar *start = scalar_position(b, vectors * it->lanes);
-        add_vector(it, &r, &plan, sums, row, start, extent % it->lanes);
-    }
+    Scalar *start = scalar_binary(b, SCALAR_MUL, row, scalar_position(b, it->lanes));
+    sum_in_lanes(k, &r, &plan, it->index, sums, start, it->lanes);
     end_scope(b);
     add_joined_rows(b, sums, totals, it->lanes);
     vec_push(&b->scratch, &k->accumulators, ((Accumulator){member, totals, NULL}));

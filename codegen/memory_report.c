@@ -117,7 +117,7 @@ MemoryReport report_memory(Arena *arena, const Program *program, const Entry *en
     for (int i = 0; i < program->buffers.count; i++) {
         const Buffer *buffer = program->buffers.at[i];
         if (buffer->kind == BUFFER_WORKSPACE && buffer->entry == entry && buffer->first >= 0) {
-            size_t bytes = (size_t)buffer->count * element_bytes(buffer->element);
+            size_t bytes = (size_t)buffer_room(buffer) * element_bytes(buffer->element);
             bytes = bytes == 0 ? unit : (bytes + unit - 1) / unit * unit;
             vec_push(
                 arena, &report.items,

@@ -12,7 +12,6 @@ enum {
     ENOUGH_ITERATIONS = 16, // of a loop, to look no further inside
     VECTOR_STEP = 64,       // iterations of a vector loop are cut at multiples of it
     MOST_ATTEMPTS = 4,
-    FEW_CHUNKS = 8,
     ROOM = 1024, // scalars that are added to a kernel while it is cut
 };
 

@@ -12,6 +12,8 @@
 
 #include "codegen/lower.h"
 
+enum { FEW_CHUNKS = 8 }; // of a loop of calls, or iterations, that are worth spreading
+
 // `first_kernel`: kernels of the program from here on are the entry's own. It comes before
 // plan_memory: temporaries may grow, and there may be new ones.
 void make_parallel(Program *program, Entry *entry, const LowerOptions *options);

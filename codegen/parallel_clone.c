@@ -71,7 +71,7 @@ Loop *place_loop(Arena *arena, Kernel *kernel, Block *out, LoopKind kind, Scalar
 
 int64_t private_stride(const Buffer *buffer) {
     int64_t line = LINE_BYTES / (int64_t)element_bytes(buffer->element);
-    return (buffer->count + line - 1) / line * line;
+    return (buffer_room(buffer) + line - 1) / line * line;
 }
 
 // ---- parts of statements

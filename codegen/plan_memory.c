@@ -117,7 +117,7 @@ void plan_memory(Program *program, Entry *entry, int first, bool share) {
     live.buffers = arena_array(&live.scratch, Lifetime, live.count + 1);
     for (int i = 0; i < live.count; i++) {
         Buffer *buffer = program->buffers.at[first + i];
-        size_t bytes = (size_t)buffer->count * element_bytes(buffer->element);
+        size_t bytes = (size_t)buffer_room(buffer) * element_bytes(buffer->element);
         size_t units = bytes == 0 ? 1 : (bytes + ALIGNMENT - 1) / ALIGNMENT;
         live.buffers[i] = (Lifetime){.buffer = buffer, .first = -1, .bytes = units * ALIGNMENT};
     }

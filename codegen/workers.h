@@ -1,4 +1,6 @@
-// Tasks that are done at the same time, by threads that live no longer than they.
+// Tasks that are done at the same time, by threads that live no longer than they. Few and long
+// ones: the pool of runtime/threads.h, which waits busily for the next chunk, is for microseconds,
+// and comes with the programs that are compiled, not with the compiler.
 #ifndef TDSL_CODEGEN_WORKERS_H
 #define TDSL_CODEGEN_WORKERS_H
 

@@ -46,7 +46,7 @@ static unsigned char *entry_memory(Frame *f, const Buffer *buffer) {
         return pointer;
     }
     case BUFFER_WORKSPACE: {
-        size_t bytes = (size_t)buffer->count * element_bytes(buffer->element);
+        size_t bytes = (size_t)buffer_room(buffer) * element_bytes(buffer->element);
         if (buffer->offset + bytes > f->entry->workspace_bytes) {
             go_wrong(f, "a temporary lies outside of the workspace");
         }
@@ -70,15 +70,15 @@ static unsigned char *memory_of(Frame *f, const Buffer *buffer) {
     return NULL;
 }
 
-static bool check_access(Frame *f, const Buffer *buffer, const unsigned char *memory,
-                         int64_t index) {
+static bool check_access(Frame *f, const Buffer *buffer, const unsigned char *memory, int64_t index,
+                         int64_t count) {
     if (memory == NULL) {
         return go_wrong(f, arena_format(f->run->arena, "%s is not there", buffer->name));
     }
-    if (index < 0 || index >= buffer->count) {
+    if (index < 0 || index >= count) {
         return go_wrong(f, arena_format(f->run->arena, "index %lld of %s, which has %lld elements",
                                         (long long)index, buffer->name ? buffer->name : "?",
-                                        (long long)buffer->count));
+                                        (long long)count));
     }
     return true;
 }
@@ -86,7 +86,7 @@ static bool check_access(Frame *f, const Buffer *buffer, const unsigned char *me
 static Cell load(Frame *f, const Buffer *buffer, int64_t index) {
     const unsigned char *memory = memory_of(f, buffer);
     Cell cell = {0};
-    if (!check_access(f, buffer, memory, index)) {
+    if (!check_access(f, buffer, memory, index, buffer_room(buffer))) {
         return cell;
     }
     const unsigned char *at = memory + (size_t)index * element_bytes(buffer->element);
@@ -115,7 +115,7 @@ static Cell load(Frame *f, const Buffer *buffer, int64_t index) {
 
 static void store(Frame *f, const Buffer *buffer, int64_t index, Cell cell) {
     unsigned char *memory = memory_of(f, buffer);
-    if (!check_access(f, buffer, memory, index)) {
+    if (!check_access(f, buffer, memory, index, buffer->count)) {
         return;
     }
     unsigned char *at = memory + (size_t)index * element_bytes(buffer->element);
@@ -332,8 +332,10 @@ static void poison_locals(Frame *f, Local *const *locals, int count) {
 static void check_overlap(Frame *f, const Statement *s, unsigned char *const *memory) {
     for (int i = 0; i < s->kernel->buffers.count; i++) {
         for (int j = 0; j < s->kernel->buffers.count; j++) {
-            size_t first = (size_t)s->buffers[i]->count * element_bytes(s->buffers[i]->element);
-            size_t second = (size_t)s->buffers[j]->count * element_bytes(s->buffers[j]->element);
+            size_t first =
+                (size_t)buffer_room(s->buffers[i]) * element_bytes(s->buffers[i]->element);
+            size_t second =
+                (size_t)buffer_room(s->buffers[j]) * element_bytes(s->buffers[j]->element);
             if (i != j && s->kernel->written.at[i] && memory[i] != NULL && memory[j] != NULL &&
                 memory[i] < memory[j] + second && memory[j] < memory[i] + first) {
                 go_wrong(f, arena_format(f->run->arena, "%s is given overlapping buffers",

@@ -1,7 +1,6 @@
 // Code that is made in parts: what is made does not depend on the threads, it computes the same as
 // in one part, and products show nothing of it.
-#include "codegen/process.h"
-#include "run.h"
+#include "names.h"
 
 enum { COUNT = 37, KERNELS = 6 };
 
@@ -115,25 +114,6 @@ static void check_code(Maker *maker, int level) {
         EXPECT(memcmp(y, whole, sizeof y) == 0);
     }
     EXPECT(compile(maker, level, 0, 0).count == 1); // little work
-}
-
-static const char *read_file(Arena *arena, const char *path) {
-    Text text = text_new(arena);
-    FILE *file = fopen(path, "r");
-    char line[512];
-    while (file && fgets(line, sizeof line, file))
-        text_add(&text, line);
-    if (file)
-        fclose(file);
-    return text_string(&text);
-}
-
-// The names that are listed for the file by nm, one a line.
-static const char *names_of(Arena *arena, const char *path, const char *which) {
-    const char *error = NULL, *log = arena_format(arena, "%s.%s", path, which);
-    const char *words[] = {"nm", which, "--defined-only", "-j", path, NULL};
-    EXPECT(run_program(arena, words, log, &error) == RUN_DONE);
-    return read_file(arena, log);
 }
 
 static void check_names(Maker *maker, const char *folder) {

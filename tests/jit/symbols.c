@@ -2,8 +2,7 @@
 #include <dlfcn.h>
 
 #include "codegen/emit_c.h"
-#include "codegen/process.h"
-#include "run.h"
+#include "names.h"
 
 // y = 2 * x with an index that is checked, so that there is a status with a place.
 static Maker make_program(Arena *arena) {
@@ -62,17 +61,6 @@ static const char *sorted(Arena *arena, const char *text) {
     return text_string(&out);
 }
 
-static const char *read_file(Arena *arena, const char *path) {
-    Text text = text_new(arena);
-    FILE *file = fopen(path, "r");
-    char line[512];
-    while (file && fgets(line, sizeof line, file))
-        text_add(&text, line);
-    if (file)
-        fclose(file);
-    return text_string(&text);
-}
-
 static void check_functions(void *library) {
     size_t (*bytes)(void), (*forward_bytes)(void);
     int (*version)(void);
@@ -100,7 +88,6 @@ static void check_functions(void *library) {
 
 static void check_library(Arena *arena, const Program *program, const char *folder, int level) {
     const char *path = arena_format(arena, "%s/libmodel%d.so", folder, level), *error = NULL;
-    const char *log = arena_format(arena, "%s/names%d", folder, level);
     CompileOptions options = {.level = level, .position_independent = true};
     Objects objects;
     if (!EXPECT(compile_objects(arena, program, &options, &objects, &error)) ||
@@ -108,9 +95,7 @@ static void check_library(Arena *arena, const Program *program, const char *fold
         fprintf(stderr, "%s\n", error);
         return;
     }
-    const char *words[] = {"nm", "-D", "--defined-only", "-j", path, NULL};
-    EXPECT(run_program(arena, words, log, &error) == RUN_DONE);
-    EXPECT_TEXT(sorted(arena, read_file(arena, log)),
+    EXPECT_TEXT(sorted(arena, names_of(arena, path, "-D")),
                 sorted(arena, declared_names(arena, program)));
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!EXPECT(library != NULL)) {
