@@ -9,9 +9,15 @@
 // A thread without work looks for some for a while, the longer the more it has just had, then
 // sleeps on a semaphore. Whoever makes it sleep or wakes it agrees on it in `sleeping`: each thread
 // counted down there gets one post. (Posting never blocks, not even in a child of fork().)
+#ifdef __linux__
+#define _GNU_SOURCE // sched_getcpu
+#endif
 #include "runtime/threads.h"
 
 #include <pthread.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,7 +34,11 @@ enum {
     LONG_WATCH = 500000, // and no longer than this
     NAP = 50000,         // of the caller, between looks for the last chunks
     MUCH = 200000,       // waiting so long means that the processors are busy
-    PATIENCE = 20,       // times what was lost by waiting, the caller then works alone
+    // Of time that was lost:
+    TOLERATED = 8,      // an eighth of all time is
+    FORGIVEN = 4000000, // and so many nanoseconds on top
+    PATIENCE = 40,      // else the caller works alone for so many times what was lost last
+    DISPLACED = 50000,  // what the caller may have lost when another thread takes its processor
     MOST_THREADS = 1024,
 };
 
@@ -51,14 +61,19 @@ struct tdsl_threads {
     _Atomic bool stopping;
     _Alignas(CACHE_LINE) _Atomic uint32_t done; // chunks of this job
     _Alignas(CACHE_LINE) atomic_int sleeping;
-    atomic_flag busy; // a job is under way
+    atomic_flag busy;     // a job is under way
+    atomic_int processor; // of the caller, when this job began; -1 if not known
+    atomic_int displaced; // how often threads found themselves on the caller's processor
     _Atomic(Body) body;
     _Atomic(void *) data;
     _Atomic int64_t count;
     sem_t wake;
     tdsl_parallel parallel;
-    pid_t owner;         // threads exist in this process only
-    int64_t alone_until; // time in nanoseconds; 0: not. Under `busy`
+    pid_t owner; // threads exist in this process only
+    // Under `busy`, in nanoseconds:
+    int64_t lost; // by having threads, less what is tolerated, up to `lost_at`
+    int64_t lost_at;
+    int64_t alone_until;
     int thread_count;
     int parties;   // the threads that were asked for, whether there are so many or not
     Range *ranges; // of each
@@ -74,6 +89,21 @@ static void pause_briefly(void) {
 #else
     atomic_signal_fence(memory_order_seq_cst);
 #endif
+}
+
+// The processor that this thread runs on; -1 where the system does not say.
+static int current_processor(void) {
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+// Whether this thread, which is not the caller, keeps the caller from its processor.
+static bool displaces_caller(tdsl_threads *t) {
+    int processor = current_processor();
+    return processor >= 0 && processor == atomic_load_explicit(&t->processor, memory_order_relaxed);
 }
 
 static int64_t nanoseconds(void) {
@@ -149,7 +179,8 @@ static void wake_threads(tdsl_threads *t, int64_t most) {
     }
 }
 
-// The number of the last job, once it is another than `job` or `watch` nanoseconds are over.
+// The number of the last job, once it is another than `job`, or it is time to sleep: `watch`
+// nanoseconds are over, or looking keeps the caller from working.
 static uint32_t look_for_job(tdsl_threads *t, uint32_t job, int64_t watch) {
     int64_t start = nanoseconds();
     do {
@@ -160,7 +191,7 @@ static uint32_t look_for_job(tdsl_threads *t, uint32_t job, int64_t watch) {
             }
             pause_briefly();
         }
-    } while (nanoseconds() - start < watch);
+    } while (nanoseconds() - start < watch && !displaces_caller(t));
     return job;
 }
 
@@ -181,6 +212,10 @@ static void *run_thread(void *context) {
         uint32_t now = look_for_job(t, job, watch);
         if (now == job) {
             sleep_thread(t, job);
+        } else if (displaces_caller(t)) {
+            job = now;
+            atomic_fetch_add_explicit(&t->displaced, 1, memory_order_relaxed);
+            sleep_thread(t, job);
         } else {
             job = now;
             int64_t start = nanoseconds();
@@ -189,6 +224,20 @@ static void *run_thread(void *context) {
         }
     }
     return NULL;
+}
+
+// Some more nanoseconds were lost. Who loses much time to others works alone for a while: a program
+// whose processors are busy with other things loses little by having threads. Now and then every
+// processor is taken away for some milliseconds, above all from a virtual machine; working alone
+// would then cost more.
+static void add_loss(tdsl_threads *t, int64_t now, int64_t lost) {
+    int64_t before = t->lost - (now - t->lost_at) / TOLERATED;
+    t->lost = (before > 0 ? before : 0) + lost;
+    t->lost_at = now;
+    if (t->lost > FORGIVEN) {
+        t->lost = FORGIVEN;
+        t->lost_at = t->alone_until = now + PATIENCE * lost;
+    }
 }
 
 // Others are at chunks of this job, and soon done unless they lost their processor.
@@ -209,13 +258,16 @@ static void wait_for_chunks(tdsl_threads *t, uint32_t count, int64_t usual) {
     }
     int64_t end = nanoseconds(), lost = end - now;
     if (lost > MUCH && lost > 2 * usual) {
-        t->alone_until = end + PATIENCE * lost;
+        add_loss(t, end, lost);
     }
 }
 
-// After waiting long for others the caller works alone for a while: a program whose processors are
-// busy with other things loses little by having threads.
 static bool is_to_be_alone(tdsl_threads *t) {
+    int displaced = atomic_load_explicit(&t->displaced, memory_order_relaxed);
+    if (displaced > 0) {
+        atomic_fetch_sub_explicit(&t->displaced, displaced, memory_order_relaxed);
+        add_loss(t, nanoseconds(), (int64_t)DISPLACED * displaced);
+    }
     if (t->alone_until != 0 && nanoseconds() >= t->alone_until) {
         t->alone_until = 0;
     }
@@ -251,6 +303,7 @@ static void run_chunks(void *context, Body body, void *data, int64_t count) {
     for (int i = 0; i < t->parties; i++) {
         atomic_store_explicit(&t->ranges[i].claim, (uint64_t)job << 32, memory_order_release);
     }
+    atomic_store_explicit(&t->processor, current_processor(), memory_order_relaxed);
     atomic_store(&t->job, job);
     wake_threads(t, count - 1);
     int64_t start = nanoseconds();
@@ -286,9 +339,11 @@ tdsl_threads *tdsl_threads_start(int count) {
     atomic_init(&t->body, NULL);
     atomic_init(&t->data, NULL);
     atomic_init(&t->count, 0);
+    atomic_init(&t->processor, -1);
+    atomic_init(&t->displaced, 0);
     atomic_flag_clear(&t->busy);
     t->parallel = (tdsl_parallel){run_chunks, t};
-    t->alone_until = 0;
+    t->lost = t->lost_at = t->alone_until = 0;
     t->owner = getpid();
     t->thread_count = 0;
     if (sem_init(&t->wake, 0, 0) != 0) {

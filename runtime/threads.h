@@ -8,8 +8,9 @@
 //
 // Work comes in chunks. Each thread, and the caller, has a range of its own, and who has done that
 // claims what is left of others': the caller never waits for a thread that has not started, only
-// for chunks that others are at. If it waited long for these, because others lost their processors,
-// it works alone for twenty times as long. So little is lost where the other cores are busy, and
+// for chunks that others are at. If it often waits long for these, because others lost their
+// processors, or loses its own processor to another thread of the pool, it works alone for forty
+// times what that cost, and then tries again. So little is lost where the other cores are busy, and
 // nothing where the pool is: a caller that finds it in use, by another thread or further up on its
 // own stack, does its work alone.
 //

@@ -1,8 +1,14 @@
 // The pool of threads: every chunk is done once, results are seen by the caller, many short jobs,
-// many callers, calls from inside, a busy neighbour, and a child of fork().
+// many callers, calls from inside, a busy neighbour, a single processor, and a child of fork().
+#ifdef __linux__
+#define _GNU_SOURCE // sched_setaffinity
+#endif
 #include "runtime/threads.h"
 
 #include <pthread.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -127,6 +133,45 @@ static void test_busy_neighbours(void) {
         pthread_join(neighbours[i], NULL);
 }
 
+#ifdef __linux__
+typedef struct Workers {
+    pthread_t caller;
+    atomic_int others; // chunks that were not the caller's
+} Workers;
+
+static void count_others(void *data, int64_t index) {
+    Workers *workers = data;
+    (void)index;
+    if (!pthread_equal(pthread_self(), workers->caller)) {
+        atomic_fetch_add(&workers->others, 1);
+    }
+}
+
+// Where all threads share one processor, others would only take it from the caller.
+static void test_one_processor(void) {
+    cpu_set_t usable, one;
+    if (sched_getaffinity(0, sizeof usable, &usable) != 0) {
+        return;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    if (sched_setaffinity(0, sizeof one, &one) == 0) {
+        tdsl_threads *pool = tdsl_threads_start(4);
+        const tdsl_parallel *parallel = tdsl_threads_parallel(pool);
+        Workers workers = {.caller = pthread_self()};
+        for (int i = 0; i < 1000; i++)
+            parallel->run(parallel->context, count_others, &workers, 8);
+        EXPECT(workers.others == 0);
+        EXPECT(run_many(parallel, 8, 500));
+        tdsl_threads_stop(pool);
+        EXPECT(sched_setaffinity(0, sizeof usable, &usable) == 0);
+    }
+}
+#else
+static void test_one_processor(void) {
+}
+#endif
+
 static void test_fork(void) {
     tdsl_threads *pool = tdsl_threads_start(3);
     EXPECT(run_many(tdsl_threads_parallel(pool), 5, 10));
@@ -148,6 +193,7 @@ int main(void) {
     test_callers();
     test_nesting();
     test_busy_neighbours();
+    test_one_processor();
     test_fork();
     return expect_result();
 }
