@@ -10,7 +10,7 @@
 // sleeps on a semaphore. Whoever makes it sleep or wakes it agrees on it in `sleeping`: each thread
 // counted down there gets one post. (Posting never blocks, not even in a child of fork().)
 #ifdef __linux__
-#define _GNU_SOURCE // sched_getcpu
+#define _GNU_SOURCE // sched_getcpu, sched_getaffinity
 #endif
 #include "runtime/threads.h"
 
@@ -63,6 +63,7 @@ struct tdsl_threads {
     _Alignas(CACHE_LINE) atomic_int sleeping;
     atomic_flag busy;     // a job is under way
     atomic_int processor; // of the caller, when this job began; -1 if not known
+    atomic_int surplus;   // threads that had better sleep, as there are not so many processors
     atomic_int displaced; // how often threads found themselves on the caller's processor
     _Atomic(Body) body;
     _Atomic(void *) data;
@@ -166,10 +167,10 @@ static void sleep_thread(tdsl_threads *t, uint32_t job) {
     }
 }
 
-static void wake_threads(tdsl_threads *t, int64_t most) {
+static void wake_threads(tdsl_threads *t, int64_t most, int surplus) {
     int sleeping = atomic_load(&t->sleeping), woken = 0;
     do {
-        woken = sleeping < most ? sleeping : (int)most;
+        woken = sleeping - surplus < most ? sleeping - surplus : (int)most;
         if (woken <= 0) {
             return;
         }
@@ -211,6 +212,9 @@ static void *run_thread(void *context) {
     while (!atomic_load(&t->stopping)) {
         uint32_t now = look_for_job(t, job, watch);
         if (now == job) {
+            sleep_thread(t, job);
+        } else if (atomic_load(&t->sleeping) < atomic_load(&t->surplus)) {
+            job = now;
             sleep_thread(t, job);
         } else if (displaces_caller(t)) {
             job = now;
@@ -305,19 +309,27 @@ static void run_chunks(void *context, Body body, void *data, int64_t count) {
     }
     atomic_store_explicit(&t->processor, current_processor(), memory_order_relaxed);
     atomic_store(&t->job, job);
-    wake_threads(t, count - 1);
+    wake_threads(t, count - 1, atomic_load_explicit(&t->surplus, memory_order_relaxed));
     int64_t start = nanoseconds();
     int64_t own = do_chunks(t, job, 0);
     wait_for_chunks(t, (uint32_t)count, (nanoseconds() - start) / (own > 0 ? own : 1));
     atomic_flag_clear_explicit(&t->busy, memory_order_release);
 }
 
-tdsl_threads *tdsl_threads_start(int count) {
-    if (count <= 0) {
-        long processors = sysconf(_SC_NPROCESSORS_ONLN);
-        count = processors < 1 ? 1 : processors > MOST_THREADS ? MOST_THREADS : (int)processors;
+static int usable_processors(void) {
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef __linux__
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof usable, &usable) == 0) {
+        count = CPU_COUNT(&usable);
     }
-    count = count > MOST_THREADS ? MOST_THREADS : count;
+#endif
+    return count < 1 ? 1 : count > MOST_THREADS ? MOST_THREADS : (int)count;
+}
+
+tdsl_threads *tdsl_threads_start(int count) {
+    int processors = usable_processors();
+    count = count <= 0 ? processors : count > MOST_THREADS ? MOST_THREADS : count;
     size_t bytes = sizeof(tdsl_threads) + (size_t)count * sizeof(Thread);
     size_t rest = bytes % CACHE_LINE;
     tdsl_threads *t = aligned_alloc(CACHE_LINE, bytes + (rest ? CACHE_LINE - rest : 0));
@@ -340,6 +352,7 @@ tdsl_threads *tdsl_threads_start(int count) {
     atomic_init(&t->data, NULL);
     atomic_init(&t->count, 0);
     atomic_init(&t->processor, -1);
+    atomic_init(&t->surplus, 0);
     atomic_init(&t->displaced, 0);
     atomic_flag_clear(&t->busy);
     t->parallel = (tdsl_parallel){run_chunks, t};
@@ -356,6 +369,8 @@ tdsl_threads *tdsl_threads_start(int count) {
             break;
         }
     }
+    int surplus = t->thread_count - (processors - 1);
+    atomic_store(&t->surplus, surplus > 0 ? surplus : 0);
     return t;
 }
 
@@ -365,7 +380,7 @@ void tdsl_threads_stop(tdsl_threads *threads) {
     }
     if (threads->thread_count > 0 && threads->owner == getpid()) {
         atomic_store(&threads->stopping, true);
-        wake_threads(threads, threads->thread_count);
+        wake_threads(threads, threads->thread_count, 0);
         for (int i = 0; i < threads->thread_count; i++) {
             pthread_join(threads->threads[i].thread, NULL);
         }
