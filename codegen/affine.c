@@ -114,6 +114,46 @@ static bool range_of_divided(const Scalar *x, int64_t *low, int64_t *high) {
     return true;
 }
 
+// The range of `x` where the condition holds, or where it does not.
+static void narrow_range(const Scalar *condition, bool holds, const Scalar *x, int64_t *low,
+                         int64_t *high) {
+    if (condition->op == SCALAR_AND && holds) {
+        narrow_range(condition->args[0], true, x, low, high);
+        narrow_range(condition->args[1], true, x, low, high);
+        return;
+    }
+    if (condition->arg_count != 2 || condition->args[0] != x ||
+        condition->args[1]->op != SCALAR_CONSTANT || x->type != TYPE_I64) {
+        return;
+    }
+    int64_t limit = condition->args[1]->integer;
+    bool is_below = condition->op == (holds ? SCALAR_LT : SCALAR_GE);
+    bool is_above = condition->op == (holds ? SCALAR_GT : SCALAR_LE);
+    if (!is_moderate(limit)) {
+        return;
+    }
+    if (is_below || condition->op == (holds ? SCALAR_LE : SCALAR_GT)) {
+        int64_t most = limit - is_below;
+        *high = *high < most ? *high : most;
+    } else if (is_above || condition->op == (holds ? SCALAR_GE : SCALAR_LT)) {
+        int64_t least = limit + is_above;
+        *low = *low > least ? *low : least;
+    }
+}
+
+static bool range_of_select(const Scalar *x, int64_t *low, int64_t *high) {
+    int64_t other_low, other_high;
+    if (!scalar_range(x->args[1], low, high) ||
+        !scalar_range(x->args[2], &other_low, &other_high)) {
+        return false;
+    }
+    narrow_range(x->args[0], true, x->args[1], low, high);
+    narrow_range(x->args[0], false, x->args[2], &other_low, &other_high);
+    *low = other_low < *low ? other_low : *low;
+    *high = other_high > *high ? other_high : *high;
+    return true;
+}
+
 bool scalar_range(const Scalar *x, int64_t *low, int64_t *high) {
     int64_t other_low, other_high;
     *low = *high = 0;
@@ -141,14 +181,7 @@ bool scalar_range(const Scalar *x, int64_t *low, int64_t *high) {
         return false;
     case SCALAR_DIV:
     case SCALAR_REMAINDER: return x->type == TYPE_I64 && range_of_divided(x, low, high);
-    case SCALAR_SELECT:
-        if (!scalar_range(x->args[1], low, high) ||
-            !scalar_range(x->args[2], &other_low, &other_high)) {
-            return false;
-        }
-        *low = other_low < *low ? other_low : *low;
-        *high = other_high > *high ? other_high : *high;
-        return true;
+    case SCALAR_SELECT: return range_of_select(x, low, high);
     default: return false;
     }
 }

@@ -18,15 +18,16 @@
 #include "passes/row_groups.h"
 
 enum {
-    FEWEST_ROWS = 16,     // in a block, where each block reads other operands from end to end
-    SMALL_SUM = 1 << 16,  // bytes of all blocks' sums that are stacked and added at the end
-    SMALL_SHARE = 32,     // or this part of the operand's
-    NEAR = 1 << 18,       // bytes of operands that stay in the cache from block to block
-    FAR = 1 << 24,        // those that do not even stay in the last level's
-    SHORTEST_PIECE = 256, // bytes
-    LONG_SUM = 8192,      // terms of f32 that are gathered in f64
-    SUM_CHUNKS = 8,       // loops, one behind the other, that carry sums
-    FEWEST_BLOCKS = 4,    // of each
+    FEWEST_ROWS = 16,       // in a block, where each block reads other operands from end to end,
+    ENOUGH_BYTES = 1 << 17, // or so many bytes
+    SMALL_SUM = 1 << 16,    // bytes of all blocks' sums that are stacked and added at the end
+    SMALL_SHARE = 32,       // or this part of the operand's
+    NEAR = 1 << 18,         // bytes of operands that stay in the cache from block to block
+    FAR = 1 << 24,          // those that do not even stay in the last level's
+    SHORTEST_PIECE = 256,   // bytes
+    LONG_SUM = 8192,        // terms of f32 that are gathered in f64
+    FEW_CHUNKS = 8,   // that threads can share out evenly: loops that carry sums, one behind the
+    MOST_CHUNKS = 16, // other, or blocks
     MOST_GROUPS = 1 << 10 // in a function
 };
 
@@ -34,6 +35,7 @@ enum {
 typedef struct Plan {
     RowGroup group;
     int64_t block, blocks, rest; // rows in a block, blocks, rows behind them
+    int64_t chunks;              // that rows can be parted into; 0: none
     double gain;
 } Plan;
 
@@ -112,21 +114,58 @@ static int64_t largest_divisor(int64_t x, int64_t most) {
     return divisor;
 }
 
+// Parts of the rows, all of one size; rather an even number of them. 0: there are none.
+static int64_t count_chunks(int64_t rows) {
+    int64_t odd = 0;
+    for (int64_t chunks = FEW_CHUNKS; chunks <= MOST_CHUNKS; chunks++) {
+        if (rows % chunks == 0 && chunks % 2 == 0) {
+            return chunks;
+        }
+        odd = rows % chunks == 0 && odd == 0 ? chunks : odd;
+    }
+    return odd;
+}
+
+// The rows of blocks of which each of the chunks has one or several; 0: there are none. Where fewer
+// blocks than chunks would do, smaller ones: with as many as are computed at the same time, threads
+// need no more memory.
+static int64_t even_block(int64_t rows, int64_t chunks, int64_t fewest, int64_t fitting) {
+    if (chunks == 0) {
+        return 0;
+    }
+    int64_t share = rows / chunks;
+    if (fitting <= share) {
+        int64_t block = largest_divisor(share, fitting);
+        return 2 * block >= fitting ? block : 0;
+    }
+    int64_t most = (fitting + chunks - 1) / chunks;
+    int64_t block = largest_divisor(share, most > fewest ? most : fewest);
+    return block >= fewest && 2 * block >= most ? block : 0;
+}
+
+// Of a block that is to be worth what each block reads from end to end.
+static int64_t fewest_rows(double row) {
+    int64_t enough = (int64_t)(ENOUGH_BYTES / row) + 1;
+    return enough < FEWEST_ROWS ? enough : FEWEST_ROWS;
+}
+
 // A block's rows: as many as fit, but so many that what each block reads from end to end is at most
 // twice as much as they are; rather a number that divides that of all rows, and of the rows of each
-// chunk where there are sums.
-static int64_t choose_block(int64_t rows, bool sums, double row, double whole, int64_t room) {
+// chunk where there are sums, or few blocks.
+static int64_t choose_block(const Plan *plan, bool sums, double row, double whole, int64_t room) {
+    int64_t rows = plan->group.rows, few = fewest_rows(row);
     double most = (double)room / row, least = whole > NEAR ? whole / 2 / row : 1;
     double wanted = most > least ? most : least;
-    int64_t fewest = whole > NEAR ? FEWEST_ROWS : 1;
     int64_t fitting = wanted >= (double)rows ? rows : (int64_t)wanted;
-    fitting = fitting < fewest ? fewest : fitting;
+    fitting = whole > NEAR && fitting < few ? few : fitting;
     if (fitting >= rows) {
         return rows;
     }
-    int64_t even = sums && rows % SUM_CHUNKS == 0 ? largest_divisor(rows / SUM_CHUNKS, fitting) : 0;
-    int64_t divisor = 2 * even >= fitting ? even : largest_divisor(rows, fitting);
-    if (2 * divisor >= fitting) {
+    few = (double)few < least ? (int64_t)least : few;
+    int64_t even =
+        sums || fitting * plan->chunks > rows ? even_block(rows, plan->chunks, few, fitting) : 0;
+    int64_t divisor = even > 0 ? even : largest_divisor(rows, fitting);
+    if (even > 0 || 2 * divisor >= fitting) {
         return divisor;
     }
     return fitting >= 8 ? fitting / 8 * 8 : fitting;
@@ -186,7 +225,8 @@ static bool choose_plan(Plan *plan, int64_t large) {
         return false;
     }
     int64_t room = room_of_block(plan, widest, large);
-    plan->block = room > 0 ? choose_block(group->rows, sums, row, widest, room) : group->rows;
+    plan->chunks = count_chunks(group->rows);
+    plan->block = room > 0 ? choose_block(plan, sums, row, widest, room) : group->rows;
     plan->blocks = group->rows / plan->block;
     plan->rest = group->rows % plan->block;
     double repeated = (double)(plan->blocks - 1) * whole * traffic_weight(whole);
@@ -380,10 +420,8 @@ static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const 
 
 // Where sums are carried, threads can share out several loops that have sums of their own.
 static int64_t chunks_of(const Blocks *it, const Outputs *outputs) {
-    int64_t blocks = it->plan->blocks;
-    return outputs->carried > 0 && blocks % SUM_CHUNKS == 0 && blocks >= FEWEST_BLOCKS * SUM_CHUNKS
-               ? SUM_CHUNKS
-               : 1;
+    int64_t chunks = it->plan->chunks;
+    return outputs->carried > 0 && chunks > 0 && it->plan->blocks % chunks == 0 ? chunks : 1;
 }
 
 static Inst *build_chunks(Blocks *it, Builder *b, const bool *inside, const Outputs *outputs,
