@@ -10,7 +10,7 @@
 // A new member of these is either described below or of no importance to what is computed.
 static_assert(sizeof(void *) != 8 ||
                   (sizeof(Scalar) == 96 && sizeof(Statement) == 136 && sizeof(Loop) == 80 &&
-                   sizeof(Local) == 24 && sizeof(Buffer) == 128 && sizeof(Field) == 32 &&
+                   sizeof(Local) == 24 && sizeof(Buffer) == 136 && sizeof(Field) == 32 &&
                    sizeof(Group) == 24 && sizeof(Site) == 24 && sizeof(Kernel) == 136 &&
                    sizeof(Entry) == 240),
               "describe what was added to the loop form, then correct these sizes");
@@ -209,6 +209,7 @@ static void add_program_buffer(Describer *d, const Buffer *buffer) {
     add_number(d, buffer->optional);
     add_number(d, buffer->default_one);
     add_number(d, (int64_t)buffer->offset);
+    add_number(d, buffer->result != NULL ? buffer->result->id : -1);
     if (buffer->kind == BUFFER_CONSTANT) {
         add_bytes(d, buffer->data, (size_t)buffer->count * element_bytes(buffer->element));
     }

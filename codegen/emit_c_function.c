@@ -226,8 +226,14 @@ static void write_temporaries(Writer *writer) {
         }
         const char *type = c_element_type(buffer->element);
         const char *name = names_take(&writer->names, wanted_name(buffer));
-        write_line(writer, "%s *const %s = (%s *)(void *)((unsigned char *)workspace + %zu);", type,
-                   name, type, buffer->offset);
+        const char *place =
+            arena_format(writer->arena, "(%s *)(void *)((unsigned char *)workspace + %zu)", type,
+                         buffer->offset);
+        if (buffer->result != NULL) {
+            const char *result = writer->buffer_name[buffer->result->id];
+            place = arena_format(writer->arena, "%s != NULL ? %s : %s", result, result, place);
+        }
+        write_line(writer, "%s *const %s = %s;", type, name, place);
         writer->buffer_name[buffer->id] = name;
     }
 }

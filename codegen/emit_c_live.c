@@ -70,6 +70,13 @@ static void count_use(FunctionInfo *info, const Scalar *scalar) {
     }
 }
 
+static void count_buffer(FunctionInfo *info, const Buffer *buffer) {
+    info->buffer_uses[buffer->id]++;
+    if (buffer->result != NULL) {
+        info->buffer_uses[buffer->result->id]++;
+    }
+}
+
 static void count_scalar(FunctionInfo *info, const Scalar *scalar) {
     if (!scalar_info(info, scalar)->live || is_known_number(info, scalar)) {
         return;
@@ -78,13 +85,13 @@ static void count_scalar(FunctionInfo *info, const Scalar *scalar) {
         count_use(info, scalar->args[i]);
     }
     if (scalar->op == SCALAR_LOAD) {
-        info->buffer_uses[scalar->buffer->id]++;
+        count_buffer(info, scalar->buffer);
     }
 }
 
 static void count_call(FunctionInfo *info, const Statement *statement) {
     for (int i = 0; i < statement->kernel->buffers.count; i++) {
-        info->buffer_uses[statement->buffers[i]->id]++;
+        count_buffer(info, statement->buffers[i]);
     }
     for (int i = 0; i < statement->kernel->argument_count; i++) {
         count_use(info, statement->arguments[i]);
@@ -108,9 +115,9 @@ static void count_statement(FunctionInfo *info, const Statement *statement) {
     switch (statement->kind) {
     case STATEMENT_SCALAR: count_scalar(info, statement->scalar); break;
     case STATEMENT_STORE:
-    case STATEMENT_PRESENT: info->buffer_uses[statement->buffer->id]++; break;
-    case STATEMENT_COPY: info->buffer_uses[statement->buffer->id]++; // fall through
-    case STATEMENT_ZERO: info->buffer_uses[statement->target->id]++; break;
+    case STATEMENT_PRESENT: count_buffer(info, statement->buffer); break;
+    case STATEMENT_COPY: count_buffer(info, statement->buffer); // fall through
+    case STATEMENT_ZERO: count_buffer(info, statement->target); break;
     case STATEMENT_WHILE: count_use(info, statement->condition); break;
     case STATEMENT_CALL: count_call(info, statement); break;
     case STATEMENT_LOOP: count_block(info, &statement->loop->body); break;

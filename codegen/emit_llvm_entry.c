@@ -144,17 +144,23 @@ static void default_fields(Emitter *emitter, const Entry *entry) {
     }
 }
 
-// Without any bytes of workspace its pointer may be NULL: then only empty buffers are here, or
-// those of other entries.
-static void place_temporaries(Emitter *emitter, LLVMValueRef workspace) {
+// Without any bytes of workspace its pointer may be NULL: then only empty buffers are here.
+static void place_temporaries(Emitter *emitter, const Entry *entry, LLVMValueRef workspace) {
     const Program *program = emitter->program;
     for (int i = 0; i < program->buffers.count; i++) {
         const Buffer *buffer = program->buffers.at[i];
-        if (buffer->kind != BUFFER_WORKSPACE)
+        bool is_others = buffer->entry != NULL && buffer->entry != entry;
+        if (buffer->kind != BUFFER_WORKSPACE || is_others)
             continue;
         LLVMValueRef offset = constant_i64(emitter, (int64_t)buffer->offset);
-        emitter->buffers[buffer->id] =
+        LLVMValueRef place =
             LLVMBuildGEP2(emitter->builder, emitter->i8, workspace, &offset, 1, "");
+        if (buffer->result != NULL) {
+            LLVMValueRef result = emitter->buffers[buffer->result->id];
+            LLVMValueRef is_null = LLVMBuildIsNull(emitter->builder, result, "");
+            place = LLVMBuildSelect(emitter->builder, is_null, place, result, "");
+        }
+        emitter->buffers[buffer->id] = place;
     }
 }
 
@@ -194,7 +200,7 @@ static void emit_entry(Emitter *emitter, const Entry *entry) {
     check_groups(emitter, entry, &pointers);
     load_fields(emitter, entry, &pointers);
     default_fields(emitter, entry);
-    place_temporaries(emitter, pointers.workspace);
+    place_temporaries(emitter, entry, pointers.workspace);
     emit_llvm_block(emitter, &entry->body);
     LLVMBuildRet(emitter->builder, LLVMConstInt(emitter->i32, STATUS_DONE, 0));
     if (entry_is_parallel(entry))

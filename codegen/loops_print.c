@@ -264,6 +264,9 @@ static void print_place(Text *out, const Program *program, const Buffer *buffer)
         if (buffer->behind > 0) {
             text_format(out, ", %lld more may be read", (long long)buffer->behind);
         }
+        if (buffer->result != NULL) {
+            text_format(out, ", or %s.%d", buffer->result->name, buffer->result->id);
+        }
         text_add(out, "\n");
         break;
     case BUFFER_CONSTANT: text_add(out, "constant\n"); break;

@@ -8,6 +8,7 @@
 #include "codegen/guard_results.h"
 #include "codegen/lower_element.h"
 #include "codegen/parallel.h"
+#include "codegen/place_results.h"
 #include "codegen/plan_memory.h"
 #include "codegen/shape_vectors.h"
 #include "codegen/share_kernels.h"
@@ -352,6 +353,7 @@ Entry *lower_function(Program *program, const Function *function, const char *en
     if (options->level > 0) {
         guard_results(program, l.entry);
         make_parallel(program, l.entry, options);
+        place_results(program, l.entry);
     }
     plan_memory(program, l.entry, first_buffer, options->level > 0);
     if (options->level > 0) {

@@ -50,6 +50,10 @@ static unsigned char *entry_memory(Frame *f, const Buffer *buffer) {
         if (buffer->offset + bytes > f->entry->workspace_bytes) {
             go_wrong(f, "a temporary lies outside of the workspace");
         }
+        if (buffer->result != NULL) {
+            void *result = f->run->fields[buffer->result->group][buffer->result->field];
+            return result != NULL ? result : f->workspace + buffer->offset;
+        }
         return f->workspace + buffer->offset;
     }
     case BUFFER_CONSTANT: return (unsigned char *)(uintptr_t)buffer->data;

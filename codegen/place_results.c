@@ -1,0 +1,72 @@
+// The copies looked at are statements of the entry itself, not of loops or branches, but for the
+// test of the result's pointer.
+#include "codegen/place_results.h"
+
+static void count_block(int *mentions, const Block *block);
+
+// Adds how often the statement mentions each buffer, by its id; a test of a pointer is no mention.
+static void count_mentions(int *mentions, const Statement *s) {
+    const Buffer *own[] = {s->kind == STATEMENT_PRESENT ? NULL : s->buffer, s->target,
+                           s->scalar != NULL ? s->scalar->buffer : NULL};
+    for (int i = 0; i < 3; i++) {
+        if (own[i] != NULL) {
+            mentions[own[i]->id]++;
+        }
+    }
+    for (int i = 0; s->kind == STATEMENT_CALL && i < s->kernel->buffers.count; i++) {
+        mentions[s->buffers[i]->id]++;
+    }
+    if (s->kind == STATEMENT_LOOP) {
+        count_block(mentions, &s->loop->body);
+    }
+    count_block(mentions, &s->body);
+    count_block(mentions, &s->otherwise);
+}
+
+static void count_block(int *mentions, const Block *block) {
+    for (int i = 0; i < block->statements.count; i++) {
+        count_mentions(mentions, block->statements.at[i]);
+    }
+}
+
+// The statement is a copy to a result that nothing else mentions, the last mention of a temporary.
+static bool is_last_copy(const Statement *s, const int *mentions, const int *later) {
+    const Buffer *from = s->buffer, *to = s->target;
+    return s->kind == STATEMENT_COPY && from->kind == BUFFER_WORKSPACE && from->behind == 0 &&
+           from->result == NULL && to->kind == BUFFER_FIELD && mentions[to->id] == 1 &&
+           later[from->id] == 0 && from->count == to->count && from->element == to->element;
+}
+
+// Takes out copies of the block that need not be, which run if the pointer `wanted` is given, if
+// that is not NULL; `later`: mentions behind the block, to which its own are added.
+static void place_in_block(Block *block, const Buffer *wanted, const int *mentions, int *later) {
+    int kept = block->statements.count;
+    for (int i = block->statements.count - 1; i >= 0; i--) {
+        Statement *s = block->statements.at[i];
+        bool is_test = s->kind == STATEMENT_PRESENT && s->otherwise.statements.count == 0;
+        if (is_last_copy(s, mentions, later) && s->target->optional == (s->target == wanted)) {
+            s->buffer->result = s->target;
+        } else if (is_test && wanted == NULL) {
+            place_in_block(&s->body, s->buffer, mentions, later);
+        } else {
+            count_mentions(later, s);
+        }
+        if (s->kind == STATEMENT_COPY ? s->buffer->result != s->target
+                                      : !is_test || s->body.statements.count > 0) {
+            block->statements.at[--kept] = s;
+        }
+    }
+    block->statements.count -= kept;
+    for (int i = 0; i < block->statements.count; i++) {
+        block->statements.at[i] = block->statements.at[kept + i];
+    }
+}
+
+void place_results(Program *program, Entry *entry) {
+    Arena scratch = {0};
+    int *mentions = arena_array(&scratch, int, program->buffers.count + 1);
+    int *later = arena_array(&scratch, int, program->buffers.count + 1);
+    count_block(mentions, &entry->body);
+    place_in_block(&entry->body, NULL, mentions, later);
+    arena_free(&scratch);
+}
