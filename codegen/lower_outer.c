@@ -11,6 +11,7 @@ enum {
     MOST_TERMS_ONCE = 64, // of operands that are computed as they are read
     MOST_TILE_ROWS = 14,
     FEW_TILE_ROWS = 4, // of wide vectors in C, which are pairs of registers on some processors
+    TESTED_ROWS = 8, // at once, of steps that are mostly left out: more than fit cost little
     MOST_TERMS_OUT = 9,
     MOST_PADDED_TERMS = 8192 // copies of more would be large
 };
@@ -245,7 +246,11 @@ static int64_t tile_height(const Tiles *t, int64_t count) {
     int64_t width = t->p.left != LEFT_IN_PLACE ? padded_width(t, outer_width(t)) : t->padded;
     int64_t lanes = tile_lanes(t, width);
     int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
-    if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
+    if (options->unmasked && t->p.is_written_out && count == t->p.axes[t->p.row].size) {
+        rows = count;
+    } else if (options->unmasked && t->p.skips) {
+        rows = TESTED_ROWS;
+    } else if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
         rows = rows < FEW_TILE_ROWS ? rows : FEW_TILE_ROWS;
     } else if (options->unmasked && width == 2 * lanes && options->vector_bytes >= 64) {
         rows = 2 * FEW_TILE_ROWS;
