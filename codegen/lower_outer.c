@@ -11,7 +11,8 @@ enum {
     MOST_TERMS_ONCE = 64, // of operands that are computed as they are read
     MOST_TILE_ROWS = 14,
     FEW_TILE_ROWS = 4, // of wide vectors in C, which are pairs of registers on some processors
-    TESTED_ROWS = 8, // at once, of steps that are mostly left out: more than fit cost little
+    TESTED_ROWS = 8,   // at once, of steps that are mostly left out: more than fit cost little
+    ENOUGH_ROWS = 8,
     MOST_TERMS_OUT = 9,
     MOST_PADDED_TERMS = 8192 // copies of more would be large
 };
@@ -238,6 +239,17 @@ int operand_read_once(const Lowering *l, const Inst *product) {
     return -1;
 }
 
+// Without a rest, which would be a tile of its own, if enough rows are left whose sums do not wait
+// for each other.
+static int64_t dividing_block(int64_t count, int64_t most) {
+    for (int64_t rows = most; rows >= ENOUGH_ROWS; rows--) {
+        if (count % rows == 0) {
+            return rows;
+        }
+    }
+    return even_block(count, most);
+}
+
 // Rows of a tile, where `count` of them follow each other. Packed tiles are the same for all
 // columns.
 static int64_t tile_height(const Tiles *t, int64_t count) {
@@ -255,7 +267,7 @@ static int64_t tile_height(const Tiles *t, int64_t count) {
     } else if (options->unmasked && width == 2 * lanes && options->vector_bytes >= 64) {
         rows = 2 * FEW_TILE_ROWS;
     }
-    return even_block(count, rows);
+    return options->unmasked ? dividing_block(count, rows) : even_block(count, rows);
 }
 
 // Rows of the result that tiles are made of.
