@@ -156,18 +156,14 @@ static const MathFunction *use_math(Writer *writer, const Scalar *scalar) {
 
 // The same without a branch, if it has one otherwise and is short then; notes that it is used.
 static const MathFunction *use_even_math(Writer *writer, const Scalar *scalar) {
-    enum { MOST_STEPS = 128 };
     const MathFunction *even = find_math(writer->even_math.at, writer->even_math.count, scalar);
     if (even) {
         return even;
     }
-    const MathFunction *function =
-        math_function(writer->arena, scalar->name, scalar->type, (MathAbilities){.branch = true});
-    even = math_function(writer->arena, scalar->name, scalar->type, (MathAbilities){0});
-    if (!even || !function->rare || even->steps.count > MOST_STEPS) {
-        return NULL;
+    even = even_math_function(writer->arena, scalar->name, scalar->type);
+    if (even) {
+        vec_push(writer->arena, &writer->even_math, even);
     }
-    vec_push(writer->arena, &writer->even_math, even);
     return even;
 }
 

@@ -7,6 +7,7 @@
 
 #include "codegen/affine.h"
 #include "codegen/parallel_plan.h"
+#include "codegen/vector_math.h"
 
 enum { FEWEST_LANES = 4, MOST_ROW = 16, MOST_PARTED = 32 };
 
@@ -21,14 +22,19 @@ typedef struct Parting {
     int copy_count;
 } Parting;
 
-static bool has_function(const Block *block) {
+// Functions, all of which can be computed in vectors. What takes less is soon computed again.
+static bool has_functions(Arena *arena, const Block *block) {
+    bool any = false;
     for (int i = 0; i < block->statements.count; i++) {
         const Scalar *x = block->statements.at[i]->scalar;
         if (x != NULL && x->op == SCALAR_LIBM) {
-            return true;
+            if (!is_of_vectors_in_c(arena, x->name, x->type)) {
+                return false;
+            }
+            any = true;
         }
     }
-    return false;
+    return any;
 }
 
 // How far the places of two rows lie apart; 0 if that is not known.
@@ -63,10 +69,10 @@ static bool has_rows(const Loop *loop) {
 
 // The lanes of a vector of rows that fills the loop without a rest, or with one that is computed
 // again; 0: the loop stays as it is.
-int64_t lanes_of_parted(const Loop *loop, int64_t lanes) {
+int64_t lanes_of_parted(Arena *arena, const Loop *loop, int64_t lanes) {
     int64_t extent;
-    if (loop->kind != LOOP_VECTOR || !constant_extent(loop, &extent) ||
-        !has_function(&loop->body) || !has_rows(loop)) {
+    if (loop->kind != LOOP_VECTOR || !constant_extent(loop, &extent) || !has_rows(loop) ||
+        !has_functions(arena, &loop->body)) {
         return 0;
     }
     while (lanes > extent) {

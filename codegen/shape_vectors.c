@@ -222,7 +222,8 @@ static void shape_block(Arena *arena, Kernel *kernel, Block *block);
 static void shape_loop(Arena *arena, Kernel *kernel, Statement *statement) {
     int64_t divisor = divisor_of(statement->loop), lanes = vectors_of(statement->loop);
     const Loop *loop = statement->loop;
-    int64_t rows = is_repeatable(&loop->body) ? lanes_of_parted(loop, count_lanes(&loop->body)) : 0;
+    int64_t rows =
+        is_repeatable(&loop->body) ? lanes_of_parted(arena, loop, count_lanes(&loop->body)) : 0;
     if (rows > 0) {
         part_loop(arena, kernel, statement, rows);
     } else if (divisor > 0) {

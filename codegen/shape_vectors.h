@@ -19,7 +19,7 @@ void shape_vectors(Program *program);
 // Puts another scalar in the place of the statement's operand.
 void replace_scalar(Statement *statement, const Scalar *old, Scalar *by);
 // How many rows, `lanes` at most, are computed before they are stored; 0: the loop is left alone.
-int64_t lanes_of_parted(const Loop *loop, int64_t lanes);
+int64_t lanes_of_parted(Arena *arena, const Loop *loop, int64_t lanes);
 // The loops that compute and store the rows from `first` on.
 void part_stores(Arena *arena, Kernel *kernel, Block *out, const Loop *loop, Scalar *first,
                  int64_t lanes);
