@@ -37,6 +37,9 @@ static int64_t tile_lanes(const Tiles *t, int64_t width) {
 int64_t outer_width(const Tiles *t) {
     int64_t lanes = vector_lanes(t->k->lowering, t->type);
     int64_t columns = t->p.axes[t->p.column].size;
+    if (t->k->lowering->options->unmasked && t->p.is_written_out && columns % lanes == 0) {
+        return lanes;
+    }
     if (columns <= 3 * lanes) {
         lanes = tile_lanes(t, columns);
     }
