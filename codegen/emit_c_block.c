@@ -305,6 +305,9 @@ static void write_loop_head(Writer *writer, const Loop *loop) {
 // Columns outside, rows inside: see tile_order.
 static void write_turned_tile(Writer *writer, const Loop *rows, const Loop *columns) {
     names_open_scope(&writer->names);
+    if (is_tiny_tile(&writer->info, rows, columns)) {
+        write_line(writer, "TDSL_VECTOR");
+    }
     write_loop_head(writer, columns);
     write_loop_head(writer, rows);
     write_statements(writer, &rows->body, rows->body.statements.count - 1);

@@ -156,18 +156,14 @@ static const MathFunction *use_math(Writer *writer, const Scalar *scalar) {
 
 // The same without a branch, if it has one otherwise and is short then; notes that it is used.
 static const MathFunction *use_even_math(Writer *writer, const Scalar *scalar) {
-    enum { MOST_STEPS = 128 };
     const MathFunction *even = find_math(writer->even_math.at, writer->even_math.count, scalar);
     if (even) {
         return even;
     }
-    const MathFunction *function =
-        math_function(writer->arena, scalar->name, scalar->type, (MathAbilities){.branch = true});
-    even = math_function(writer->arena, scalar->name, scalar->type, (MathAbilities){0});
-    if (!even || !function->rare || even->steps.count > MOST_STEPS) {
-        return NULL;
+    even = even_math_function(writer->arena, scalar->name, scalar->type);
+    if (even) {
+        vec_push(writer->arena, &writer->even_math, even);
     }
-    vec_push(writer->arena, &writer->even_math, even);
     return even;
 }
 
@@ -316,7 +312,22 @@ static void write_shift(Writer *writer, const Scalar *scalar) {
     text_add_char(writer->out, ')');
 }
 
+// x, which is the first choice, if it is NaN.
+static bool chooses_nan(const Scalar *select) {
+    const Scalar *condition = select->args[0], *x = select->args[1];
+    return condition->op == SCALAR_NE && condition->args[0] == x && condition->args[1] == x;
+}
+
 static void write_select(Writer *writer, const Scalar *scalar) {
+    if (chooses_by_bits(scalar) && chooses_nan(scalar)) {
+        text_format(writer->out, "%s(",
+                    helper_name(writer, HELPER_NAN_OR, scalar->type, scalar->type));
+        write_expression(writer, scalar->args[1], LEVEL_ANY);
+        text_add(writer->out, ", ");
+        write_expression(writer, scalar->args[2], LEVEL_ANY);
+        text_add_char(writer->out, ')');
+        return;
+    }
     if (chooses_by_bits(scalar)) {
         write_call(writer, helper_name(writer, HELPER_CHOOSE, scalar->type, scalar->type), scalar);
         return;

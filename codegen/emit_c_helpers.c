@@ -10,8 +10,9 @@ static const char *name_of_helper(Arena *arena, Helper helper, ElementType from,
     if (helper == HELPER_CAST) {
         return arena_format(arena, "%s_to_%s", element_name(from), element_name(to));
     }
-    if (helper == HELPER_CHOOSE) {
-        return arena_format(arena, "choose_%s", element_name(to));
+    if (helper == HELPER_CHOOSE || helper == HELPER_NAN_OR) {
+        return arena_format(arena, helper == HELPER_CHOOSE ? "choose_%s" : "nan_or_%s",
+                            element_name(to));
     }
     if (helper == HELPER_BITS) {
         return arena_format(arena, "%s_from_bits_of_%s", element_name(to), element_name(from));
@@ -106,6 +107,13 @@ static void write_choose(Text *out, ElementType type, const char *name) {
                 name_of_helper(out->arena, HELPER_BITS, bits, type), c_element_type(bits));
 }
 
+// Nearly always the second, and in vectors that is two instructions.
+static void write_nan_or(Text *out, ElementType type, const char *name) {
+    const char *real = c_element_type(type);
+    text_format(out, "static inline %s %s(%s x, %s y) {\n", real, name, real, real);
+    text_add(out, "    return x == x ? y : x;\n}\n\n");
+}
+
 static void write_helper_body(Text *out, Helper helper, ElementType from, ElementType to,
                               const char *name) {
     switch (helper) {
@@ -118,6 +126,7 @@ static void write_helper_body(Text *out, Helper helper, ElementType from, Elemen
     case HELPER_CAST: write_conversion(out, from, to, name); break;
     case HELPER_BITS: write_bits(out, from, to, name); break;
     case HELPER_CHOOSE: write_choose(out, to, name); break;
+    case HELPER_NAN_OR: write_nan_or(out, to, name); break;
     case HELPER_COUNT: break;
     }
 }

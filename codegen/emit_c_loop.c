@@ -150,6 +150,13 @@ TileOrder tile_order(const FunctionInfo *info, const Loop *outer) {
     return columns > FEW_COLUMNS ? TILE_ROWS_UNROLLED : TILE_COLUMNS_OUTSIDE;
 }
 
+bool is_tiny_tile(const FunctionInfo *info, const Loop *rows, const Loop *columns) {
+    enum { FEWEST = 8, MOST_ELEMENTS = 64 };
+    int64_t height, width;
+    return is_constant(info, rows->extent, &height) && is_constant(info, columns->extent, &width) &&
+           width == FEWEST && height * width <= MOST_ELEMENTS;
+}
+
 double estimate_work(const FunctionInfo *info, const Block *block) {
     enum { FUNCTION_WORK = 32 }; // of exp and the like
     double work = 0;

@@ -13,11 +13,14 @@ typedef enum TileOrder {
     TILE_ROWS_UNROLLED,   // as they are, with a wish to unroll the rows: each element of a row's
                           // operand is then needed in a register only for a moment
     TILE_COLUMNS_OUTSIDE, // turned round: of few columns GCC would make scalar code before it
-                          // looks for vectors, but never of an outer loop
+                          // looks for vectors, but seldom of an outer loop
 } TileOrder;
 
 // Of the loop and the one that is its last statement.
 TileOrder tile_order(const FunctionInfo *info, const Loop *outer);
+
+// Of a tile that is turned round: so few elements that GCC would write out the columns, too.
+bool is_tiny_tile(const FunctionInfo *info, const Loop *rows, const Loop *columns);
 
 // Iterations that fill a vector or two, which GCC would write out as scalar code before it looks
 // for vectors.

@@ -18,6 +18,7 @@ typedef enum Helper {
     HELPER_CAST,   // real to integer
     HELPER_BITS,   // the same bits in another type
     HELPER_CHOOSE, // one of two reals, without a branch
+    HELPER_NAN_OR, // the first of two reals if it is NaN, else the second
     HELPER_COUNT
 } Helper;
 

@@ -170,10 +170,10 @@ static bool is_small_triangle(const Product *p, int64_t height) {
            share_of_blocks(known->band, row->size, 1, p->axes[term].size, 1) <= MOST_STEPS;
 }
 
-void plan_bands(Product *p, int64_t height, int64_t width) {
+void plan_bands(Product *p, int64_t height, int64_t width, bool is_tall) {
     p->term = -1;
     p->tile_band = band_of_tiles(p);
-    p->is_written_out = is_small_triangle(p, height);
+    p->is_written_out = is_small_triangle(p, is_tall ? p->axes[p->row].size : height);
     if (p->is_written_out) {
         return;
     }

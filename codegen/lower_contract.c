@@ -617,8 +617,9 @@ void plan_product(Lowering *l, const Node *node, Product *p) {
     int lanes = vector_lanes(l, inst->results[0]->type.element);
     int64_t columns = p->axes[p->column].size;
     int64_t vectors = columns < 3 * lanes ? (columns + lanes - 1) / lanes : 2;
+    // In C a tile with half the products may have more rows than others.
     plan_bands(p, even_block(p->axes[p->row].size, tallest_tile(vectors, registers)),
-               vectors * lanes);
+               vectors * lanes, l->options->unmasked);
 }
 
 // ---- loops

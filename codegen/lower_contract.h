@@ -143,7 +143,7 @@ void find_product_bands(Lowering *l, const char *const *own, Product *p);
 // The time of all tiles, of that of a product without bands.
 double share_of_bands(const Product *p, int64_t height, int64_t width);
 // What tiles of this size leave out.
-void plan_bands(Product *p, int64_t height, int64_t width);
+void plan_bands(Product *p, int64_t height, int64_t width, bool is_tall);
 // Whether it must be finite for that.
 bool is_looked_at(const Product *p, int party);
 // A kernel that finds whether zeros of selections and bands may be left out: a buffer of one

@@ -11,6 +11,8 @@ enum {
     MOST_TERMS_ONCE = 64, // of operands that are computed as they are read
     MOST_TILE_ROWS = 14,
     FEW_TILE_ROWS = 4, // of wide vectors in C, which are pairs of registers on some processors
+    TESTED_ROWS = 8,   // at once, of steps that are mostly left out: more than fit cost little
+    ENOUGH_ROWS = 8,
     MOST_TERMS_OUT = 9,
     MOST_PADDED_TERMS = 8192 // copies of more would be large
 };
@@ -35,6 +37,9 @@ static int64_t tile_lanes(const Tiles *t, int64_t width) {
 int64_t outer_width(const Tiles *t) {
     int64_t lanes = vector_lanes(t->k->lowering, t->type);
     int64_t columns = t->p.axes[t->p.column].size;
+    if (t->k->lowering->options->unmasked && t->p.is_written_out && columns % lanes == 0) {
+        return lanes;
+    }
     if (columns <= 3 * lanes) {
         lanes = tile_lanes(t, columns);
     }
@@ -237,6 +242,17 @@ int operand_read_once(const Lowering *l, const Inst *product) {
     return -1;
 }
 
+// Without a rest, which would be a tile of its own, if enough rows are left whose sums do not wait
+// for each other.
+static int64_t dividing_block(int64_t count, int64_t most) {
+    for (int64_t rows = most; rows >= ENOUGH_ROWS; rows--) {
+        if (count % rows == 0) {
+            return rows;
+        }
+    }
+    return even_block(count, most);
+}
+
 // Rows of a tile, where `count` of them follow each other. Packed tiles are the same for all
 // columns.
 static int64_t tile_height(const Tiles *t, int64_t count) {
@@ -245,12 +261,16 @@ static int64_t tile_height(const Tiles *t, int64_t count) {
     int64_t width = t->p.left != LEFT_IN_PLACE ? padded_width(t, outer_width(t)) : t->padded;
     int64_t lanes = tile_lanes(t, width);
     int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
-    if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
+    if (options->unmasked && t->p.is_written_out && count == t->p.axes[t->p.row].size) {
+        rows = count;
+    } else if (options->unmasked && t->p.skips) {
+        rows = TESTED_ROWS;
+    } else if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
         rows = rows < FEW_TILE_ROWS ? rows : FEW_TILE_ROWS;
     } else if (options->unmasked && width == 2 * lanes && options->vector_bytes >= 64) {
         rows = 2 * FEW_TILE_ROWS;
     }
-    return even_block(count, rows);
+    return options->unmasked ? dividing_block(count, rows) : even_block(count, rows);
 }
 
 // Rows of the result that tiles are made of.

@@ -153,6 +153,9 @@ static Scalar *join_rows(Tiles *t) {
                        ? t->p.left == LEFT_BY_TILES
                        : t->p.direct[LEFT] && t->p.axes[t->p.row].stride[LEFT] == 1;
     int64_t lanes = vector_lanes(t->k->lowering, t->type);
+    // Compilers of C join few lanes in registers.
+    bool has_few = t->k->lowering->options->unmasked && lanes > FEWEST_LANES;
+    lanes = has_few ? FEWEST_LANES : lanes;
     while (lanes > t->height) {
         lanes /= 2;
     }

@@ -26,15 +26,18 @@ static bool has_buffer(const BufferList *list, const Buffer *buffer) {
 
 enum { MOST_STRIDES = 4 };
 
-// Elements low .. high after a start that depends on loops around; and those again, `extent` times,
-// each `step` apart, for each stride: as rows of a tile, until all of its columns are there.
+// Once more, `extent` times, each `step` apart.
+typedef struct Stride {
+    int64_t step, extent;
+} Stride;
+
+// Elements low .. high after a start that depends on loops around; and those again for each stride:
+// as rows of a tile, until all of its columns are there.
 typedef struct Cover {
     const void *what; // local or buffer
     Affine start;     // without a constant
     int64_t low, high;
-    struct {
-        int64_t step, extent;
-    } strides[MOST_STRIDES];
+    Stride strides[MOST_STRIDES]; // by their steps
     int stride_count;
 } Cover;
 
@@ -68,17 +71,47 @@ static bool same_start(const Affine *x, const Affine *y) {
     return x->count == y->count;
 }
 
+static void remove_stride(Cover *cover, int which) {
+    cover->stride_count--;
+    for (int i = which; i < cover->stride_count; i++) {
+        cover->strides[i] = cover->strides[i + 1];
+    }
+}
+
+static void sort_strides(Cover *cover) {
+    for (int i = 1; i < cover->stride_count; i++) {
+        for (int j = i; j > 0 && cover->strides[j].step < cover->strides[j - 1].step; j--) {
+            Stride stride = cover->strides[j];
+            cover->strides[j] = cover->strides[j - 1];
+            cover->strides[j - 1] = stride;
+        }
+    }
+}
+
+// One that goes on where the one before ends becomes part of it, as blocks of rows do: so tiles of
+// different shapes side by side have the same strides.
+static bool join_strides(Stride *stride, const Stride *next) {
+    int64_t times = next->step / stride->step;
+    if (next->step % stride->step != 0 || times > stride->extent) {
+        return false;
+    }
+    stride->extent += times * (next->extent - 1);
+    return true;
+}
+
 // Strides that leave nothing out any more become part of the range.
 static void close_strides(Cover *cover) {
-    for (int i = 0; i < cover->stride_count;) {
-        int64_t step = cover->strides[i].step;
-        if (step > cover->high - cover->low + 1) {
+    sort_strides(cover);
+    for (int i = 0; i + 1 < cover->stride_count;) {
+        if (join_strides(&cover->strides[i], &cover->strides[i + 1])) {
+            remove_stride(cover, i + 1);
+        } else {
             i++;
-            continue;
         }
-        cover->high += step * (cover->strides[i].extent - 1);
-        cover->strides[i] = cover->strides[--cover->stride_count];
-        i = 0;
+    }
+    while (cover->stride_count > 0 && cover->strides[0].step <= cover->high - cover->low + 1) {
+        cover->high += cover->strides[0].step * (cover->strides[0].extent - 1);
+        remove_stride(cover, 0);
     }
 }
 

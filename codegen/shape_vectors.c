@@ -88,7 +88,7 @@ static int64_t vectors_of(const Loop *loop) {
     return is_cut && lanes >= FEWEST_LANES ? lanes : 0;
 }
 
-static void replace_scalar(Statement *statement, const Scalar *old, Scalar *by) {
+void replace_scalar(Statement *statement, const Scalar *old, Scalar *by) {
     Scalar *scalar = statement->scalar;
     for (int i = 0; scalar != NULL && i < scalar->arg_count; i++) {
         scalar->args[i] = scalar->args[i] == old ? by : scalar->args[i];
@@ -103,8 +103,9 @@ static Scalar *first_lane(Arena *arena, Kernel *kernel, Loop *vectors, int64_t e
     Block *out = &vectors->body;
     int64_t count = (extent + lanes - 1) / lanes;
     Scalar *last = new_position(arena, kernel, extent - lanes);
-    if (count == 2) {
-        return place_binary(arena, kernel, out, SCALAR_MUL, vectors->index, last);
+    if (count == 2 || extent % lanes == 0) {
+        Scalar *step = count == 2 ? last : new_position(arena, kernel, lanes);
+        return place_binary(arena, kernel, out, SCALAR_MUL, vectors->index, step);
     }
     Scalar *is_whole = place_binary(arena, kernel, out, SCALAR_LT, vectors->index,
                                     new_position(arena, kernel, count - 1));
@@ -134,6 +135,18 @@ static void cut_loop(Arena *arena, Kernel *kernel, Statement *statement, int64_t
     loop->extent = new_position(arena, kernel, lanes);
     loop->one_vector = true;
     place_statement(arena, &vectors->body, statement);
+    statement->loop = vectors;
+}
+
+// Rows are stored apart from what computes them, a vector of rows at a time.
+static void part_loop(Arena *arena, Kernel *kernel, Statement *statement, int64_t lanes) {
+    int64_t extent;
+    constant_extent(statement->loop, &extent);
+    Block around = {{0}};
+    Scalar *count = new_position(arena, kernel, (extent + lanes - 1) / lanes);
+    Loop *vectors = place_loop(arena, kernel, &around, LOOP_SERIAL, count, "vector");
+    Scalar *first = first_lane(arena, kernel, vectors, extent, lanes);
+    part_stores(arena, kernel, &vectors->body, statement->loop, first, lanes);
     statement->loop = vectors;
 }
 
@@ -208,7 +221,12 @@ static void shape_block(Arena *arena, Kernel *kernel, Block *block);
 
 static void shape_loop(Arena *arena, Kernel *kernel, Statement *statement) {
     int64_t divisor = divisor_of(statement->loop), lanes = vectors_of(statement->loop);
-    if (divisor > 0) {
+    const Loop *loop = statement->loop;
+    int64_t rows =
+        is_repeatable(&loop->body) ? lanes_of_parted(arena, loop, count_lanes(&loop->body)) : 0;
+    if (rows > 0) {
+        part_loop(arena, kernel, statement, rows);
+    } else if (divisor > 0) {
         split_loop(arena, kernel, statement->loop, divisor);
     } else if (lanes > 0) {
         cut_loop(arena, kernel, statement, lanes);

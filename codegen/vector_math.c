@@ -141,6 +141,23 @@ static void note_calls(Arena *arena, VectorFunctions *functions, const Block *bl
     }
 }
 
+const MathFunction *even_math_function(Arena *arena, const char *name, ElementType type) {
+    enum { MOST_STEPS = 128 };
+    const MathFunction *function =
+        math_function(arena, name, type, (MathAbilities){.branch = true});
+    const MathFunction *even = math_function(arena, name, type, (MathAbilities){0});
+    bool is_short = function != NULL && function->rare != NULL && even != NULL &&
+                    even->steps.count <= MOST_STEPS;
+    return is_short ? even : NULL;
+}
+
+bool is_of_vectors_in_c(Arena *arena, const char *name, ElementType type) {
+    const MathFunction *function =
+        math_function(arena, name, type, (MathAbilities){.branch = true});
+    return function != NULL &&
+           (function->rare == NULL || even_math_function(arena, name, type) != NULL);
+}
+
 VectorFunctions functions_in_vectors(Arena *arena, const Program *program) {
     VectorFunctions functions = {0};
     for (int i = 0; i < program->kernels.count; i++)

@@ -54,6 +54,10 @@ typedef struct MathFunction {
 // always written out. bench/vector_math.c measures the largest errors.
 const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
                                   MathAbilities abilities);
+// The same without a branch, if it has one otherwise and is short then; else NULL.
+const MathFunction *even_math_function(Arena *arena, const char *name, ElementType type);
+// Whether compilers of C make vectors of loops that call it.
+bool is_of_vectors_in_c(Arena *arena, const char *name, ElementType type);
 // The functions of a program that its vector loops call, each as one of its calls. Others are
 // computed alone. In one program a function has one form, so that equal arguments give equal
 // results.

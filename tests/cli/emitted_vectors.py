@@ -169,6 +169,31 @@ def test_marks_for_clang():
            result, "tiles of 12 columns")
 
 
+def test_rows_stored_apart():
+    """numbers of a row that share functions are computed in vectors of rows, and stored by a loop that
+    does nothing else; a NaN is kept by a comparison that the next minimum does not wait for"""
+    result = tdsl("emit", example("networks/mlp_small.tdsl"), "--stage=c", "-DB=32", "-DI=4", "-DH=16",
+                  "-DCLASSES=3")
+    loops = [loop for loop in re.split(r"\bfor \(", result.out) if re.search(r"\[lane\] = ", loop)]
+    expect(any("exp_f32(" in loop and "log_f32(" in loop for loop in loops), result, "computed")
+    stores = [loop for loop in re.split(r"\bfor \(", result.out) if "= part[lane];" in loop]
+    expect(stores and not any("_f32(" in loop for loop in stores), result, "stored")
+    expect("nan_or_f32(" in result.out, result, "the largest")
+
+
+def test_tall_tiles():
+    """products with selections look at eight rows at once; triangles are tiles of one vector with all
+    rows, of which GCC keeps the vectors"""
+    result = tdsl("emit", example("suite/kmeans.tdsl"), "--stage=c", "--real=f64", "-DN=2000", "-DK=1000",
+                  "-DD=16")
+    expect(re.search(r"any\[lane\] = any\[lane\] \| i64_from_bits_of_f64\(", result.out), result,
+           "eight rows")
+    result = tdsl("emit", example("suite/gaussian_mixture.tdsl"), "--stage=c", "--real=f64",
+                  "-DN=1000", "-DD=10", "-DK=25")
+    expect(re.search(r"TDSL_VECTOR\n +for \(int64_t column = 0; column < 8; .*\n +for \(int64_t row = 0; "
+                     r"row < 7;", result.out), result, "seven rows of the triangle")
+
+
 def test_fetched_rows():
     """rows of large buffers are fetched ahead, each once, where another loop computes much, or in the
     one that reads them first; short rows and small buffers are not"""

@@ -10,6 +10,7 @@ from harness import expect
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ROWS = os.path.join(ROOT, "tests", "threads", "programs", "rows.tdsl")
 MIXTURE = os.path.join(ROOT, "examples", "suite", "gaussian_mixture.tdsl")
+KMEANS = os.path.join(ROOT, "examples", "suite", "kmeans.tdsl")
 SUMS = os.path.join(ROOT, "tests", "threads", "programs", "sums.tdsl")
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
 USER = [os.path.join(ROOT, "tests", "threads", "product.c"),
@@ -61,6 +62,16 @@ def test_loops_of_rows():
         pairs = list(zip(numbers(leaf["data"]), numbers(exact[name]["data"])))
         largest = max(abs(x) for _, x in pairs)
         expect(all(abs(x - y) <= 1e-10 * largest for x, y in pairs), one, f"the gradient of {name}")
+
+
+def test_tiles_of_two_shapes():
+    """blocks of rows whose tiles of C do not fill all columns alike are chunks, too, as wholes"""
+    result = tdsl("emit", KMEANS, "--stage=c", "--real=f64", "-D", "N=10000", "-D", "K=1000",
+                  "-D", "D=16")
+    entry = result.out[result.out.index("int kmeans_forward_parallel("):]
+    entry = entry[:entry.index("\n}\n")]
+    expect("run_chunks(" in entry, result, "chunks")
+    expect("for (" not in entry, result, "no loop of the entry's around chunks")
 
 
 def numbers(data):
