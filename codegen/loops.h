@@ -165,6 +165,7 @@ typedef struct Fetch {
     Buffer *buffer;
     Affine place; // of indices of loops and arguments, for the first iteration
     bool is_store;
+    bool near; // in the first cache, not the second
 } Fetch;
 
 struct Loop {

@@ -25,6 +25,8 @@ enum {
     FAR = 1 << 24,        // those that do not even stay in the last level's
     SHORTEST_PIECE = 256, // bytes
     LONG_SUM = 8192,      // terms of f32 that are gathered in f64
+    WHOLE_ROWS = 16,      // of an operand: vectors of values, one for each row, are whole
+    MANY_ROWS = 64,       // in a block, of which two are in the first cache then
     SUM_CHUNKS = 8,       // loops, one behind the other, that carry sums
     FEWEST_BLOCKS = 4,    // of each
     MOST_GROUPS = 1 << 10 // in a function
@@ -132,6 +134,18 @@ static int64_t choose_block(int64_t rows, bool sums, double row, double whole, i
     return fitting >= 8 ? fitting / 8 * 8 : fitting;
 }
 
+// The same for rows of an operand, of which there are many blocks: the values that are made of a
+// row fill vectors, and the rows that are left are few.
+static int64_t choose_operand_block(int64_t rows, bool sums, double row, double whole,
+                                    int64_t room) {
+    bool halve = (double)room / 2 >= MANY_ROWS * row && (double)room / 2 >= 4 * whole;
+    room = halve ? room / 2 : room;
+    int64_t block = choose_block(rows, sums, row, whole, room);
+    int64_t full = (int64_t)((double)room / row) / WHOLE_ROWS * WHOLE_ROWS;
+    bool many = full > WHOLE_ROWS && rows >= MANY_ROWS * SUM_CHUNKS * full;
+    return many && block % WHOLE_ROWS != 0 ? full : block;
+}
+
 static double traffic_weight(double whole) {
     return whole <= NEAR ? 0 : whole <= FAR ? 0.25 : 0.5;
 }
@@ -186,9 +200,15 @@ static bool choose_plan(Plan *plan, int64_t large) {
         return false;
     }
     int64_t room = room_of_block(plan, widest, large);
-    plan->block = room > 0 ? choose_block(group->rows, sums, row, widest, room) : group->rows;
+    plan->block = room == 0 ? group->rows
+                  : group->operand == NULL
+                      ? choose_block(group->rows, sums, row, widest, room)
+                      : choose_operand_block(group->rows, sums, row, widest, room);
     plan->blocks = group->rows / plan->block;
-    plan->rest = group->rows % plan->block;
+    if (sums && group->operand != NULL && plan->blocks > MANY_ROWS * SUM_CHUNKS) {
+        plan->blocks -= plan->blocks % SUM_CHUNKS;
+    }
+    plan->rest = group->rows - plan->blocks * plan->block;
     double repeated = (double)(plan->blocks - 1) * whole * traffic_weight(whole);
     plan->gain = saved - again - repeated;
     return plan->blocks > 1 && plan->gain > 0 && (group->operand == NULL || has_long_pieces(plan));
