@@ -202,8 +202,7 @@ static void plan_fetch(Planner *planner, Rows *rows, const RowAccess *access) {
 
 static void plan_loop(Planner *planner, const Loop *loop) {
     Rows rows = {.scratch = &planner->scratch, .loop = loop};
-    int64_t extent;
-    if (loop->kind == LOOP_SERIAL && constant_extent(loop, &extent))
+    if (loop->kind == LOOP_SERIAL)
         note_loops(&rows, &loop->body, 1);
     for (int i = 0; i < rows.accesses.count && i < MOST_FETCHES; i++)
         if (!is_fetched(planner, rows.accesses.at[i].buffer))
