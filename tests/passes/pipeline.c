@@ -23,7 +23,8 @@ static void check_names(void) {
         pipeline_check(&arena, "simp"),
         "there is no pass simp; there are inline, keep_calls, expand_derivatives, drop_rules, "
         "drop_detach, open_checkpoints, segment_loops, simplify, merge_equal, hoist, "
-        "selections, transposes, split_sums, block_loops, block_rows, small_rows, remove_dead");
+        "selections, transposes, split_sums, split_exponentials, "
+        "block_loops, block_rows, small_rows, remove_dead");
     EXPECT(pipeline_check(&arena, "block_rows:64,simplify") == NULL);
     EXPECT_TEXT(pipeline_check(&arena, "block_rows:x"),
                 "behind a pass's name and ':' there is a positive number");
