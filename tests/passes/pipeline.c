@@ -30,7 +30,7 @@ static void check_names(void) {
                 "behind a pass's name and ':' there is a positive number");
     int count;
     const PassInfo *passes = pass_list(&count);
-    EXPECT(count == 17);
+    EXPECT(count == 18);
     EXPECT_TEXT(passes[0].name, "inline");
     arena_free(&arena);
 }
