@@ -87,6 +87,10 @@ LLVMValueRef llvm_scalar(Emitter *emitter, const Scalar *scalar);
 void emit_llvm_scalar(Emitter *emitter, const Scalar *scalar);
 // The operator of a scalar on arguments that are given; not for what reads memory if width > 1.
 LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *args);
+// Lanes first .. first + count - 1 of a vector; those that it does not have are anything.
+LLVMValueRef lanes_from(Emitter *emitter, LLVMValueRef vector, int first, int count);
+// One vector behind another that is no longer.
+LLVMValueRef lanes_behind(Emitter *emitter, LLVMValueRef low, LLVMValueRef high);
 // The function that is written out instead of a call of libm; NULL: there is none.
 const MathFunction *find_math(Emitter *emitter, const char *name, ElementType type);
 // Writes a SCALAR_LIBM.

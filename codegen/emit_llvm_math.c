@@ -14,6 +14,7 @@ const MathFunction *find_math(Emitter *emitter, const char *name, ElementType ty
         math_function(emitter->arena, name, type,
                       (MathAbilities){.branch = true,
                                       .scale = emitter->is_wide,
+                                      .pick = emitter->is_wide,
                                       .alone = !is_in_vectors(&emitter->in_vectors, name, type)});
     if (function)
         vec_push(emitter->arena, &emitter->math, function);
@@ -75,8 +76,36 @@ static LLVMValueRef table_of(Emitter *emitter, int64_t which) {
     return global;
 }
 
+// The table is two registers, the lowest four bits of eight lanes say what is picked.
+static LLVMValueRef pick_in_registers(Emitter *emitter, const MathTable *table,
+                                      LLVMValueRef index) {
+    enum { LANES = 8 };
+    check(table->type == TYPE_F64 && table->count == 2 * LANES, "%s in vectors", table->name);
+    const char *name = "llvm.x86.avx512.vpermi2var.pd.512";
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(emitter->module, id, NULL, 0);
+    LLVMTypeRef type = LLVMIntrinsicGetType(emitter->context, id, NULL, 0);
+    LLVMValueRef halves[2];
+    for (int half = 0; half < 2; half++) {
+        LLVMValueRef numbers[LANES];
+        for (int i = 0; i < LANES; i++)
+            numbers[i] = LLVMConstReal(emitter->f64, ((const double *)table->at)[LANES * half + i]);
+        halves[half] = LLVMConstVector(numbers, LANES);
+    }
+    LLVMValueRef joined = NULL;
+    for (int first = 0; first < emitter->width; first += LANES) {
+        LLVMValueRef arguments[] = {halves[0], lanes_from(emitter, index, first, LANES), halves[1]};
+        LLVMValueRef part = LLVMBuildCall2(emitter->builder, type, function, arguments, 3, "");
+        joined = joined ? lanes_behind(emitter, joined, part) : part;
+    }
+    return lanes_from(emitter, joined, 0, emitter->width);
+}
+
 static LLVMValueRef look_up(Emitter *emitter, const Scalar *step, LLVMValueRef index) {
-    check(emitter->width == 1, "a table is read in a vector loop");
+    if (emitter->width > 1)
+        return pick_in_registers(emitter, math_table(step->integer), index);
+    if (step->integer == TABLE_POWERS_16)
+        index = LLVMBuildAnd(emitter->builder, index, constant_i64(emitter, 15), "");
     LLVMTypeRef type = llvm_type(emitter, step->type);
     LLVMValueRef place = LLVMBuildInBoundsGEP2(emitter->builder, type,
                                                table_of(emitter, step->integer), &index, 1, "");

@@ -203,8 +203,7 @@ static const char *rounding_intrinsic(ScalarOp op) {
     }
 }
 
-// Lanes first .. first + count - 1 of a vector; those that it does not have are anything.
-static LLVMValueRef take_lanes(Emitter *emitter, LLVMValueRef vector, int first, int count) {
+LLVMValueRef lanes_from(Emitter *emitter, LLVMValueRef vector, int first, int count) {
     int existing = (int)LLVMGetVectorSize(LLVMTypeOf(vector));
     LLVMValueRef *places = arena_array(emitter->arena, LLVMValueRef, count);
     for (int i = 0; i < count; i++)
@@ -215,12 +214,11 @@ static LLVMValueRef take_lanes(Emitter *emitter, LLVMValueRef vector, int first,
                                   LLVMConstVector(places, (unsigned)count), "");
 }
 
-// One vector behind another.
-static LLVMValueRef join_lanes(Emitter *emitter, LLVMValueRef low, LLVMValueRef high) {
+LLVMValueRef lanes_behind(Emitter *emitter, LLVMValueRef low, LLVMValueRef high) {
     unsigned count = LLVMGetVectorSize(LLVMTypeOf(low)),
              all = count + LLVMGetVectorSize(LLVMTypeOf(high));
     LLVMValueRef *places = arena_array(emitter->arena, LLVMValueRef, (int)all);
-    high = take_lanes(emitter, high, 0, (int)count);
+    high = lanes_from(emitter, high, 0, (int)count);
     for (unsigned i = 0; i < all; i++)
         places[i] = LLVMConstInt(emitter->i32, i, 0);
     return LLVMBuildShuffleVector(emitter->builder, low, high, LLVMConstVector(places, all), "");
@@ -265,11 +263,11 @@ static LLVMValueRef scale(Emitter *emitter, LLVMValueRef x, LLVMValueRef n, LLVM
         return scale_register(emitter, x, n, false);
     LLVMValueRef joined = NULL;
     for (int first = 0; first < emitter->width; first += lanes) {
-        LLVMValueRef part = scale_register(emitter, take_lanes(emitter, x, first, lanes),
-                                           take_lanes(emitter, n, first, lanes), false);
-        joined = joined ? join_lanes(emitter, joined, part) : part;
+        LLVMValueRef part = scale_register(emitter, lanes_from(emitter, x, first, lanes),
+                                           lanes_from(emitter, n, first, lanes), false);
+        joined = joined ? lanes_behind(emitter, joined, part) : part;
     }
-    return take_lanes(emitter, joined, 0, emitter->width);
+    return lanes_from(emitter, joined, 0, emitter->width);
 }
 
 LLVMValueRef llvm_compute(Emitter *emitter, const Scalar *scalar, LLVMValueRef *args) {

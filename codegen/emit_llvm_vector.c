@@ -589,9 +589,10 @@ static void emit_fetch(Emitter *emitter, const Fetch *fetch, int width) {
     LLVMTypeRef element = llvm_storage_type(emitter, fetch->buffer->element);
     LLVMValueRef pointer =
         LLVMBuildGEP2(b, element, llvm_buffer(emitter, fetch->buffer), &place, 1, "");
-    enum { SECOND_CACHE = 2, DATA = 1 };
+    enum { SECOND_CACHE = 2, FIRST_CACHE = 3, DATA = 1 };
     LLVMValueRef arguments[] = {pointer, constant_i32(emitter, fetch->is_store),
-                                constant_i32(emitter, SECOND_CACHE), constant_i32(emitter, DATA)};
+                                constant_i32(emitter, fetch->near ? FIRST_CACHE : SECOND_CACHE),
+                                constant_i32(emitter, DATA)};
     int64_t line = CACHE_LINE / (int64_t)element_bytes(fetch->buffer->element);
     for (int64_t at = 0; at < width; at += line) {
         LLVMValueRef offset = constant_i64(emitter, at);

@@ -1,9 +1,10 @@
 // Rows of large buffers are fetched ahead. A kernel that takes a row through several loops reads it
 // from memory in the first of them, which has little else to do meanwhile, and waits; the loops
 // that compute much leave memory idle. So those fetch the next row. If there are none, but others
-// read the row again meanwhile, the first one fetches the next row as it goes: processors fetch
-// ahead only while a row is being read. Nothing else depends on it: what is fetched beyond the last
-// row is nobody's, and fetching does not fault.
+// read the row again meanwhile, the last one of these fetches the next row as it goes: it finds its
+// own in the first cache, and so will the first loop then. Processors fetch ahead only while a row
+// is being read. Nothing else depends on it: what is fetched beyond the last row is nobody's, and
+// fetching does not fault.
 #include "codegen/fetch_rows.h"
 
 #include "codegen/affine.h"
@@ -13,7 +14,8 @@ enum {
     LEAST_BYTES = 1 << 20, // of a buffer: smaller ones are in a cache anyway
     LEAST_ROW_BYTES = 512, // shorter rows are fetched ahead by the processor, as neighbours
     LARGEST_ROW_BYTES = 1 << 15,
-    MUCH_WORK = 16, // steps for each element of a loop that has time to fetch
+    LARGEST_NEAR_ROW = 1 << 14, // two of them are in the first cache
+    MUCH_WORK = 16,             // steps for each element of a loop that has time to fetch
     MOST_DEPTH = 8,
     MOST_FETCHES = 6 // of one loop over rows
 };
@@ -24,8 +26,10 @@ typedef struct RowAccess {
     Affine fixed, inner;
     int64_t step;
     bool is_store;
-    int loop;      // number of the loop that it is in
-    bool is_again; // a later loop reads it, too
+    int loop;          // number of the loop that it is in
+    bool is_again;     // a later loop reads it, too
+    int last;          // the last of these that reads half a row and more; 0: none
+    Affine last_inner; // in that one
 } RowAccess;
 
 // A loop over elements of a row.
@@ -91,7 +95,12 @@ static void note_access(Rows *rows, RowLoop *row, Buffer *buffer, const Scalar *
     for (int i = 0; i < rows->accesses.count; i++) {
         RowAccess *first = &rows->accesses.at[i];
         if (first->buffer == buffer) {
-            first->is_again |= first->step == access.step && rows->loops.count > first->loop;
+            bool is_later = first->step == access.step && rows->loops.count > first->loop;
+            first->is_again |= is_later;
+            if (is_later && 2 * row->elements >= access.step) {
+                first->last = rows->loops.count;
+                first->last_inner = access.inner;
+            }
             return;
         }
     }
@@ -170,14 +179,21 @@ static bool is_fetched(const Planner *planner, const Buffer *buffer) {
 
 static void plan_fetch(Planner *planner, Rows *rows, const RowAccess *access) {
     RowLoop *idle = find_idle(rows, access->step);
-    const Affine *place = idle != NULL ? &idle->place : &access->inner;
+    const Affine *place = idle != NULL       ? &idle->place
+                          : access->last > 0 ? &access->last_inner
+                                             : &access->inner;
+    int64_t bytes = access->step * (int64_t)element_bytes(access->buffer->element);
+    bool near = idle == NULL && access->last > 0 && bytes <= LARGEST_NEAR_ROW;
     if (idle == NULL && access->is_again)
-        idle = &rows->loops.at[access->loop];
+        idle = &rows->loops.at[access->last > 0 ? access->last : access->loop];
     if (idle == NULL)
         return;
     idle->fetches++;
     vec_push(&planner->scratch, &planner->fetched, access->buffer);
-    Fetch fetch = {.buffer = access->buffer, .place = access->fixed, .is_store = access->is_store};
+    Fetch fetch = {.buffer = access->buffer,
+                   .place = access->fixed,
+                   .is_store = access->is_store,
+                   .near = near};
     Affine row = {
         .terms = {{rows->loop->index, access->step}}, .count = 1, .constant = access->step};
     if (affine_add(&fetch.place, &row, 1) && affine_add(&fetch.place, place, 1))
@@ -186,8 +202,7 @@ static void plan_fetch(Planner *planner, Rows *rows, const RowAccess *access) {
 
 static void plan_loop(Planner *planner, const Loop *loop) {
     Rows rows = {.scratch = &planner->scratch, .loop = loop};
-    int64_t extent;
-    if (loop->kind == LOOP_SERIAL && constant_extent(loop, &extent))
+    if (loop->kind == LOOP_SERIAL)
         note_loops(&rows, &loop->body, 1);
     for (int i = 0; i < rows.accesses.count && i < MOST_FETCHES; i++)
         if (!is_fetched(planner, rows.accesses.at[i].buffer))

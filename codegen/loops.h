@@ -57,8 +57,8 @@ typedef enum ScalarOp {
     SCALAR_CAST,   // to this scalar's type; real to integer: towards zero, 0 out of range or NaN;
                    // from bool: 0 or 1; never to bool
     SCALAR_BITS,   // the same bits: f32 <-> i32, f64 <-> i64
-    SCALAR_SCALE,  // args[0] * 2^args[1], rounded once; args[1] is a whole number. Only in steps of
-                   // functions (vector_math.h)
+    SCALAR_SCALE,  // args[0] * 2^args[1], rounded once; of args[1] what is whole counts. Only in
+                   // steps of functions (vector_math.h)
     SCALAR_LOOKUP, // number args[0], an i64, of the table `integer` (math_table). Only in steps of
                    // functions
     SCALAR_LIBM,   // function `name` of libm, of real arguments, all of one type
@@ -167,6 +167,7 @@ typedef struct Fetch {
     Buffer *buffer;
     Affine place; // of indices of loops and arguments, for the first iteration
     bool is_store;
+    bool near; // in the first cache, not the second
 } Fetch;
 
 struct Loop {

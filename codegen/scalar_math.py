@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # Derives codegen/scalar_math_tables.c: tables and polynomials of the functions of single numbers
-# (codegen/vector_math_alone.c). Needs mpmath. Run by hand:
+# (codegen/vector_math_alone.c), and of exp in vectors that pick from a table in registers. Needs mpmath. Run by hand:
 #
 #     python3 codegen/scalar_math.py | clang-format > codegen/scalar_math_tables.c
 #
@@ -136,6 +136,7 @@ def center(log_count, i, around, digits):
 
 print("// Made by scalar_math.py: tables and polynomials for single numbers.")
 print('#include "codegen/vector_math_alone.h"')
+show_numbers("powers_16", "2^(i / 16)", [mp.mpf(2) ** (mp.mpf(i) / 16) for i in range(16)])
 exp_table("powers_32", 5)
 exp_table("powers_128", 7)
 tail_table("tails_128", 7)
@@ -183,6 +184,11 @@ show_polynomial("exp_of_128th",
                 "(exp(r) - 1 - r) / r^2, |r| <= log(2) / 256: largest error of the power",
                 fit(lambda r: (mp.expm1(r) - r) / r**2 if r else mp.mpf(0.5),
                     lambda r: r * r + mp.mpf("1e-12"), [0, 1, 2, 3], -end, end))
+end *= 8
+show_polynomial("exp_of_16th",
+                "The same for |r| <= log(2) / 32",
+                fit(lambda r: (mp.expm1(r) - r) / r**2 if r else mp.mpf(0.5),
+                    lambda r: r * r + mp.mpf("1e-12"), [0, 1, 2, 3, 4], -end, end))
 
 
 def rest_of_log(r):

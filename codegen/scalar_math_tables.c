@@ -1,6 +1,16 @@
 // Made by scalar_math.py: tables and polynomials for single numbers.
 #include "codegen/vector_math_alone.h"
 
+// 2^(i / 16)
+// clang-format off
+const double powers_16[16] = {
+    0x1p0, 0x1.0b5586cf9890fp0, 0x1.172b83c7d517bp0, 0x1.2387a6e756238p0,
+    0x1.306fe0a31b715p0, 0x1.3dea64c123422p0, 0x1.4bfdad5362a27p0, 0x1.5ab07dd485429p0,
+    0x1.6a09e667f3bcdp0, 0x1.7a11473eb0187p0, 0x1.8ace5422aa0dbp0, 0x1.9c49182a3f09p0,
+    0x1.ae89f995ad3adp0, 0x1.c199bdd85529cp0, 0x1.d5818dcfba487p0, 0x1.ea4afa2a490dap0
+};
+// clang-format on
+
 // Bits of 2^(i / 32), less i / 32 in the exponent, where the whole number of these parts is added.
 // clang-format off
 const int64_t powers_32[32] = {
@@ -272,6 +282,11 @@ const Polynomial exp_of_32nd = {
 // (exp(r) - 1 - r) / r^2, |r| <= log(2) / 256: largest error of the power: 2^-65.4
 const Polynomial exp_of_128th = {
     4, {0x1.ffffffffffdbbp-2, 0x1.555555555545fp-3, 0x1.55555cf38cd31p-5, 0x1.111116348cbdbp-7}};
+
+// The same for |r| <= log(2) / 32: 2^-56.2
+const Polynomial exp_of_16th = {5,
+                                {0x1.0000000000005p-1, 0x1.555555548ed8ap-3, 0x1.55555554603c5p-5,
+                                 0x1.11123b38fbb11p-7, 0x1.6c185d331c332p-10}};
 
 // (log(1 + r) - r) / r^2, |r| < 0.01546: largest error of the logarithm, relative to r: 2^-28.9
 const Polynomial log_of_32nd = {

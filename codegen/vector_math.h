@@ -11,11 +11,13 @@ enum { MOST_MATH_ARGUMENTS = 2 };
 typedef struct MathAbilities {
     bool branch; // leave out the rare steps where no lane needs them; else there are none
     bool scale;  // SCALAR_SCALE in one instruction; else there is none
+    bool pick;   // SCALAR_LOOKUP in a table of 16 for a whole vector in one instruction
     bool alone;  // one number at a time: what counts is how long a step waits for another one
 } MathAbilities;
 
 // Tables that SCALAR_LOOKUP reads.
 enum {
+    TABLE_POWERS_16, // in vectors, too, if these can pick from it
     TABLE_POWERS_32,
     TABLE_POWERS_128,
     TABLE_TAILS_128,

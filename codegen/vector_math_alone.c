@@ -9,6 +9,7 @@
 static const double ln2 = 0x1.62e42fefa39efp-1;
 
 static const MathTable tables[MATH_TABLES] = {
+    [TABLE_POWERS_16] = {"powers_of_two_16", TYPE_F64, sizeof powers_16 / 8, powers_16},
     [TABLE_POWERS_32] = {"powers_of_two_32", TYPE_I64, sizeof powers_32 / 8, powers_32},
     [TABLE_POWERS_128] = {"powers_of_two_128", TYPE_I64, sizeof powers_128 / 8, powers_128},
     [TABLE_TAILS_128] = {"power_tails_128", TYPE_F64, sizeof tails_128 / 8, tails_128},
@@ -19,12 +20,6 @@ static const MathTable tables[MATH_TABLES] = {
 
 const MathTable *math_table(int64_t index) {
     return &tables[index];
-}
-
-static Scalar *look_up(Math *m, int table, Scalar *index) {
-    Scalar *step = math_step(m, SCALAR_LOOKUP, math_table(table)->type, index, NULL, NULL);
-    step->integer = table;
-    return step;
 }
 
 // Whether |x| is larger, infinite or NaN.
@@ -43,7 +38,7 @@ typedef struct Power {
 // The number 2^(n / 2^log_count), n being the integer whose sum with the rounder is given.
 static void set_scale(Math *m, Power *power, Scalar *sum, int table, int log_count) {
     Scalar *n = math_to_bits(m, sum);
-    Scalar *of_rest = look_up(m, table, math_low_bits(m, n, log_count));
+    Scalar *of_rest = math_look_up(m, table, math_low_bits(m, n, log_count));
     Scalar *exponent = math_shift_left(m, n, m->format->mantissa_bits - log_count);
     power->bits = math_add(m, of_rest, exponent);
     power->scale = math_from_bits(m, power->bits);
@@ -77,7 +72,7 @@ static Power power_f64(Math *m, Scalar *x, double sign, Scalar *low) {
         rest = math_sub(m, math_real(m, 0), rest);
     Power power;
     set_scale(m, &power, sum, TABLE_POWERS_128, 7);
-    Scalar *tail = look_up(m, TABLE_TAILS_128, math_low_bits(m, math_to_bits(m, sum), 7));
+    Scalar *tail = math_look_up(m, TABLE_TAILS_128, math_low_bits(m, math_to_bits(m, sum), 7));
     power.part = math_fma(m, math_mul(m, rest, rest), math_polynomial(m, &exp_of_128th, rest),
                           math_add(m, rest, tail));
     return power;
@@ -235,7 +230,7 @@ static Place place_of(Math *m, Scalar *x, int64_t first, int log_count, int log_
 }
 
 static Scalar *table_entry(Math *m, int table, const Place *place, int column) {
-    return look_up(m, table, math_add(m, place->row, math_integer(m, column)));
+    return math_look_up(m, table, math_add(m, place->row, math_integer(m, column)));
 }
 
 // Whether x is no positive normal number: its biased exponent and sign, less 1, are 2046 or more.

@@ -1,7 +1,7 @@
 // Exponentials, logarithms and what is made of them, in scalars: vector_math.h.
 #include <math.h>
 
-#include "codegen/vector_math_steps.h"
+#include "codegen/vector_math_alone.h"
 
 static const double ln2 = 0x1.62e42fefa39efp-1;
 
@@ -14,9 +14,28 @@ static double least_exponent(const Math *m) {
     return m->abilities.scale ? -4000 : -2 * m->format->bias;
 }
 
+// exp(x) = 2^(n / 16) exp(rest): a short polynomial for the rest, a table in two registers for the
+// sixteenths, which are the lowest bits of the sum with a rounder of that unit. To scale by n / 16
+// is to scale by what is whole of it.
+static Scalar *exp_by_table(Math *m, Scalar *x) {
+    const Format *format = m->format;
+    Scalar *rounder = math_real(m, format->rounder / 16), *one = math_real(m, 1);
+    Scalar *sum = math_fma(m, x, math_real(m, 1 / ln2), rounder);
+    Scalar *n = math_sub(m, sum, rounder);
+    Scalar *rest = math_fma(m, n, math_real(m, -format->ln2_high), x); // exact
+    rest = math_fma(m, n, math_real(m, -format->ln2_low), rest);
+    Scalar *power = math_look_up(m, TABLE_POWERS_16, math_to_bits(m, sum));
+    Scalar *of_rest = math_polynomial(m, &exp_of_16th, rest);
+    of_rest = math_fma(m, of_rest, rest, one);
+    Scalar *y = math_fma(m, math_mul(m, power, rest), of_rest, power);
+    return math_binary(m, SCALAR_SCALE, y, n);
+}
+
 Scalar *math_exp(Math *m, Scalar *const *x) {
     Scalar *bounded = math_at_least(m, x[0], least_exponent(m) * ln2);
     bounded = math_at_most(m, bounded, m->format->exp_high);
+    if (m->abilities.pick && m->format->real == TYPE_F64)
+        return exp_by_table(m, bounded);
     ExpParts parts = math_split_exponent(m, bounded);
     return math_scale(m, math_exp_of_parts(m, &parts, false), parts.sum);
 }

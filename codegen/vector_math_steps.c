@@ -261,6 +261,12 @@ Scalar *math_sqrt(Math *m, Scalar *x) {
     return math_step(m, SCALAR_SQRT, x->type, x, NULL, NULL);
 }
 
+Scalar *math_look_up(Math *m, int table, Scalar *index) {
+    Scalar *step = math_step(m, SCALAR_LOOKUP, math_table(table)->type, index, NULL, NULL);
+    step->integer = table;
+    return step;
+}
+
 Scalar *math_cast(Math *m, ElementType type, Scalar *x) {
     return math_step(m, SCALAR_CAST, type, x, NULL, NULL);
 }

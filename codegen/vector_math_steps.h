@@ -67,6 +67,8 @@ Scalar *math_sqrt(Math *m, Scalar *x);
 Scalar *math_to_bits(Math *m, Scalar *x);
 Scalar *math_from_bits(Math *m, Scalar *x);
 Scalar *math_cast(Math *m, ElementType type, Scalar *x);
+// Of TABLE_POWERS_16 the lowest four bits of the index count, of others it must be a place.
+Scalar *math_look_up(Math *m, int table, Scalar *index);
 // Of integers; zeros come in.
 Scalar *math_shift_left(Math *m, Scalar *x, int bits);
 Scalar *math_shift_right(Math *m, Scalar *x, int bits);

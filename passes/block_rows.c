@@ -26,6 +26,8 @@ enum {
     FAR = 1 << 24,          // those that do not even stay in the last level's
     SHORTEST_PIECE = 256,   // bytes
     LONG_SUM = 8192,        // terms of f32 that are gathered in f64
+    WHOLE_ROWS = 16,        // of an operand: vectors of values, one for each row, are whole
+    MANY_ROWS = 64,         // in a block, of which two are in the first cache then
     FEW_CHUNKS = 8,   // that threads can share out evenly: loops that carry sums, one behind the
     MOST_CHUNKS = 16, // other, or blocks
     MOST_GROUPS = 1 << 10 // in a function
@@ -35,7 +37,6 @@ enum {
 typedef struct Plan {
     RowGroup group;
     int64_t block, blocks, rest; // rows in a block, blocks, rows behind them
-    int64_t chunks;              // that rows can be parted into; 0: none
     double gain;
 } Plan;
 
@@ -114,7 +115,7 @@ static int64_t largest_divisor(int64_t x, int64_t most) {
     return divisor;
 }
 
-// Parts of the rows, all of one size; rather an even number of them. 0: there are none.
+// Parts of rows, or of blocks, all of one size; rather an even number of them. 0: there are none.
 static int64_t count_chunks(int64_t rows) {
     int64_t odd = 0;
     for (int64_t chunks = FEW_CHUNKS; chunks <= MOST_CHUNKS; chunks++) {
@@ -152,8 +153,8 @@ static int64_t fewest_rows(double row) {
 // A block's rows: as many as fit, but so many that what each block reads from end to end is at most
 // twice as much as they are; rather a number that divides that of all rows, and of the rows of each
 // chunk where there are sums, or few blocks.
-static int64_t choose_block(const Plan *plan, bool sums, double row, double whole, int64_t room) {
-    int64_t rows = plan->group.rows, few = fewest_rows(row);
+static int64_t choose_block(int64_t rows, bool sums, double row, double whole, int64_t room) {
+    int64_t few = fewest_rows(row), chunks = count_chunks(rows);
     double most = (double)room / row, least = whole > NEAR ? whole / 2 / row : 1;
     double wanted = most > least ? most : least;
     int64_t fitting = wanted >= (double)rows ? rows : (int64_t)wanted;
@@ -162,13 +163,24 @@ static int64_t choose_block(const Plan *plan, bool sums, double row, double whol
         return rows;
     }
     few = (double)few < least ? (int64_t)least : few;
-    int64_t even =
-        sums || fitting * plan->chunks > rows ? even_block(rows, plan->chunks, few, fitting) : 0;
+    int64_t even = sums || fitting * chunks > rows ? even_block(rows, chunks, few, fitting) : 0;
     int64_t divisor = even > 0 ? even : largest_divisor(rows, fitting);
     if (even > 0 || 2 * divisor >= fitting) {
         return divisor;
     }
     return fitting >= 8 ? fitting / 8 * 8 : fitting;
+}
+
+// The same for rows of an operand, of which there are many blocks: the values that are made of a
+// row fill vectors, and the rows that are left are few.
+static int64_t choose_operand_block(int64_t rows, bool sums, double row, double whole,
+                                    int64_t room) {
+    bool halve = (double)room / 2 >= MANY_ROWS * row && (double)room / 2 >= 4 * whole;
+    room = halve ? room / 2 : room;
+    int64_t block = choose_block(rows, sums, row, whole, room);
+    int64_t full = (int64_t)((double)room / row) / WHOLE_ROWS * WHOLE_ROWS;
+    bool many = full > WHOLE_ROWS && rows >= MANY_ROWS * FEW_CHUNKS * full;
+    return many && block % WHOLE_ROWS != 0 ? full : block;
 }
 
 static double traffic_weight(double whole) {
@@ -225,10 +237,15 @@ static bool choose_plan(Plan *plan, int64_t large) {
         return false;
     }
     int64_t room = room_of_block(plan, widest, large);
-    plan->chunks = count_chunks(group->rows);
-    plan->block = room > 0 ? choose_block(plan, sums, row, widest, room) : group->rows;
+    plan->block = room == 0 ? group->rows
+                  : group->operand == NULL
+                      ? choose_block(group->rows, sums, row, widest, room)
+                      : choose_operand_block(group->rows, sums, row, widest, room);
     plan->blocks = group->rows / plan->block;
-    plan->rest = group->rows % plan->block;
+    if (sums && group->operand != NULL && plan->blocks > MANY_ROWS * FEW_CHUNKS) {
+        plan->blocks -= plan->blocks % FEW_CHUNKS;
+    }
+    plan->rest = group->rows - plan->blocks * plan->block;
     double repeated = (double)(plan->blocks - 1) * whole * traffic_weight(whole);
     plan->gain = saved - again - repeated;
     return plan->blocks > 1 && plan->gain > 0 && (group->operand == NULL || has_long_pieces(plan));
@@ -420,8 +437,8 @@ static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const 
 
 // Where sums are carried, threads can share out several loops that have sums of their own.
 static int64_t chunks_of(const Blocks *it, const Outputs *outputs) {
-    int64_t chunks = it->plan->chunks;
-    return outputs->carried > 0 && chunks > 0 && it->plan->blocks % chunks == 0 ? chunks : 1;
+    int64_t chunks = count_chunks(it->plan->blocks);
+    return outputs->carried > 0 && chunks > 0 ? chunks : 1;
 }
 
 static Inst *build_chunks(Blocks *it, Builder *b, const bool *inside, const Outputs *outputs,

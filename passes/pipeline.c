@@ -19,13 +19,13 @@ static const char *const pipelines[LEVELS] = {
     "expand_derivatives, drop_rules, drop_detach, remove_dead",
     "expand_derivatives, drop_rules, drop_detach, simplify, merge_equal, remove_dead",
     "expand_derivatives, drop_rules, drop_detach, simplify, merge_equal, hoist, simplify, "
-    "merge_equal, remove_dead, selections, simplify, transposes, split_sums, simplify, "
-    "merge_equal, remove_dead, block_loops, block_rows, small_rows, simplify, merge_equal, "
-    "remove_dead",
+    "merge_equal, remove_dead, selections, simplify, transposes, split_sums, "
+    "split_exponentials, simplify, merge_equal, remove_dead, block_loops, block_rows, small_rows, "
+    "simplify, merge_equal, remove_dead",
     "expand_derivatives, drop_rules, drop_detach, simplify, merge_equal, hoist, simplify, "
-    "merge_equal, remove_dead, selections, simplify, transposes, split_sums, simplify, "
-    "merge_equal, remove_dead, block_loops, block_rows, small_rows, simplify, merge_equal, "
-    "remove_dead",
+    "merge_equal, remove_dead, selections, simplify, transposes, split_sums, "
+    "split_exponentials, simplify, merge_equal, remove_dead, block_loops, block_rows, small_rows, "
+    "simplify, merge_equal, remove_dead",
 };
 
 const PassInfo *pass_list(int *count) {

@@ -23,13 +23,14 @@ static void check_names(void) {
         pipeline_check(&arena, "simp"),
         "there is no pass simp; there are inline, keep_calls, expand_derivatives, drop_rules, "
         "drop_detach, open_checkpoints, segment_loops, simplify, merge_equal, hoist, "
-        "selections, transposes, split_sums, block_loops, block_rows, small_rows, remove_dead");
+        "selections, transposes, split_sums, split_exponentials, "
+        "block_loops, block_rows, small_rows, remove_dead");
     EXPECT(pipeline_check(&arena, "block_rows:64,simplify") == NULL);
     EXPECT_TEXT(pipeline_check(&arena, "block_rows:x"),
                 "behind a pass's name and ':' there is a positive number");
     int count;
     const PassInfo *passes = pass_list(&count);
-    EXPECT(count == 17);
+    EXPECT(count == 18);
     EXPECT_TEXT(passes[0].name, "inline");
     arena_free(&arena);
 }
