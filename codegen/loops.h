@@ -112,7 +112,7 @@ struct Buffer {
     bool reverse;       // what is kept in it depends on upstream gradients
     // A field: this has no place of its own, but that, if the pointer is given (place_results.h).
     Buffer *result;
-    int first, last;    // in use from and to: statements of the entry, by number; first < 0: never
+    int first, last; // in use from and to: statements of the entry, by number; first < 0: never
     // BUFFER_CONSTANT
     const void *data;
     int id; // unique in the program
