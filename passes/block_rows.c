@@ -26,8 +26,9 @@ enum {
     FAR = 1 << 24,          // those that do not even stay in the last level's
     SHORTEST_PIECE = 256,   // bytes
     LONG_SUM = 8192,        // terms of f32 that are gathered in f64
-    FEW_CHUNKS = 8,   // that threads can share out evenly: loops that carry sums, one behind the
-    MOST_CHUNKS = 16, // other, or blocks
+    FEW_CHUNKS = 8,    // that threads can share out evenly: loops that carry sums, one behind the
+    MOST_CHUNKS = 16,  // other, or blocks
+    FEWEST_BLOCKS = 4, // of each such loop that has several
     MOST_GROUPS = 1 << 10 // in a function
 };
 
@@ -418,10 +419,12 @@ static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const 
     return loop;
 }
 
-// Where sums are carried, threads can share out several loops that have sums of their own.
+// Where sums are carried, threads can share out several loops that have sums of their own. With two
+// or three blocks in each, the temporaries of so many chunks would cost more than that saves.
 static int64_t chunks_of(const Blocks *it, const Outputs *outputs) {
-    int64_t chunks = it->plan->chunks;
-    return outputs->carried > 0 && chunks > 0 && it->plan->blocks % chunks == 0 ? chunks : 1;
+    int64_t chunks = it->plan->chunks, blocks = it->plan->blocks;
+    bool is_even = outputs->carried > 0 && chunks > 0 && blocks % chunks == 0;
+    return is_even && (blocks == chunks || blocks >= FEWEST_BLOCKS * chunks) ? chunks : 1;
 }
 
 static Inst *build_chunks(Blocks *it, Builder *b, const bool *inside, const Outputs *outputs,
