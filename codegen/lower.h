@@ -10,6 +10,7 @@ typedef struct LowerOptions {
     int vector_bytes;     // 64, 32 or 16: register width to tile for
     int vector_registers; // 32 or 16
     double parallel_work; // least cycles of a loop that is spread over threads; 0: the usual
+    bool shares_memory;   // threads have no temporaries of their own: less workspace, less speed
     bool unmasked;        // for C: no masked vectors; columns that fill none get zeros
     bool store_gradients; // in the caller's buffers, not added to what is there
     int64_t cache_bytes;  // of the second cache, which blocks of operands stay in; 0: the usual

@@ -95,7 +95,8 @@ Chunks choose_chunks(const Split *split, const Candidate *candidate, double work
     most = most > FEW_CHUNKS ? FEW_CHUNKS : most;
     most = bytes > 0 && few_private_bytes / bytes > most ? few_private_bytes / bytes : most;
     wanted = bytes > 0 && wanted > most ? most : wanted;
-    if (wanted < 2 || extent < 2) {
+    bool is_spared = bytes > 0 && split->options->shares_memory;
+    if (wanted < 2 || extent < 2 || is_spared) {
         return (Chunks){.extent = extent};
     }
     int64_t count = (int64_t)wanted < extent ? (int64_t)wanted : extent;

@@ -37,22 +37,26 @@ static bool is_last_copy(const Statement *s, const int *mentions, const int *lat
            later[from->id] == 0 && from->count == to->count && from->element == to->element;
 }
 
-// Takes out copies of the block that need not be, which run if the pointer `wanted` is given, if
-// that is not NULL; `later`: mentions behind the block, to which its own are added.
+// Takes out copies to `wanted`, of the block that runs if that pointer is given, that need not be;
+// NULL: the block is the entry's own. What has to be there, as a state that is replaced, is left to
+// its copy: a failure before that must not change it. `later`: mentions behind the block, to which
+// its own are added.
 static void place_in_block(Block *block, const Buffer *wanted, const int *mentions, int *later) {
     int kept = block->statements.count;
     for (int i = block->statements.count - 1; i >= 0; i--) {
         Statement *s = block->statements.at[i];
         bool is_test = s->kind == STATEMENT_PRESENT && s->otherwise.statements.count == 0;
-        if (is_last_copy(s, mentions, later) && s->target->optional == (s->target == wanted)) {
+        bool is_gone = false;
+        if (wanted != NULL && s->target == wanted && is_last_copy(s, mentions, later)) {
             s->buffer->result = s->target;
+            is_gone = true;
         } else if (is_test && wanted == NULL) {
             place_in_block(&s->body, s->buffer, mentions, later);
+            is_gone = s->body.statements.count == 0;
         } else {
             count_mentions(later, s);
         }
-        if (s->kind == STATEMENT_COPY ? s->buffer->result != s->target
-                                      : !is_test || s->body.statements.count > 0) {
+        if (!is_gone) {
             block->statements.at[--kept] = s;
         }
     }

@@ -6,7 +6,7 @@
 // by making and lowering the gradient, and the best one is taken: of those that fit the one that
 // computes least again, else the one that leaves the smallest workspace. In the end steps that have
 // become unnecessary are taken back. All is counted, nothing timed, so the result is always the
-// same.
+// same. Before all that, threads have to do without temporaries of their own.
 #include "library/budget.h"
 
 #include <math.h>
@@ -340,7 +340,9 @@ static void note_plan(const Planner *planner, size_t everything) {
     text_format(out, "note: the gradient's workspace has %zu bytes, within the budget of %zu",
                 planner->best, session->options.memory_budget);
     if (planner->best != everything)
-        text_format(out, "; keeping everything takes %zu", everything);
+        text_format(out, "; keeping everything%s takes %zu",
+                    session->shares_memory ? ", and temporaries of each thread's own," : "",
+                    everything);
     text_add(out, "\n");
     for (int i = 0; i < planner->loop_count; i++) {
         const LoopPlan *plan = &planner->plans[i];
@@ -418,6 +420,10 @@ bool fit_memory_budget(TdslSession *session, Function *forward,
         return false;
     size_t everything = program->entries.at[0]->workspace_bytes;
     planner.best = everything;
+    if (planner.best > session->options.memory_budget) {
+        session->shares_memory = true;
+        planner.best = measure(&planner);
+    }
     planner.work = region_work(forward->body);
     find_loops(&planner, program);
     while (planner.best > session->options.memory_budget && planner.trials < TRIALS_MAX &&

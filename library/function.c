@@ -429,7 +429,8 @@ static TdslSlot public_slot(Arena *arena, const Slot *slot, Type type) {
 }
 
 LowerOptions session_lower_options(const TdslSession *session, const TargetMachine *target) {
-    LowerOptions options = {.level = session->options.level};
+    LowerOptions options = {.level = session->options.level,
+                            .shares_memory = session->shares_memory};
     target_vector_shape(target, &options.vector_bytes, &options.vector_registers);
     // The same C is compiled for AVX2 and for AVX-512: wide vectors, in the registers of both.
     if (target->is_source && options.vector_bytes >= 32) {

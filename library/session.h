@@ -28,6 +28,7 @@ struct TdslSession {
     VEC(TdslFunction *) functions;
     // What products are being compiled for; none: this processor.
     VEC(TargetMachine) machines;
+    bool shares_memory;            // among threads, as the memory budget is small: see LowerOptions
     bool failed_outside;           // see tdsl_failed_outside
     tdsl_threads *threads;         // started when the first function is compiled; or NULL
     const tdsl_parallel *parallel; // NULL: calls use no threads but their own

@@ -28,8 +28,9 @@ enum {
     LONG_SUM = 8192,        // terms of f32 that are gathered in f64
     WHOLE_ROWS = 16,        // of an operand: vectors of values, one for each row, are whole
     MANY_ROWS = 64,         // in a block, of which two are in the first cache then
-    FEW_CHUNKS = 8,   // that threads can share out evenly: loops that carry sums, one behind the
-    MOST_CHUNKS = 16, // other, or blocks
+    FEW_CHUNKS = 8,    // that threads can share out evenly: loops that carry sums, one behind the
+    MOST_CHUNKS = 16,  // other, or blocks
+    FEWEST_BLOCKS = 4, // of each such loop that has several
     MOST_GROUPS = 1 << 10 // in a function
 };
 
@@ -435,10 +436,12 @@ static Inst *build_block_loop(Blocks *it, Builder *b, const bool *inside, const 
     return loop;
 }
 
-// Where sums are carried, threads can share out several loops that have sums of their own.
+// Where sums are carried, threads can share out several loops that have sums of their own. With two
+// or three blocks in each, the temporaries of so many chunks would cost more than that saves.
 static int64_t chunks_of(const Blocks *it, const Outputs *outputs) {
-    int64_t chunks = count_chunks(it->plan->blocks);
-    return outputs->carried > 0 && chunks > 0 ? chunks : 1;
+    int64_t blocks = it->plan->blocks, chunks = count_chunks(blocks);
+    bool is_even = outputs->carried > 0 && chunks > 0;
+    return is_even && (blocks == chunks || blocks >= FEWEST_BLOCKS * chunks) ? chunks : 1;
 }
 
 static Inst *build_chunks(Blocks *it, Builder *b, const bool *inside, const Outputs *outputs,

@@ -9,7 +9,7 @@
 // A thread without work looks for some for a while, the longer the more it has just had, then
 // sleeps on a semaphore. Whoever makes it sleep or wakes it agrees on it in `sleeping`: each thread
 // counted down there gets one post. (Posting never blocks, not even in a child of fork().)
-#ifdef __linux__
+#if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE // sched_getcpu, sched_getaffinity
 #endif
 #include "runtime/threads.h"
@@ -270,6 +270,8 @@ static bool is_to_be_alone(tdsl_threads *t) {
     int displaced = atomic_load_explicit(&t->displaced, memory_order_relaxed);
     if (displaced > 0) {
         atomic_fetch_sub_explicit(&t->displaced, displaced, memory_order_relaxed);
+    }
+    if (displaced > 0 && t->alone_until == 0) {
         add_loss(t, nanoseconds(), (int64_t)DISPLACED * displaced);
     }
     if (t->alone_until != 0 && nanoseconds() >= t->alone_until) {

@@ -139,6 +139,24 @@ def test_same_gradients():
     same_gradients(LAYERS, "400K", engines=("jit", "c"))
 
 
+def test_temporaries_of_threads():
+    """before anything is computed again, threads do without temporaries of their own"""
+    file = write("images.tdsl", """\
+model images {
+    input x: f32[64, 1, 28, 28]
+    param w1: f32[16, 1, 3, 3] = normal(0, 0.3)
+    param w2: f32[32, 16, 3, 3] = normal(0, 0.1)
+    y = max_pool2d(relu(conv2d(x, w1, padding=1)), 2)
+    y = max_pool2d(relu(conv2d(y, w2, padding=1)), 2)
+    output loss = mean(tanh(y) * y)
+}
+""")
+    kept = memory(file)["workspace"]
+    result = tdsl("emit", file, "--stage=memory", "--memory-budget", str(kept * 2 // 3))
+    expect("temporaries of each thread's own" in result.err, result, "what was given up")
+    expect("computed again" not in result.err, result, "nothing is computed again")
+
+
 def test_products_and_training():
     """build reports what it reached; the manifest has it; gradcheck takes a budget too"""
     result = tdsl("build", RECURRENT, "-o", "small.c", "--memory-budget", "100KiB")
