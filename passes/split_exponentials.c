@@ -135,8 +135,12 @@ static bool visit(Rewrite *rewrite, Inst *inst) {
     for (int i = 0; i < pairs->list.count; i++) {
         Pair *pair = &pairs->list.at[i];
         if (inst->op == OP_reduce_max && inst->results[0] == pair->largest) {
-            pair->maxima =
+            Value *maxima =
                 build_reduce(b, OP_reduce_max, cut(b, inst->operands[0], pair->part), second, 1);
+            for (int j = i; j < pairs->list.count; j++) { // several sums may share it
+                Pair *other = &pairs->list.at[j];
+                other->maxima = other->largest == pair->largest ? maxima : other->maxima;
+            }
             replace_value(rewrite, inst->results[0],
                           build_reduce(b, OP_reduce_max, pair->maxima, first, 1));
             return false;

@@ -94,7 +94,7 @@ static void pause_briefly(void) {
 
 // The processor that this thread runs on; -1 where the system does not say.
 static int current_processor(void) {
-#ifdef __linux__
+#ifdef CPU_COUNT // with it comes sched_getcpu
     return sched_getcpu();
 #else
     return -1;
@@ -320,7 +320,7 @@ static void run_chunks(void *context, Body body, void *data, int64_t count) {
 
 static int usable_processors(void) {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
-#ifdef __linux__
+#ifdef CPU_COUNT
     cpu_set_t usable;
     if (sched_getaffinity(0, sizeof usable, &usable) == 0) {
         count = CPU_COUNT(&usable);
