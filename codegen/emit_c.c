@@ -159,11 +159,11 @@ static void write_lanes(Text *out) {
 static void write_fetch(Text *out) {
     text_add(out, "/* Memory that will soon be used is fetched; it need not exist. */\n"
                   "#if defined(__GNUC__)\n"
-                  "#define TDSL_FETCH(array, place, stored) \\\n"
+                  "#define TDSL_FETCH(array, place, stored, cache) \\\n"
                   "    __builtin_prefetch((const void *)((uintptr_t)(array) + \\\n"
-                  "            sizeof *(array) * (uintptr_t)(place)), stored, 2)\n"
+                  "            sizeof *(array) * (uintptr_t)(place)), stored, cache)\n"
                   "#else\n"
-                  "#define TDSL_FETCH(array, place, stored) ((void)0)\n"
+                  "#define TDSL_FETCH(array, place, stored, cache) ((void)0)\n"
                   "#endif\n\n");
 }
 

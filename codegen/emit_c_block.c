@@ -345,9 +345,10 @@ static void write_fetches(Writer *writer, const Loop *loop) {
         }
         for (int64_t further = 0; further < extent; further += line) {
             begin_line(writer);
-            text_format(writer->out, "TDSL_FETCH(%s, %s, %d);",
+            text_format(writer->out, "TDSL_FETCH(%s, %s, %d, %d);",
                         buffer_spelling(writer, fetch->buffer),
-                        fetch_place(writer, &fetch->place, loop, further), fetch->is_store);
+                        fetch_place(writer, &fetch->place, loop, further), fetch->is_store,
+                        fetch->near ? 3 : 2);
             end_line(writer);
         }
     }

@@ -295,6 +295,10 @@ const char *group_name(GroupKind kind); // "inputs", "params", ...
 // is none. The only such statement if it is of the kind, else NULL.
 const Statement *next_statement(const Block *block, int *at);
 const Statement *only_statement(const Block *block, StatementKind kind);
+// Adds how often statements mention each buffer, by its id, as what is read, written or given to a
+// kernel; a test of a pointer is no mention.
+void count_mentions(const Block *block, int *mentions);
+void count_statement_mentions(const Statement *statement, int *mentions);
 // Readable text of the loop form (`tdsl emit --stage=loops`).
 void print_loops(Text *out, const Program *program);
 // Checks the form's invariants: scopes, types, buffers. NULL or a message.

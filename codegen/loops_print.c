@@ -141,7 +141,7 @@ static void print_fetches(Text *out, const Loop *loop) {
             print_use(out, fetch->place.terms[j].atom);
             text_format(out, " * %lld + ", (long long)fetch->place.terms[j].factor);
         }
-        text_format(out, "%lld]", (long long)fetch->place.constant);
+        text_format(out, "%lld]%s", (long long)fetch->place.constant, fetch->near ? " near" : "");
     }
 }
 

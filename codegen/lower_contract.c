@@ -502,15 +502,6 @@ static void choose_row_blocks(Product *p, int lanes, int registers, int64_t cach
     p->packs_all = p->packs && p->row_block < row->size;
 }
 
-// The largest divisor of `size` that is not above `most`.
-static int64_t divisor_within(int64_t size, int64_t most) {
-    int64_t block = most < 1 ? 1 : most < size ? most : size;
-    while (size % block != 0) {
-        block--;
-    }
-    return block;
-}
-
 // The axis to take in blocks where sums are long: the outermost, unless that leaves long ones
 // inside.
 static int split_of_long_sums(const Product *p) {
@@ -563,7 +554,7 @@ static void choose_split(Product *p, int64_t cache) {
     if (is_long && terms / size * most > SUM_BLOCK) {
         most = terms / size > SUM_BLOCK ? 1 : SUM_BLOCK / (terms / size);
     }
-    int64_t block = divisor_within(size, most);
+    int64_t block = largest_divisor(size, most);
     if (is_long && block * 2 < most) {
         block = most; // the last block is shorter
     }

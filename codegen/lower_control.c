@@ -143,15 +143,6 @@ static void place_initial(Lowering *l, const Inst *inst, int k) {
     state_of(l, inst->results[k])->buffer = buffer;
 }
 
-bool is_yielded(const Region *body, const Value *value) {
-    for (int i = 0; i < body->yields.count; i++) {
-        if (body->yields.at[i] == value) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_scatter(const Inst *inst) {
     return inst->op == OP_scatter_add || inst->op == OP_scatter_set;
 }
@@ -210,13 +201,13 @@ static const Value *scatter_in_place(Lowering *l, const Nodes *nodes, const Valu
 static bool replaces_in_place(Lowering *l, const Inst *inst, const Nodes *nodes, int k) {
     const Region *body = inst->regions[0];
     const Value *current = body->parameters.at[k + 1], *next = body->yields.at[k];
-    if (is_yielded(body, current)) {
+    if (region_yields(body, current)) {
         return false;
     }
     Buffer *buffer = state_of(l, current)->buffer;
     const Value *scattered;
     while (current != next && (scattered = scatter_in_place(l, nodes, current)) != NULL &&
-           (scattered == next || !is_yielded(body, scattered))) {
+           (scattered == next || !region_yields(body, scattered))) {
         state_of(l, scattered)->buffer = buffer;
         current = scattered;
     }

@@ -97,8 +97,8 @@ Buffer *buffer_with_neighbours(const Lowering *l, const Product *p, Buffer *from
         return NULL;
     }
     const ValueState *state = state_of(l, owner);
-    bool is_alone =
-        state->row == NULL && state->destinations.count == 0 && !is_yielded(owner->region, owner);
+    bool is_alone = state->row == NULL && state->destinations.count == 0 &&
+                    !region_yields(owner->region, owner);
     return is_alone && !is_in_long_loop(owner) ? from : NULL;
 }
 

@@ -199,7 +199,6 @@ bool is_small_function(const Lowering *l);
 void lower_small_function(Lowering *l, const SmallResult *results); // one for each of its results
 // A result of a loop or branch that runs in the entry, which no kernel stores.
 bool is_entry_result(const Lowering *l, const Value *value);
-bool is_yielded(const Region *body, const Value *value); // to the next iteration (lower_control.c)
 bool is_stack(const Value *value); // a loop's result with a row for each iteration
 // So few elements that they are written out (lower_reduce.c).
 bool is_small_reduction(const Value *value);

@@ -415,26 +415,6 @@ static bool split_kernel(Split *split) {
 
 // ---- the entry
 
-static void count_uses(const Block *block, int *uses) {
-    for (int i = 0; i < block->statements.count; i++) {
-        const Statement *s = block->statements.at[i];
-        const Buffer *own[] = {s->buffer, s->target, s->scalar ? s->scalar->buffer : NULL};
-        for (int j = 0; j < 3; j++) {
-            if (own[j] != NULL) {
-                uses[own[j]->id]++;
-            }
-        }
-        for (int j = 0; s->kind == STATEMENT_CALL && j < s->kernel->buffers.count; j++) {
-            uses[s->buffers[j]->id]++;
-        }
-        if (s->kind == STATEMENT_LOOP) {
-            count_uses(&s->loop->body, uses);
-        }
-        count_uses(&s->body, uses);
-        count_uses(&s->otherwise, uses);
-    }
-}
-
 static Scalar *entry_position(Program *program, Entry *entry, int64_t value) {
     Scalar *x = arena_new(program->arena, Scalar);
     *x = (Scalar){
@@ -588,7 +568,7 @@ static bool spread_calls(Spreading *s, const Loop *loop, Block *out) {
     }
     int *inside = arena_array(&s->scratch, int, s->buffer_count + 1);
     bool *exclusive = arena_array(&s->scratch, bool, s->buffer_count + 1);
-    count_uses(&loop->body, inside);
+    count_mentions(&loop->body, inside);
     for (int i = 0; i < s->buffer_count; i++) {
         exclusive[i] =
             s->program->buffers.at[i]->kind == BUFFER_WORKSPACE && inside[i] == s->uses[i];
@@ -634,7 +614,7 @@ static bool spread_entry(Program *program, Entry *entry, const LowerOptions *opt
     int count = s.buffer_count = program->buffers.count;
     s.uses = arena_array(&s.scratch, int, count + 1);
     s.exclusive = arena_array(&s.scratch, bool, count + 1);
-    count_uses(&entry->body, s.uses);
+    count_mentions(&entry->body, s.uses);
     for (int i = 0; i < count; i++) {
         s.exclusive[i] = program->buffers.at[i]->kind == BUFFER_WORKSPACE && s.uses[i] == 1;
     }

@@ -2,33 +2,6 @@
 // test of the result's pointer.
 #include "codegen/place_results.h"
 
-static void count_block(int *mentions, const Block *block);
-
-// Adds how often the statement mentions each buffer, by its id; a test of a pointer is no mention.
-static void count_mentions(int *mentions, const Statement *s) {
-    const Buffer *own[] = {s->kind == STATEMENT_PRESENT ? NULL : s->buffer, s->target,
-                           s->scalar != NULL ? s->scalar->buffer : NULL};
-    for (int i = 0; i < 3; i++) {
-        if (own[i] != NULL) {
-            mentions[own[i]->id]++;
-        }
-    }
-    for (int i = 0; s->kind == STATEMENT_CALL && i < s->kernel->buffers.count; i++) {
-        mentions[s->buffers[i]->id]++;
-    }
-    if (s->kind == STATEMENT_LOOP) {
-        count_block(mentions, &s->loop->body);
-    }
-    count_block(mentions, &s->body);
-    count_block(mentions, &s->otherwise);
-}
-
-static void count_block(int *mentions, const Block *block) {
-    for (int i = 0; i < block->statements.count; i++) {
-        count_mentions(mentions, block->statements.at[i]);
-    }
-}
-
 // The statement is a copy to a result that nothing else mentions, the last mention of a temporary.
 static bool is_last_copy(const Statement *s, const int *mentions, const int *later) {
     const Buffer *from = s->buffer, *to = s->target;
@@ -54,7 +27,7 @@ static void place_in_block(Block *block, const Buffer *wanted, const int *mentio
             place_in_block(&s->body, s->buffer, mentions, later);
             is_gone = s->body.statements.count == 0;
         } else {
-            count_mentions(later, s);
+            count_statement_mentions(s, later);
         }
         if (!is_gone) {
             block->statements.at[--kept] = s;
@@ -70,7 +43,7 @@ void place_results(Program *program, Entry *entry) {
     Arena scratch = {0};
     int *mentions = arena_array(&scratch, int, program->buffers.count + 1);
     int *later = arena_array(&scratch, int, program->buffers.count + 1);
-    count_block(mentions, &entry->body);
+    count_mentions(&entry->body, mentions);
     place_in_block(&entry->body, NULL, mentions, later);
     arena_free(&scratch);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # Derives codegen/scalar_math_tables.c: tables and polynomials of the functions of single numbers
-# (codegen/vector_math_alone.c), and of exp in vectors that pick from a table in registers. Needs mpmath. Run by hand:
+# (codegen/vector_math_alone.c), and of exp in vectors that pick from a table in registers. Needs
+# mpmath. Run by hand:
 #
 #     python3 codegen/scalar_math.py | clang-format > codegen/scalar_math_tables.c
 #

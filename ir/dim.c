@@ -288,3 +288,11 @@ bool dim_is_at_least(DimTable *table, const Dim *dim, int64_t minimum) {
     const Dim *shifted = replace(table, excess, NULL, 0);
     return shifted && all_coefficients_positive(shifted);
 }
+
+int64_t largest_divisor(int64_t size, int64_t most) {
+    int64_t divisor = most < 1 ? 1 : most < size ? most : size;
+    while (size % divisor != 0) {
+        divisor--;
+    }
+    return divisor;
+}

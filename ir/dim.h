@@ -58,4 +58,7 @@ bool dim_is_at_least(DimTable *table, const Dim *dim, int64_t minimum);
 // grammar.
 void dim_print(Text *out, const Dim *dim);
 
+// The largest divisor of `size` that is not above `most`, or 1: the size of blocks without a rest.
+int64_t largest_divisor(int64_t size, int64_t most);
+
 #endif

@@ -96,3 +96,12 @@ bool region_is_inside(const Region *inner, const Region *outer) {
 bool value_is_visible(const Value *value, const Region *region) {
     return region_is_inside(region, value->region);
 }
+
+bool region_yields(const Region *region, const Value *value) {
+    for (int i = 0; i < region->yields.count; i++) {
+        if (region->yields.at[i] == value) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -195,6 +195,7 @@ Value *region_add_parameter(Region *region, Type type, const char *name);
 
 // True if `value` may be used in `region`: defined in it or in a region around it.
 bool value_is_visible(const Value *value, const Region *region);
+bool region_yields(const Region *region, const Value *value);
 // True if `inner` is `outer` or lies in it.
 bool region_is_inside(const Region *inner, const Region *outer);
 

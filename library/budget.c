@@ -6,7 +6,8 @@
 // by making and lowering the gradient, and the best one is taken: of those that fit the one that
 // computes least again, else the one that leaves the smallest workspace. In the end steps that have
 // become unnecessary are taken back. All is counted, nothing timed, so the result is always the
-// same. Before all that, threads have to do without temporaries of their own.
+// same. Before all that, threads have to do without temporaries of their own, if
+// that makes the workspace smaller.
 #include "library/budget.h"
 
 #include <math.h>
@@ -423,6 +424,7 @@ bool fit_memory_budget(TdslSession *session, Function *forward,
     if (planner.best > session->options.memory_budget) {
         session->shares_memory = true;
         planner.best = measure(&planner);
+        session->shares_memory = planner.best < everything;
     }
     planner.work = region_work(forward->body);
     find_loops(&planner, program);

@@ -108,14 +108,6 @@ static void count_operand(const RowGroup *group, const Inst *inst, Traffic *it) 
     }
 }
 
-static int64_t largest_divisor(int64_t x, int64_t most) {
-    int64_t divisor = most < x ? most : x;
-    while (x % divisor != 0) {
-        divisor--;
-    }
-    return divisor;
-}
-
 // Parts of rows, or of blocks, all of one size; rather an even number of them. 0: there are none.
 static int64_t count_chunks(int64_t rows) {
     int64_t odd = 0;
@@ -129,9 +121,9 @@ static int64_t count_chunks(int64_t rows) {
 }
 
 // The rows of blocks of which each of the chunks has one or several; 0: there are none. Where fewer
-// blocks than chunks would do, smaller ones: with as many as are computed at the same time, threads
-// need no more memory.
-static int64_t even_block(int64_t rows, int64_t chunks, int64_t fewest, int64_t fitting) {
+// blocks than chunks would do, smaller ones: threads that compute one each have hardly more in the
+// cache then. But each chunk gets temporaries of its own, so the workspace is larger.
+static int64_t block_of_chunks(int64_t rows, int64_t chunks, int64_t fewest, int64_t fitting) {
     if (chunks == 0) {
         return 0;
     }
@@ -164,7 +156,8 @@ static int64_t choose_block(int64_t rows, bool sums, double row, double whole, i
         return rows;
     }
     few = (double)few < least ? (int64_t)least : few;
-    int64_t even = sums || fitting * chunks > rows ? even_block(rows, chunks, few, fitting) : 0;
+    int64_t even =
+        sums || fitting * chunks > rows ? block_of_chunks(rows, chunks, few, fitting) : 0;
     int64_t divisor = even > 0 ? even : largest_divisor(rows, fitting);
     if (even > 0 || 2 * divisor >= fitting) {
         return divisor;

@@ -25,14 +25,6 @@ typedef struct Pairs {
     VEC(Pair) list;
 } Pairs;
 
-static int64_t largest_divisor(int64_t x, int64_t most) {
-    int64_t divisor = most;
-    while (x % divisor != 0) {
-        divisor--;
-    }
-    return divisor;
-}
-
 // Elements of a part of the row, or 0: it is not long, or cannot be cut in equal parts.
 static int64_t part_of(const Value *x, int64_t large) {
     Type type = x->type;
@@ -43,15 +35,6 @@ static int64_t part_of(const Value *x, int64_t large) {
     int64_t most = LONGEST_PART / (int64_t)element_bytes(type.element);
     int64_t part = largest_divisor(type_elements(type), most);
     return 4 * part >= most ? part : 0;
-}
-
-static bool is_yielded(const Region *region, const Value *value) {
-    for (int i = 0; i < region->yields.count; i++) {
-        if (region->yields.at[i] == value) {
-            return true;
-        }
-    }
-    return false;
 }
 
 // The largest element of x, if a single number is made of it.
@@ -82,7 +65,7 @@ static bool match_pair(const Inst *inst, int64_t large, Pair *pair) {
     const Inst *largest = largest_behind(repeated->operands[0], less->operands[0], MOST_STEPS);
     if (largest == NULL || inst->results[0]->type.rank != 0 ||
         largest->results[0]->region != inst->results[0]->region ||
-        is_yielded(exp->results[0]->region, exp->results[0])) {
+        region_yields(exp->results[0]->region, exp->results[0])) {
         return false;
     }
     *pair = (Pair){largest->results[0], inst->results[0], part_of(less->operands[0], large), NULL};

@@ -211,17 +211,14 @@ static void *run_thread(void *context) {
     int64_t watch = SHORT_WATCH;
     while (!atomic_load(&t->stopping)) {
         uint32_t now = look_for_job(t, job, watch);
-        if (now == job) {
-            sleep_thread(t, job);
-        } else if (atomic_load(&t->sleeping) < atomic_load(&t->surplus)) {
-            job = now;
+        bool is_wanted = now != job && atomic_load(&t->sleeping) >= atomic_load(&t->surplus);
+        job = now;
+        if (!is_wanted) {
             sleep_thread(t, job);
         } else if (displaces_caller(t)) {
-            job = now;
             atomic_fetch_add_explicit(&t->displaced, 1, memory_order_relaxed);
             sleep_thread(t, job);
         } else {
-            job = now;
             int64_t start = nanoseconds();
             do_chunks(t, job, self->party);
             watch = watch_after(nanoseconds() - start);
@@ -318,6 +315,7 @@ static void run_chunks(void *context, Body body, void *data, int64_t count) {
     atomic_flag_clear_explicit(&t->busy, memory_order_release);
 }
 
+// The compiler asks the same (codegen/workers.c), but this file needs the C library alone.
 static int usable_processors(void) {
     long count = sysconf(_SC_NPROCESSORS_ONLN);
 #ifdef CPU_COUNT

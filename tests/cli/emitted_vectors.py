@@ -208,7 +208,7 @@ def test_fetched_rows():
     expect("fetches" not in result.out, result, "nothing of what caches hold")
     blocks = ["suite/logistic_regression.tdsl", "-DN=100000", "-DD=32"]
     result = tdsl("emit", example(blocks[0]), "--stage=c", *blocks[1:])
-    expect(re.search(r"TDSL_FETCH\(x, .* \+ 2064,\s+0\);\s+for .*\s+sums", result.out), result,
+    expect(re.search(r"TDSL_FETCH\(x, .* \+ 2064,\s+0,\s+3\);\s+for .*\s+sums", result.out), result,
            "the next block of rows, where the gradient is summed")
 
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "codegen/lower.h"
-#include "ir/text_form.h"
+#include "tests/codegen/parse.h"
 
 #define LOOP(name, from)                                                                           \
     "  " name " = loop " from " {trip = 4, carried = 1} : f32[1000] {\n    body(i_" name           \
@@ -34,22 +34,6 @@ static int count_copies(const Block *block) {
         count += count_copies(&s->body) + count_copies(&s->otherwise);
     }
     return count;
-}
-
-static const Function *parse_case(Arena *arena, const char *body) {
-    Sources *sources = arena_new(arena, Sources);
-    sources->arena = arena;
-    Diags diags = {.arena = arena, .sources = sources};
-    const char *text = arena_format(arena,
-                                    "func f(x: f32[1000] input, y: f32[1000] input)"
-                                    " -> (a: f32[1000] output, b: f32[1000] output) {\n%s"
-                                    "  return a, b\n}\n",
-                                    body);
-    Module *module = parse_module(arena, &diags, source_add(sources, "case", text, strlen(text)));
-    Text out = text_new(arena);
-    diags_print(&diags, &out);
-    fputs(text_string(&out), stderr);
-    return module != NULL ? module->functions.at[0] : NULL;
 }
 
 static bool run_case(const Case *test) {

@@ -5,7 +5,7 @@
 
 #include "codegen/lower.h"
 #include "codegen/share_kernels.h"
-#include "ir/text_form.h"
+#include "tests/codegen/parse.h"
 
 typedef struct Case {
     const char *what;
@@ -56,25 +56,6 @@ static int count_calls(const Block *block) {
     return count;
 }
 
-static const Function *parse_case(Arena *arena, const char *body) {
-    Sources *sources = arena_new(arena, Sources);
-    sources->arena = arena;
-    Diags diags = {.arena = arena, .sources = sources};
-    const char *text = arena_format(
-        arena,
-        "func f(x: f32[1000] input, y: f32[1000] input, u: f32[1000] input, v: f32[1000] input)"
-        " -> (a: f32[1000] output, b: f32[1000] output) {\n%s  return a, b\n}\n",
-        body);
-    Module *module = parse_module(arena, &diags, source_add(sources, "case", text, strlen(text)));
-    if (module == NULL) {
-        Text out = text_new(arena);
-        diags_print(&diags, &out);
-        fputs(text_string(&out), stderr);
-        return NULL;
-    }
-    return module->functions.at[0];
-}
-
 static bool run_case(const Case *test) {
     Arena arena = {0};
     const Function *function = parse_case(&arena, test->body);
@@ -119,19 +100,15 @@ static bool run_entries(void) {
 // A kernel of several layers is named without their numbers.
 static bool run_names(void) {
     Arena arena = {0};
-    Sources sources = {.arena = &arena};
-    Diags diags = {.arena = &arena, .sources = &sources};
     static const char text[] =
         "func f(x: f32[1000] input, w1_0: f32[1000] input, w1_1: f32[1000] input,"
         " w1_12: f32[1000] input) -> (h12: f32[1000] output) {\n"
         "  h2 = mul x, w1_0 : f32[1000]\n  c2 = detach h2 : f32[1000]\n"
         "  h3 = mul c2, w1_1 : f32[1000]\n  c3 = detach h3 : f32[1000]\n"
         "  h12 = mul c3, w1_12 : f32[1000]\n  return h12\n}\n";
-    Module *module =
-        parse_module(&arena, &diags, source_add(&sources, "case", text, sizeof text - 1));
     LowerOptions options = {.level = 0};
     Program *program = program_new(&arena, "test", NULL);
-    lower_function(program, module->functions.at[0], "entry", &options);
+    lower_function(program, parse_function(&arena, text), "entry", &options);
     share_kernels(program);
     const Kernel *kernel = program->kernels.at[0];
     bool good = strcmp(kernel->name, "h") == 0 && kernel->twins.count == 2 &&
