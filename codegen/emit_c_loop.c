@@ -147,7 +147,8 @@ TileOrder tile_order(const FunctionInfo *info, const Loop *outer) {
     if (!alone || !updates || !is_constant(info, inner->extent, &columns)) {
         return TILE_NONE;
     }
-    return columns > FEW_COLUMNS ? TILE_ROWS_UNROLLED : TILE_COLUMNS_OUTSIDE;
+    bool is_vector = columns > FEW_COLUMNS || (columns == 16 || columns == 8);
+    return is_vector ? TILE_ROWS_UNROLLED : TILE_COLUMNS_OUTSIDE;
 }
 
 bool is_tiny_tile(const FunctionInfo *info, const Loop *rows, const Loop *columns) {

@@ -663,8 +663,7 @@ static bool can_mask(const VectorPlan *plan, int64_t first, int64_t count) {
         width *= 2;
     if (plan->uses_arrays && first + width > plan->loop->room)
         return false;
-    bool needs_widest = plan->uses_bytes || plan->uses_arrays;
-    return plan->emitter->vector_bytes >= (needs_widest ? 64 : 32);
+    return plan->emitter->vector_bytes >= (plan->uses_bytes ? 64 : 32);
 }
 
 // Iterations first .. first + count - 1 without a loop. The last ones are a masked vector, or

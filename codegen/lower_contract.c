@@ -384,7 +384,7 @@ static int count_accesses(const Lowering *l, const Node *node, const Inst *inst)
 static void choose_axes(Lowering *l, Product *best, const Labels *labels) {
     int registers = l->options->vector_registers > 0 ? l->options->vector_registers : 16;
     int lanes = vector_lanes(l, best->inst->results[0]->type.element);
-    bool masks = l->options->vector_bytes >= 64;
+    bool masks = l->options->vector_bytes >= 32;
     double least = -1;
     Product first = *best;
     for (int right = 0; right < 2; right++) {

@@ -10,7 +10,6 @@
 enum {
     MOST_TERMS_ONCE = 64, // of operands that are computed as they are read
     MOST_TILE_ROWS = 14,
-    FEW_TILE_ROWS = 4, // of wide vectors in C, which are pairs of registers on some processors
     TESTED_ROWS = 8,   // at once, of steps that are mostly left out: more than fit cost little
     ENOUGH_ROWS = 8,
     MOST_TERMS_OUT = 9,
@@ -26,23 +25,19 @@ int64_t even_block(int64_t size, int64_t most) {
     return (size + blocks - 1) / blocks;
 }
 
-// Lanes of the vectors that a row of the tile consists of. In C two of the widest vectors, or
-// narrower ones: a tile of one would need many rows, for which narrower registers do not suffice.
-static int64_t tile_lanes(const Tiles *t, int64_t width) {
+// Lanes of the vectors that a row of the tile consists of. Vectors of C are pairs of registers on some
+// processors: there tiles are made for those.
+static int64_t tile_lanes(const Tiles *t) {
     int64_t lanes = vector_lanes(t->k->lowering, t->type);
-    bool is_narrow = t->k->lowering->options->unmasked && width % (2 * lanes) != 0 && lanes > 1;
-    return is_narrow ? lanes / 2 : lanes;
+    return t->k->lowering->options->unmasked && lanes > 1 ? lanes / 2 : lanes;
 }
 
 int64_t outer_width(const Tiles *t) {
-    int64_t lanes = vector_lanes(t->k->lowering, t->type);
-    int64_t columns = t->p.axes[t->p.column].size;
+    int64_t lanes = vector_lanes(t->k->lowering, t->type), columns = t->p.axes[t->p.column].size;
     if (t->k->lowering->options->unmasked && t->p.is_written_out && columns % lanes == 0) {
         return lanes;
     }
-    if (columns <= 3 * lanes) {
-        lanes = tile_lanes(t, columns);
-    }
+    lanes = tile_lanes(t);
     return columns <= 3 * lanes ? columns : 2 * lanes;
 }
 
@@ -137,7 +132,7 @@ Scalar *begin_padded_columns(Tiles *t, int64_t room) {
 // Columns of a row of the tile, with room for whole vectors, of which the last one may be masked
 // where the target can do that.
 static int64_t tile_stride(const Tiles *t) {
-    int64_t width = t->padded, lanes = tile_lanes(t, width), room = lanes;
+    int64_t width = t->padded, lanes = tile_lanes(t), room = lanes;
     if (width >= lanes) {
         return round_up(width, lanes);
     }
@@ -145,7 +140,7 @@ static int64_t tile_stride(const Tiles *t) {
         room /= 2;
     }
     const LowerOptions *options = t->k->lowering->options;
-    return options->vector_bytes >= 64 && !options->unmasked ? room : width;
+    return options->vector_bytes >= 32 && !options->unmasked ? room : width;
 }
 
 static void accumulate(Tiles *t, Local *tile, int64_t stride) {
@@ -186,8 +181,7 @@ int64_t tallest_tile(int64_t vectors, int registers) {
 // Rows of the tallest tile of two vectors.
 static int64_t most_rows(const LowerOptions *options) {
     int registers = options->vector_registers > 0 ? options->vector_registers : 16;
-    int64_t rows = tallest_tile(2, registers);
-    return options->unmasked && rows > FEW_TILE_ROWS ? FEW_TILE_ROWS : rows;
+    return tallest_tile(2, registers);
 }
 
 // A little arithmetic on what lies in memory as the value would.
@@ -259,16 +253,12 @@ static int64_t tile_height(const Tiles *t, int64_t count) {
     const LowerOptions *options = t->k->lowering->options;
     int registers = options->vector_registers > 0 ? options->vector_registers : 16;
     int64_t width = t->p.left != LEFT_IN_PLACE ? padded_width(t, outer_width(t)) : t->padded;
-    int64_t lanes = tile_lanes(t, width);
+    int64_t lanes = tile_lanes(t);
     int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
     if (options->unmasked && t->p.is_written_out && count == t->p.axes[t->p.row].size) {
         rows = count;
     } else if (options->unmasked && t->p.skips) {
         rows = TESTED_ROWS;
-    } else if (options->unmasked && lanes == vector_lanes(t->k->lowering, t->type)) {
-        rows = rows < FEW_TILE_ROWS ? rows : FEW_TILE_ROWS;
-    } else if (options->unmasked && width == 2 * lanes && options->vector_bytes >= 64) {
-        rows = 2 * FEW_TILE_ROWS;
     }
     return options->unmasked ? dividing_block(count, rows) : even_block(count, rows);
 }
