@@ -14,7 +14,7 @@ enum {
     MOST_LOCAL_BLOCKS = 16,   // the same if locals are used, which must not be indexed by a loop
     LARGEST_BODY = 16,        // statements that are repeated to lengthen a loop's body
     LARGEST_STRAIGHT = 48,    // statements that are repeated to spare a loop
-    MOST_IN_FOURS = 24,       // steps of a function that is computed for four vectors in turns
+    MOST_IN_FOURS = 32,       // steps of a function that is computed for four vectors in turns
     MOST_IN_PAIRS = 48,       // or for two
     MOST_UNROLLED = 64,       // iterations of a LOOP_UNROLL
     CACHE_LINE = 64,          // bytes
@@ -726,7 +726,7 @@ static void emit_open_loop(Emitter *emitter, const VectorPlan *plan, int width) 
 static int vectors_at_once(const VectorPlan *plan) {
     const Scalar *extent = plan->loop->extent;
     int lanes = plan->emitter->vector_bytes / plan->widest;
-    if (!plan->emitter->is_wide || plan->longest_function == 0 || extent->op != SCALAR_CONSTANT)
+    if (plan->emitter->vector_bytes < 32 || plan->longest_function == 0 || extent->op != SCALAR_CONSTANT)
         return 1;
     int vectors = plan->longest_function <= MOST_IN_FOURS   ? 4
                   : plan->longest_function <= MOST_IN_PAIRS ? 2

@@ -437,7 +437,7 @@ static int lanes_for(const Lowering *l, ElementType type, int64_t extent, int64_
     int vector = vector_lanes(l, type);
     bool in_c = l->options->unmasked;
     bool many = extent >= (int64_t)LONG_ROW * vector && !in_c;
-    bool in_turns = l->options->vector_bytes >= 64 && work < VERY_MUCH_WORK && !in_c;
+    bool in_turns = l->options->vector_bytes >= 32 && work < VERY_MUCH_WORK && !in_c;
     int of_functions = in_turns ? 4 : 1;
     int lanes = (work >= MUCH_WORK ? of_functions : many ? 4 : 2) * vector;
     while (lanes > 1 && extent < 2 * lanes) {
