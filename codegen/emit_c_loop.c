@@ -129,7 +129,9 @@ int64_t lanes_of_row(const FunctionInfo *info, const Loop *columns) {
 }
 
 TileOrder tile_order(const FunctionInfo *info, const Loop *outer) {
-    enum { MOST_ROWS = 32 }; // as TDSL_UNROLL
+    // MOST_ROWS as TDSL_UNROLL. Of a few rows each broadcast serves all vectors of a row at once;
+    // the vectors of more rows leave no register for it.
+    enum { MOST_ROWS = 32, FEW_ROWS = 6, FEWEST_COLUMNS = 8 };
     int64_t rows, columns;
     const Statement *nested = last_statement(&outer->body, STATEMENT_LOOP);
     if (!nested || !is_constant(info, outer->extent, &rows) || rows > MOST_ROWS) {
@@ -147,7 +149,7 @@ TileOrder tile_order(const FunctionInfo *info, const Loop *outer) {
     if (!alone || !updates || !is_constant(info, inner->extent, &columns)) {
         return TILE_NONE;
     }
-    bool is_vector = columns > FEW_COLUMNS || (columns == 16 || columns == 8);
+    bool is_vector = columns >= FEW_COLUMNS || (columns == FEWEST_COLUMNS && rows <= FEW_ROWS);
     return is_vector ? TILE_ROWS_UNROLLED : TILE_COLUMNS_OUTSIDE;
 }
 

@@ -484,8 +484,8 @@ static LLVMValueRef load_lanes(Emitter *emitter, ElementType element, LLVMValueR
     return LLVMBuildICmp(emitter->builder, LLVMIntNE, value, LLVMConstNull(type), "");
 }
 
-// The first `count` lanes, as the fewest vectors of powers of two. A masked store below AVX-512 takes
-// AMD's cores a dozen cycles.
+// The first `count` lanes, as the fewest vectors of powers of two. A masked store below AVX-512
+// takes AMD's cores a dozen cycles.
 static void store_in_pieces(Emitter *emitter, ElementType element, LLVMValueRef value,
                             LLVMValueRef place, int count) {
     LLVMBuilderRef b = emitter->builder;
@@ -726,7 +726,8 @@ static void emit_open_loop(Emitter *emitter, const VectorPlan *plan, int width) 
 static int vectors_at_once(const VectorPlan *plan) {
     const Scalar *extent = plan->loop->extent;
     int lanes = plan->emitter->vector_bytes / plan->widest;
-    if (plan->emitter->vector_bytes < 32 || plan->longest_function == 0 || extent->op != SCALAR_CONSTANT)
+    if (plan->emitter->vector_bytes < 32 || plan->longest_function == 0 ||
+        extent->op != SCALAR_CONSTANT)
         return 1;
     int vectors = plan->longest_function <= MOST_IN_FOURS   ? 4
                   : plan->longest_function <= MOST_IN_PAIRS ? 2

@@ -10,7 +10,7 @@
 enum {
     MOST_TERMS_ONCE = 64, // of operands that are computed as they are read
     MOST_TILE_ROWS = 14,
-    TESTED_ROWS = 8,   // at once, of steps that are mostly left out: more than fit cost little
+    TESTED_ROWS = 8, // at once, of steps that are mostly left out: more than fit cost little
     ENOUGH_ROWS = 8,
     MOST_TERMS_OUT = 9,
     MOST_PADDED_TERMS = 8192 // copies of more would be large
@@ -25,8 +25,8 @@ int64_t even_block(int64_t size, int64_t most) {
     return (size + blocks - 1) / blocks;
 }
 
-// Lanes of the vectors that a row of the tile consists of. Vectors of C are pairs of registers on some
-// processors: there tiles are made for those.
+// Lanes of the vectors that a row of the tile consists of. Vectors of C are pairs of registers on
+// some processors: there tiles are made for those.
 static int64_t tile_lanes(const Tiles *t) {
     int64_t lanes = vector_lanes(t->k->lowering, t->type);
     return t->k->lowering->options->unmasked && lanes > 1 ? lanes / 2 : lanes;
