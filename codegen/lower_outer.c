@@ -10,7 +10,8 @@
 enum {
     MOST_TERMS_ONCE = 64, // of operands that are computed as they are read
     MOST_TILE_ROWS = 14,
-    TESTED_ROWS = 8, // at once, of steps that are mostly left out: more than fit cost little
+    TESTED_ROWS = 16,   // at once, of steps that are mostly left out: more than fit into registers
+    TESTED_VECTORS = 4, // cost little, for each strip of columns looks at the steps again
     ENOUGH_ROWS = 8,
     MOST_TERMS_OUT = 9,
     MOST_PADDED_TERMS = 8192 // copies of more would be large
@@ -38,7 +39,8 @@ int64_t outer_width(const Tiles *t) {
         return lanes;
     }
     lanes = tile_lanes(t);
-    return columns <= 3 * lanes ? columns : 2 * lanes;
+    int64_t most = t->p.skips ? TESTED_VECTORS : 3;
+    return columns <= most * lanes ? columns : 2 * lanes;
 }
 
 // C has no masked vectors. A few columns that do not fill vectors are copied with zeros behind
@@ -257,7 +259,7 @@ static int64_t tile_height(const Tiles *t, int64_t count) {
     int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
     if (options->unmasked && t->p.is_written_out && count == t->p.axes[t->p.row].size) {
         rows = count;
-    } else if (options->unmasked && t->p.skips) {
+    } else if (t->p.skips) {
         rows = TESTED_ROWS;
     }
     return options->unmasked ? dividing_block(count, rows) : even_block(count, rows);
