@@ -603,8 +603,9 @@ void emit_lanes_set(Emitter *emitter, const Statement *statement) {
 
 // ---- loops
 
-// The lines of the cache that `width` iterations read or write.
-static void emit_fetch(Emitter *emitter, const Fetch *fetch, int width) {
+// The lines of the cache that begin in what `width` iterations read or write, `first` iterations
+// after one that fetched.
+static void emit_fetch(Emitter *emitter, const Fetch *fetch, int64_t first, int width) {
     LLVMBuilderRef b = emitter->builder;
     LLVMValueRef place = constant_i64(emitter, fetch->place.constant);
     for (int i = 0; i < fetch->place.count; i++) {
@@ -621,25 +622,26 @@ static void emit_fetch(Emitter *emitter, const Fetch *fetch, int width) {
                                 constant_i32(emitter, fetch->near ? FIRST_CACHE : SECOND_CACHE),
                                 constant_i32(emitter, DATA)};
     int64_t line = CACHE_LINE / (int64_t)element_bytes(fetch->buffer->element);
-    for (int64_t at = 0; at < width; at += line) {
+    for (int64_t at = (first + line - 1) / line * line - first; at < width; at += line) {
         LLVMValueRef offset = constant_i64(emitter, at);
         arguments[0] = LLVMBuildGEP2(b, element, pointer, &offset, 1, "");
         call_intrinsic(emitter, "llvm.prefetch", emitter->pointer, arguments, 4);
     }
 }
 
-static void emit_fetches(Emitter *emitter, const Loop *loop, int width) {
+static void emit_fetches(Emitter *emitter, const Loop *loop, int64_t first, int width) {
     for (int i = 0; i < loop->fetches.count; i++)
-        emit_fetch(emitter, &loop->fetches.at[i], width);
+        emit_fetch(emitter, &loop->fetches.at[i], first, width);
 }
 
-// The body for `width` iterations from `start` on.
-static void emit_iterations(Emitter *emitter, const Loop *loop, LLVMValueRef start, int width) {
+// The body for `width` iterations from `start` on. `first` of them before it have fetched.
+static void emit_iterations(Emitter *emitter, const Loop *loop, LLVMValueRef start, int64_t first,
+                            int width) {
     emitter->scalars[loop->index->id] = start;
     emitter->width = width;
     emit_llvm_block(emitter, &loop->body);
     emitter->width = 1;
-    emit_fetches(emitter, loop, width);
+    emit_fetches(emitter, loop, first, width);
 }
 
 // The last `count` iterations at once, in the lowest lanes of a vector.
@@ -653,7 +655,7 @@ static void emit_masked(Emitter *emitter, const Loop *loop, int64_t first, int64
     emitter->mask = LLVMConstVector(lanes, (unsigned)width);
     emitter->mask_count = (int)count;
     emitter->free_room = loop->free_room;
-    emit_iterations(emitter, loop, constant_i64(emitter, first), width);
+    emit_iterations(emitter, loop, constant_i64(emitter, first), first, width);
     emitter->mask = NULL;
 }
 
@@ -678,7 +680,7 @@ static void emit_straight(const VectorPlan *plan, int64_t first, int64_t count, 
         }
         while (width > count)
             width /= 2;
-        emit_iterations(emitter, plan->loop, constant_i64(emitter, first), width);
+        emit_iterations(emitter, plan->loop, constant_i64(emitter, first), first, width);
         first += width;
         count -= width;
     }
@@ -700,9 +702,10 @@ static void emit_constant_loop(Emitter *emitter, const VectorPlan *plan, int64_t
     CountedLoop counted = begin_counted_loop(emitter, plan->loop->name, constant_i64(emitter, 0),
                                              constant_i64(emitter, in_loop), step);
     for (int i = 0; i < repeats; i++) {
-        LLVMValueRef offset = constant_i64(emitter, (int64_t)i * width);
-        emit_iterations(emitter, plan->loop,
-                        LLVMBuildNSWAdd(emitter->builder, counted.index, offset, ""), width);
+        int64_t offset = (int64_t)i * width;
+        LLVMValueRef start =
+            LLVMBuildNSWAdd(emitter->builder, counted.index, constant_i64(emitter, offset), "");
+        emit_iterations(emitter, plan->loop, start, offset, width);
     }
     end_counted_loop(emitter, &counted, true);
     emit_straight(plan, in_loop, extent % step, width);
@@ -714,10 +717,10 @@ static void emit_open_loop(Emitter *emitter, const VectorPlan *plan, int width) 
     LLVMValueRef in_loop = LLVMBuildAnd(b, extent, constant_i64(emitter, -(int64_t)width), "");
     CountedLoop counted =
         begin_counted_loop(emitter, plan->loop->name, constant_i64(emitter, 0), in_loop, width);
-    emit_iterations(emitter, plan->loop, counted.index, width);
+    emit_iterations(emitter, plan->loop, counted.index, 0, width);
     end_counted_loop(emitter, &counted, true);
     counted = begin_counted_loop(emitter, plan->loop->name, in_loop, extent, 1);
-    emit_iterations(emitter, plan->loop, counted.index, 1);
+    emit_iterations(emitter, plan->loop, counted.index, 0, 1);
     end_counted_loop(emitter, &counted, true);
 }
 
