@@ -113,6 +113,19 @@ static void write_vector(Text *out) {
              "#endif\n\n");
 }
 
+static void write_row(Text *out) {
+    text_add(out, "/* A row of a tile that is to be one vector, whatever registers that takes. */\n"
+                  "#if defined(__clang__)\n"
+                  "#define TDSL_ROW(count) TDSL_ROW_PRAGMA(clang loop vectorize_width(count) \\\n"
+                  "        interleave_count(1) unroll(disable))\n"
+                  "#define TDSL_ROW_PRAGMA(text) _Pragma(#text)\n"
+                  "#elif defined(__GNUC__) && __GNUC__ >= 8\n"
+                  "#define TDSL_ROW(count) _Pragma(\"GCC unroll 1\")\n"
+                  "#else\n"
+                  "#define TDSL_ROW(count)\n"
+                  "#endif\n\n");
+}
+
 static void write_join(Text *out) {
     text_add(out,
              "/* A loop that adds one half of a vector of sums to the other: a vector, too. */\n"
@@ -173,9 +186,10 @@ static void write_used_macros(Text *out, const char *body) {
         void (*write)(Text *out);
     } macros[] = {
         {"\nTDSL_CLONES\n", write_clones}, {" TDSL_UNROLL\n", write_unroll},
-        {" TDSL_VECTOR\n", write_vector},  {" TDSL_JOIN\n", write_join},
-        {" TDSL_SERIAL\n", write_serial},  {" TDSL_LANES(", write_lanes},
-        {" TDSL_TURN\n", write_turn},      {" TDSL_FETCH(", write_fetch},
+        {" TDSL_VECTOR\n", write_vector},  {" TDSL_ROW(", write_row},
+        {" TDSL_JOIN\n", write_join},      {" TDSL_SERIAL\n", write_serial},
+        {" TDSL_LANES(", write_lanes},     {" TDSL_TURN\n", write_turn},
+        {" TDSL_FETCH(", write_fetch},
     };
     for (size_t i = 0; i < sizeof macros / sizeof macros[0]; i++) {
         if (strstr(body, macros[i].use)) {

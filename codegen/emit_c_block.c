@@ -368,6 +368,10 @@ static void write_loop(Writer *writer, const Loop *loop) {
     write_fetches(writer, loop);
     if (order == TILE_ROWS_UNROLLED) {
         write_line(writer, "TDSL_UNROLL");
+    } else if (is_row_of_tile(&writer->info, loop)) {
+        int64_t extent = 0;
+        constant_extent(loop, &extent);
+        write_line(writer, "TDSL_ROW(%lld)", (long long)extent);
     } else if (is_short_vector(&writer->info, loop)) {
         write_line(writer, joins_lanes(&writer->info, loop) ? "TDSL_JOIN" : "TDSL_VECTOR");
     } else if (is_around_joins(&writer->info, loop)) {

@@ -139,7 +139,7 @@ def test_short_rows_of_images():
     windows = [body for body in bodies if re.match(r"int64_t part = 0; part < 2;", body)]
     expect(len(windows) == 2 and all(body.count("!= 0") < 2 for body in windows), result,
            "masks apart from windows")
-    expect(re.search(r"row < 6; .*\n.*w2\[[^;]*;\n +TDSL_VECTOR\n.*column < 16; .*\n[^;]*"
+    expect(re.search(r"row < 6; .*\n.*w2\[[^;]*;\n +TDSL_ROW\(16\)\n.*column < 16; .*\n[^;]*"
                      r"tensor\[\w+ \+ column", result.out), result, "no copy of the images")
     expect(re.search(r"used\[lane\] = \(int32_t\)\(lane >= 4\);", result.out), result,
            "twelve of the last sixteen lanes")
@@ -158,7 +158,7 @@ def test_marks_for_clang():
     """loops around sums of lanes are not to become vectors, rows of tiles that fill one and a half of
     the widest vectors consist of three: clang's own choice takes several times as long"""
     result = tdsl("emit", example("suite/logistic_regression.tdsl"), "--stage=c", "-DN=400", "-DD=32")
-    expect(re.search(r"TDSL_SERIAL\n +for \(int64_t i = 0; i < 400; .*\n +TDSL_VECTOR", result.out),
+    expect(re.search(r"TDSL_SERIAL\n +for \(int64_t i = 0; i < 400; .*\n +TDSL_ROW", result.out),
            result, "the rows")
     for count in 8, 4, 2:
         expect(re.search(r"TDSL_JOIN\n +for \(int64_t lane = 0; lane < %d;" % count, result.out),
