@@ -16,6 +16,7 @@ enum {
     MUCH_WORK = 16,      // for an element of rows: a function
     VERY_MUCH_WORK = 80, // beside which a sum in one vector does not wait
     LONG_ROW = 32,       // vectors, beside which joining four vectors of sums costs little
+    SHORT_IN_C = 8,      // times its lanes
     MOST_WAYS = 4,       // rows that are added side by side
     ENOUGH_SUMS = 8,     // vectors: then no addition waits for the one before
     SHORT_STEP = 32,     // scalars of a step that may be written out for each way
@@ -440,7 +441,9 @@ static int lanes_for(const Lowering *l, ElementType type, int64_t extent, int64_
     bool in_turns = l->options->vector_bytes >= 32 && work < VERY_MUCH_WORK && !in_c;
     int of_functions = in_turns ? 4 : 1;
     int lanes = (work >= MUCH_WORK ? of_functions : many ? 4 : 2) * vector;
-    while (lanes > 1 && extent < 2 * lanes) {
+    // A vector of C is a pair of registers on some processors: several are joined for long sums
+    // alone.
+    while (lanes > 1 && extent < (in_c && lanes > vector ? SHORT_IN_C : 2) * lanes) {
         lanes /= 2;
     }
     return lanes < 4 ? 1 : lanes;
