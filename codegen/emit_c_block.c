@@ -366,12 +366,11 @@ static void write_loop(Writer *writer, const Loop *loop) {
         return;
     }
     write_fetches(writer, loop);
+    int64_t whole_row = lanes_of_whole_row(&writer->info, loop);
     if (order == TILE_ROWS_UNROLLED) {
         write_line(writer, "TDSL_UNROLL");
-    } else if (is_row_of_tile(&writer->info, loop)) {
-        int64_t extent = 0;
-        constant_extent(loop, &extent);
-        write_line(writer, "TDSL_ROW(%lld)", (long long)extent);
+    } else if (whole_row > 0) {
+        write_line(writer, "TDSL_ROW(%lld)", (long long)whole_row);
     } else if (is_short_vector(&writer->info, loop)) {
         write_line(writer, joins_lanes(&writer->info, loop) ? "TDSL_JOIN" : "TDSL_VECTOR");
     } else if (is_around_joins(&writer->info, loop)) {

@@ -76,14 +76,14 @@ bool joins_lanes(const FunctionInfo *info, const Loop *loop) {
            set && set->value->op != SCALAR_CONSTANT && !loads_memory(&loop->body);
 }
 
-bool is_row_of_tile(const FunctionInfo *info, const Loop *loop) {
+int64_t lanes_of_whole_row(const FunctionInfo *info, const Loop *loop) {
     enum { FEWEST = 8 };
     int64_t extent;
     bool touches = false;
     if (!is_short_vector(info, loop) || joins_lanes(info, loop) ||
         !is_constant(info, loop->extent, &extent) || extent < FEWEST ||
         (extent & (extent - 1)) != 0) {
-        return false;
+        return 0;
     }
     for (int i = 0; i < loop->body.statements.count; i++) {
         const Statement *statement = loop->body.statements.at[i];
@@ -92,11 +92,11 @@ bool is_row_of_tile(const FunctionInfo *info, const Loop *loop) {
         bool sets = statement->kind == STATEMENT_SET;
         if ((statement->kind == STATEMENT_SCALAR && scalar->op == SCALAR_LIBM) ||
             (statement->kind != STATEMENT_SCALAR && statement->kind != STATEMENT_STORE && !sets)) {
-            return false;
+            return 0;
         }
         touches |= (reads && scalar->local->count > 1) || (sets && statement->local->count > 1);
     }
-    return touches;
+    return touches ? extent : 0;
 }
 
 // Loops of few iterations may be written out.

@@ -26,9 +26,10 @@ bool is_tiny_tile(const FunctionInfo *info, const Loop *rows, const Loop *column
 // for vectors.
 bool is_short_vector(const FunctionInfo *info, const Loop *loop);
 
-// One of those that starts, updates or stores a row of a tile that is one vector: clang, too, would
-// write it out, and then make vectors of what is stored, which may be a part of the row.
-bool is_row_of_tile(const FunctionInfo *info, const Loop *loop);
+// Elements of one of those that starts, updates or stores a row of a tile that is one vector, else
+// 0: clang, too, would write it out, and then make vectors of what is stored, which may be a part
+// of the row.
+int64_t lanes_of_whole_row(const FunctionInfo *info, const Loop *loop);
 
 // One of those that adds halves of a vector of sums in local memory, or the like.
 bool joins_lanes(const FunctionInfo *info, const Loop *loop);
