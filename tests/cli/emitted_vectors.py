@@ -185,12 +185,12 @@ def test_rows_stored_apart():
 
 
 def test_tall_tiles():
-    """products with selections look at eight rows at once; triangles are tiles of one vector with all
+    """products with selections look at sixteen rows at once; triangles are tiles of one vector with all
     rows, of which GCC keeps the vectors"""
     result = tdsl("emit", example("suite/kmeans.tdsl"), "--stage=c", "--real=f64", "-DN=2000", "-DK=1000",
                   "-DD=16")
     expect(re.search(r"any\[lane\] = any\[lane\] \| i64_from_bits_of_f64\(", result.out), result,
-           "eight rows")
+           "sixteen rows")
     result = tdsl("emit", example("suite/gaussian_mixture.tdsl"), "--stage=c", "--real=f64",
                   "-DN=1000", "-DD=10", "-DK=25")
     expect(re.search(r"TDSL_VECTOR\n +for \(int64_t column = 0; column < 8; .*\n +for \(int64_t row = 0; "

@@ -217,6 +217,15 @@ def test_one_processor():
     expect(not slow, slow, "no gathers and scatters")
 
 
+def test_edges():
+    """edges of tiles are masked vectors, but no masked store below AVX-512: it takes AMD's cores long"""
+    edges = write("edges.tdsl", "model edges {\n    param x: f32[64, 14]\n    param w: f32[14, 14]\n"
+                  "    output y = x @ w\n}\n")
+    result = tdsl("emit", edges, "--stage=asm", "--cpu", "haswell")
+    expect(re.search(r"vmaskmovps\s+\S*\(", result.out), result, "masked loads")
+    expect(not re.search(r"vmaskmovps\s+%ymm\d+, %ymm\d+, \S*\(", result.out), result, "no masked stores")
+
+
 def test_wrong_processors():
     """an unknown processor is refused in one message, and so is native for another target"""
     for command in (["build", "-o", "line.so"], ["emit", "--stage=asm"], ["emit", "--stage=loops"]):
