@@ -146,7 +146,7 @@ static const MathFunction *use_math(Writer *writer, const Scalar *scalar) {
     if (!function) {
         bool alone = !is_in_vectors(&writer->in_vectors, scalar->name, scalar->type);
         function = math_function(writer->arena, scalar->name, scalar->type,
-                                 (MathAbilities){.branch = true, .alone = alone, .pairs = true});
+                                 (MathAbilities){.branch = true, .alone = alone});
         if (function) {
             vec_push(writer->arena, &writer->math, function);
         }

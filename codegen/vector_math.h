@@ -13,7 +13,6 @@ typedef struct MathAbilities {
     bool scale;  // SCALAR_SCALE in one instruction; else there is none
     bool pick;   // SCALAR_LOOKUP in a table of 16 for a whole vector in one instruction
     bool alone;  // one number at a time: what counts is how long a step waits for another one
-    bool pairs;  // polynomials by pairs of terms: vectors follow each other, and do not take turns
 } MathAbilities;
 
 // Tables that SCALAR_LOOKUP reads.

@@ -279,7 +279,7 @@ static void write_rare_part(Writer *writer, Text *out, const MathFunction *funct
         return;
     }
     const MathFunction *even =
-        math_function(out->arena, function->name, function->type, (MathAbilities){.pairs = true});
+        math_function(out->arena, function->name, function->type, (MathAbilities){0});
     if (has_any_part(writer, function)) {
         called = math_part_spelling(out->arena, function, "any");
     } else if (even) {

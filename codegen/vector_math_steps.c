@@ -312,8 +312,8 @@ static Scalar *polynomial_in_pairs(Math *m, const Polynomial *polynomial, Scalar
 }
 
 Scalar *math_polynomial(Math *m, const Polynomial *polynomial, Scalar *x) {
-    return m->abilities.alone || m->abilities.pairs ? polynomial_in_pairs(m, polynomial, x)
-                                                    : math_polynomial_in_turn(m, polynomial, x);
+    return m->abilities.alone ? polynomial_in_pairs(m, polynomial, x)
+                              : math_polynomial_in_turn(m, polynomial, x);
 }
 
 Scalar *math_polynomial_in_turn(Math *m, const Polynomial *polynomial, Scalar *x) {
