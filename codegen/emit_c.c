@@ -116,15 +116,16 @@ static void write_vector(Text *out) {
 // GCC writes a loop out that has at most one iteration more than this says: not the elements before
 // it looks for vectors, but the vectors.
 static void write_row(Text *out) {
-    text_add(out, "/* A row of a tile that is to be one vector, whatever registers that takes. */\n"
-                  "#if defined(__clang__)\n"
-                  "#define TDSL_ROW(count) TDSL_PRAGMA(clang loop vectorize_width(count) \\\n"
-                  "        interleave_count(1) unroll(disable))\n"
-                  "#elif defined(__GNUC__) && __GNUC__ >= 8\n"
-                  "#define TDSL_ROW(count) _Pragma(\"GCC unroll 4\")\n"
-                  "#else\n"
-                  "#define TDSL_ROW(count)\n"
-                  "#endif\n\n");
+    text_add(out,
+             "/* Elements of an array that are to be one vector, whatever registers it takes. */\n"
+             "#if defined(__clang__)\n"
+             "#define TDSL_ROW(count) TDSL_PRAGMA(clang loop vectorize_width(count) \\\n"
+             "        interleave_count(1) unroll(disable))\n"
+             "#elif defined(__GNUC__) && __GNUC__ >= 8\n"
+             "#define TDSL_ROW(count) _Pragma(\"GCC unroll 4\")\n"
+             "#else\n"
+             "#define TDSL_ROW(count)\n"
+             "#endif\n\n");
 }
 
 static void write_join(Text *out) {

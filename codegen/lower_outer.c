@@ -262,7 +262,9 @@ static int64_t tile_height(const Tiles *t, int64_t count) {
     } else if (t->p.skips) {
         rows = TESTED_ROWS;
     }
-    return options->unmasked ? dividing_block(count, rows) : even_block(count, rows);
+    bool divides =
+        options->unmasked && !t->p.skips; // a rest of rows that are looked at costs little
+    return divides ? dividing_block(count, rows) : even_block(count, rows);
 }
 
 // Rows of the result that tiles are made of.
