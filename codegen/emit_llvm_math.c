@@ -140,7 +140,7 @@ static LLVMValueRef define(Emitter *emitter, const MathFunction *math, const cha
     const char *name =
         arena_format(emitter->arena, "%s.%s%s.%s.%d%s", emitter->program->name, math->name, part,
                      element_name(math->type), emitter->width, emitter->suffix);
-    LLVMTypeRef types[MOST_MATH_ARGUMENTS] = {type, type};
+    LLVMTypeRef types[MOST_MATH_ARGUMENTS] = {type, type, type};
     LLVMValueRef function = LLVMAddFunction(
         emitter->module, name, LLVMFunctionType(type, types, (unsigned)math->arity, 0));
     LLVMSetLinkage(function, LLVMInternalLinkage);

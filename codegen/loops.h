@@ -230,6 +230,7 @@ struct Kernel {
     Block body;
     int scalar_count;          // ids of scalars are below this
     bool fetches;              // of its loops are decided (fetch_rows.h)
+    bool splits;               // so are these (split_chains.h)
     VEC(const Kernel *) twins; // that it is called instead of (share_kernels.h)
     const char **names;        // of the parameters, if there are twins; NULL: the buffers' own
 };

@@ -179,7 +179,7 @@ static bool check_kind_of_type(Verifier *v, const Scalar *x) {
 
 static bool check_scalar(Verifier *v, const Scalar *x) {
     int expected = expected_arguments(x->op);
-    if (expected >= 0 ? x->arg_count != expected : x->arg_count < 1 || x->arg_count > 2) {
+    if (expected >= 0 ? x->arg_count != expected : x->arg_count < 1 || x->arg_count > 3) {
         return fail(v, "s%d has %d operands", x->id, x->arg_count);
     }
     if (!check_kind_of_type(v, x)) {

@@ -12,6 +12,7 @@
 #include "codegen/plan_memory.h"
 #include "codegen/shape_vectors.h"
 #include "codegen/share_kernels.h"
+#include "codegen/split_chains.h"
 
 Program *program_new(Arena *arena, const char *name, const Sources *sources) {
     Program *program = arena_new(arena, Program);
@@ -360,6 +361,7 @@ Entry *lower_function(Program *program, const Function *function, const char *en
         if (options->unmasked) {
             shape_vectors(program);
         }
+        split_chains(program, options);
         share_kernels(program);
         fetch_rows(program, options);
     }

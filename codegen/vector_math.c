@@ -65,8 +65,7 @@ static const KnownFunction known_functions[] = {
 
 enum { KNOWN_FUNCTIONS = sizeof known_functions / sizeof *known_functions };
 
-// Steps that nothing needs leave.
-static void drop_unused(Arena *arena, MathFunction *function) {
+void math_drop_unused(Arena *arena, MathFunction *function) {
     bool *used = arena_array(arena, bool, function->scalar_count);
     used[function->result->id] = true;
     if (function->rare)
@@ -93,11 +92,11 @@ static const KnownFunction *find_function(const char *name, ElementType type) {
     return NULL;
 }
 
-const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
-                                  MathAbilities abilities) {
+MathFunction *math_function(Arena *arena, const char *name, ElementType type,
+                            MathAbilities abilities) {
     const KnownFunction *known = find_function(name, type);
     if (known == NULL)
-        return NULL;
+        return half_of_function(arena, name, type);
     MathFunction *function = arena_new(arena, MathFunction);
     *function = (MathFunction){.name = known->name, .type = type, .arity = known->arity};
     bool single = type == TYPE_F32;
@@ -122,7 +121,7 @@ const MathFunction *math_function(Arena *arena, const char *name, ElementType ty
     if (result == NULL)
         return NULL;
     function->result = wide ? math_cast(&math, TYPE_F32, result) : result;
-    drop_unused(arena, function);
+    math_drop_unused(arena, function);
     return function;
 }
 
@@ -166,9 +165,13 @@ VectorFunctions functions_in_vectors(Arena *arena, const Program *program) {
 }
 
 bool is_in_vectors(const VectorFunctions *functions, const char *name, ElementType type) {
-    for (int i = 0; i < functions->calls.count; i++)
-        if (functions->calls.at[i]->type == type && strcmp(functions->calls.at[i]->name, name) == 0)
+    size_t length = math_base_length(name);
+    for (int i = 0; i < functions->calls.count; i++) {
+        const Scalar *call = functions->calls.at[i];
+        if (call->type == type && math_base_length(call->name) == length &&
+            strncmp(call->name, name, length) == 0)
             return true;
+    }
     return false;
 }
 

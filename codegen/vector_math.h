@@ -5,7 +5,7 @@
 
 #include "codegen/loops.h"
 
-enum { MOST_MATH_ARGUMENTS = 2 };
+enum { MOST_MATH_ARGUMENTS = 3 };
 
 // What code can do for a function.
 typedef struct MathAbilities {
@@ -54,8 +54,9 @@ typedef struct MathFunction {
 
 // The function written out, or NULL if libm's is to be called. What libm has not ("sigmoid") is
 // always written out. bench/vector_math.c measures the largest errors.
-const MathFunction *math_function(Arena *arena, const char *name, ElementType type,
-                                  MathAbilities abilities);
+// Each call makes a new one.
+MathFunction *math_function(Arena *arena, const char *name, ElementType type,
+                            MathAbilities abilities);
 // The same without a branch, if it has one otherwise and is short then; else NULL.
 const MathFunction *even_math_function(Arena *arena, const char *name, ElementType type);
 // Whether compilers of C make vectors of loops that call it.
@@ -69,6 +70,30 @@ typedef struct VectorFunctions {
 
 VectorFunctions functions_in_vectors(Arena *arena, const Program *program);
 bool is_in_vectors(const VectorFunctions *functions, const char *name, ElementType type);
+// A function of one argument, without rare steps, in two halves (split_chains.h): the first
+// computes `count` values from the argument, the second the result from these. Their names are
+// those of functions as others are.
+enum { MOST_CROSSING = MOST_MATH_ARGUMENTS };
+
+typedef struct MathHalves {
+    int latency;  // cycles from the argument to the result
+    bool divides; // it has a division
+    int count;
+    const char *first[MOST_CROSSING]; // of the argument; NULL: it is the argument itself
+    int steps[MOST_CROSSING];         // that it is computed with
+    const char *second;
+} MathHalves;
+
+// False if the function has none.
+bool math_halves(Arena *arena, const char *name, ElementType type, MathHalves *out);
+// NULL: that is no name of a half.
+MathFunction *half_of_function(Arena *arena, const char *name, ElementType type);
+// Characters of the name of the function that it is a half of, else of the whole name.
+size_t math_base_length(const char *name);
+// Cycles until the scalar is computed, roughly, from those of its operands by id.
+int math_latency(const Scalar *scalar, const int *depths);
+// Steps that nothing needs leave.
+void math_drop_unused(Arena *arena, MathFunction *function);
 // Names of functions that exist for some type; NULL behind the last.
 const char *math_function_name(int index);
 // The bits of a constant of type f32 or f64.

@@ -109,10 +109,12 @@ static void write_bits(Text *out, ElementType type, uint64_t bits) {
     }
 }
 
+static const char parameters[MOST_MATH_ARGUMENTS + 1] = "xyz";
+
 static void write_operand(Text *out, const Part *part, const Scalar *scalar) {
     scalar = in_part(part, scalar);
     if (scalar->op == SCALAR_ARGUMENT) {
-        text_add(out, scalar == part->function->arguments[0] ? "x" : "y");
+        text_add_char(out, parameters[scalar->integer]);
     } else if (scalar->op != SCALAR_CONSTANT) {
         text_format(out, "v%d", scalar->id);
     } else if (element_is_real(scalar->type)) {
@@ -219,9 +221,9 @@ static void write_step(Writer *writer, Text *out, const Part *part, const Scalar
 // The parameters of `head` and the brace.
 static void write_head(Text *out, const MathFunction *function, const char *head) {
     const char *type = c_element_type(function->type);
-    text_format(out, "%s(%s x", head, type);
-    if (function->arity > 1) {
-        text_format(out, ", %s y", type);
+    text_format(out, "%s(", head);
+    for (int i = 0; i < function->arity; i++) {
+        text_format(out, "%s%s %c", i > 0 ? ", " : "", type, parameters[i]);
     }
     text_add(out, ") {\n");
 }
@@ -376,7 +378,8 @@ void write_math_functions(Writer *writer, Text *text) {
 }
 
 static void take_names_of(Writer *writer, const char *name, ElementType type) {
-    static const char *const parts[] = {"is_rare", "rare", "usual", "any"};
+    static const char *const parts[] = {"is_rare", "rare",   "usual",  "any",
+                                        "part_1",  "part_2", "part_3", "end"};
     names_take(&writer->names, math_function_spelling(writer->arena, name, type));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         names_take(&writer->names,

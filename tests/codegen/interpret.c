@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/vector_math.h"
 #include "ir/op.h"
 
 typedef struct Cell {
@@ -186,6 +187,27 @@ static Cell integer_result(Frame *f, const Scalar *x, const Cell *a) {
     return (Cell){.integer = wrap(x->type, result)};
 }
 
+static void compute(Frame *f, const Scalar *x);
+
+// Halves of functions are no functions of libm: their steps are computed.
+static Cell half_value(Frame *f, const Scalar *x, const Cell *a) {
+    const MathFunction *half =
+        math_function(f->run->arena, x->name, x->type, (MathAbilities){.branch = true});
+    Frame inside = {.run = f->run};
+    if (half == NULL) {
+        go_wrong(f, "an unknown half of a function");
+        return (Cell){0};
+    }
+    inside.scalars = arena_array(f->run->arena, Cell, half->scalar_count);
+    for (int i = 0; i < half->arity; i++) {
+        inside.scalars[half->arguments[i]->id] = a[i];
+    }
+    for (int i = 0; i < half->steps.count; i++) {
+        compute(&inside, half->steps.at[i]);
+    }
+    return inside.scalars[half->result->id];
+}
+
 static double libm_value(Frame *f, const Scalar *x, double a, double b) {
     const double arguments[3] = {a, b, 0};
     const char *name = strcmp(x->name, "erf_in_sum") == 0 ? "erf" : x->name; // its short form
@@ -199,6 +221,9 @@ static double libm_value(Frame *f, const Scalar *x, double a, double b) {
 
 static Cell real_result(Frame *f, const Scalar *x, const Cell *a) {
     double p = a[0].real, q = a[1].real, result = 0;
+    if (x->op == SCALAR_LIBM && x->name[math_base_length(x->name)] != '\0') {
+        return half_value(f, x, a);
+    }
     switch (x->op) {
     case SCALAR_ADD: result = p + q; break;
     case SCALAR_SUB: result = p - q; break;
@@ -272,7 +297,7 @@ static Cell value_of(Frame *f, const Scalar *x) {
     if (x->op == SCALAR_CONSTANT) {
         return (Cell){.real = x->real, .integer = x->integer};
     }
-    if (x->op == SCALAR_ARGUMENT) {
+    if (x->op == SCALAR_ARGUMENT && x->type == TYPE_I64) {
         return (Cell){.integer = f->arguments[x->integer]};
     }
     return f->scalars[x->id];
