@@ -1,10 +1,11 @@
 // What this machine can do at best: multiply-adds a second out of registers, and bytes a second out
-// of memory, with 1 and with N threads.
+// of memory, with 1 and with N threads; and how many cycles a second it has.
 //
 //     bench_limits N          prints one JSON object
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "server.h"
 
@@ -110,6 +111,26 @@ static double best_rate(const Task *tasks, int threads, float *from, float *to) 
     return best;
 }
 
+// Cycles a second. A multiplication of integers takes three cycles on all wide processors of the
+// last ten years, and here each waits for the one before.
+static double clock_rate(void) {
+    enum { MULTIPLICATIONS = 1 << 26, CYCLES = 3 };
+    double best = 1e30;
+    unsigned long long product = 3;
+    for (int attempt = 0; attempt < REPEATS; attempt++) {
+        clock_t start = clock(); // time of this process: others may be at work
+        for (int i = 0; i < MULTIPLICATIONS; i++) {
+            product *= product;
+#if defined(__GNUC__)
+            __asm__ volatile("" : "+r"(product)); // it is not known beforehand
+#endif
+        }
+        double time = (double)(clock() - start) / CLOCKS_PER_SEC;
+        best = time < best ? time : best;
+    }
+    return product == 0 ? 0 : CYCLES * (double)MULTIPLICATIONS / best;
+}
+
 int main(int count, char **arguments) {
     int threads = count == 2 ? atoi(arguments[1]) : 0;
     if (threads < 1 || threads > MOST_THREADS)
@@ -122,7 +143,7 @@ int main(int count, char **arguments) {
                best_rate(singles, n, from, to), best_rate(doubles, n, from, to),
                bytes / best_time(&stream, n, from, to));
     }
-    puts("}");
+    printf(", \"clock\": %.4g}\n", clock_rate());
     free(from);
     free(to);
     return 0;

@@ -18,7 +18,6 @@ enum {
     COST_REPEATED = 6,   // the same for a value whose elements are each needed many times
     COST_OUTER = 3,      // and for a value from around a loop
     COST_LIBM = 16,      // of a function of libm
-    LONG_OF_SAME = 64,   // elements of a row
     SHORT_ROW = 512,     // below: a row's reduction costs less than a few functions of its result
     FEWEST_POINTS = 32,  // that are worth vectors of them
     DEPTH_LIMIT = 60,    // of operators pulled into one reader
@@ -62,19 +61,6 @@ static int own_cost(const Inst *inst) {
     return inst->op == OP_pad ? 3 : 0;
 }
 
-// Whether all elements of a long row are one: what computes it is done before the row.
-static bool is_same_in_row(const Inst *inst) {
-    Type type = inst->results[0]->type;
-    if (inst->op != OP_broadcast || type.rank == 0 ||
-        type_size_at(type, type.rank - 1) < LONG_OF_SAME) {
-        return false;
-    }
-    Type from = inst->operands[0]->type;
-    int count = inst->attr.axes.count;
-    return count == 0 || inst->attr.axes.at[count - 1] != type.rank - 1 ||
-           type_size_at(from, from.rank - 1) == 1;
-}
-
 static void measure(Lowering *l, const Inst *inst) {
     ValueState *state = state_of(l, inst->results[0]);
     int64_t cost = own_cost(inst);
@@ -89,9 +75,6 @@ static void measure(Lowering *l, const Inst *inst) {
         depth = !in_memory && of->depth > depth ? of->depth : depth;
         bool follows = in_memory && operand->definition && is_reduction(operand->definition->op);
         state->costly = state->costly || follows || (!in_memory && of->costly);
-    }
-    if (is_same_in_row(inst)) {
-        cost = 0;
     }
     state->cost = cost > 1000000 ? 1000000 : (int)cost;
     state->depth = depth + 1;

@@ -47,9 +47,9 @@ typedef struct Chain {
     MathHalves halves;
     int known; // scalars of the kernel before; what follows is by their ids
     Fact *facts;
-    int *depths;
+    int *depths, *heights; // cycles before, with its own, and behind
     int arrays;
-    bool in_c;                   // compilers gain nothing by halves of functions with a division
+    bool in_c;
     Local *parts[MOST_CROSSING]; // of the call
 } Chain;
 
@@ -60,7 +60,6 @@ typedef struct Half {
     Block *out;
     Scalar *stretch, *step; // the block, and the iteration of the outer loop in it
     Scalar *place;          // in the arrays
-    bool second;
 } Half;
 
 static Fact *fact_of(const Chain *c, const Scalar *x) {
@@ -91,9 +90,20 @@ static const Loop *outer_loop(const Chain *c) {
 
 // ---- what is split
 
+// Not all arithmetic of integers: random numbers are long chains of it.
 static bool computes_position(const Statement *s) {
-    return s->kind == STATEMENT_SCALAR && s->scalar->type == TYPE_I64 &&
-           s->scalar->op != SCALAR_LOAD && s->scalar->op != SCALAR_LOCAL;
+    if (s->kind != STATEMENT_SCALAR || s->scalar->type != TYPE_I64) {
+        return false;
+    }
+    switch (s->scalar->op) {
+    case SCALAR_ADD:
+    case SCALAR_SUB:
+    case SCALAR_MUL:
+    case SCALAR_DIV:
+    case SCALAR_REMAINDER:
+    case SCALAR_NEG: return true;
+    default: return false;
+    }
 }
 
 // A loop with nothing in it but a loop of vectors, and positions before.
@@ -119,31 +129,64 @@ static bool is_simple(const Chain *c) {
     return c->vectors->room == 0 && !c->vectors->free_room;
 }
 
-// The longest function with halves, and how long a vector takes.
-static bool find_call(Chain *c) {
-    int longest = 0, cycles = 0;
+// Cycles of the scalar itself.
+static int cycles_of(const Chain *c, const Scalar *x, const MathHalves *halves) {
+    if (x->op == SCALAR_LIBM) {
+        return halves->latency;
+    }
+    bool loads = x->op == SCALAR_LOAD || x->op == SCALAR_LOCAL;
+    return x->type == TYPE_I64 ? 0 : loads ? LOAD_CYCLES : math_cycles(x);
+}
+
+// How long scalars wait for what comes before them, and what comes behind waits for them.
+static void find_depths(Chain *c, MathHalves *halves, bool *has_halves) {
     for (int i = 0; i < statement_count(c); i++) {
         const Scalar *x = statement_at(c, i)->scalar;
         if (x == NULL) {
             continue;
         }
-        int depth = math_latency(x, c->depths);
-        MathHalves halves = {.latency = UNKNOWN_FUNCTION};
         if (x->op == SCALAR_LIBM) {
-            bool has_halves = math_halves(c->scratch, x->name, x->type, &halves);
-            depth += halves.latency;
-            bool is_possible = has_halves && !(c->in_c && halves.divides);
-            if (is_possible && halves.latency > longest) {
-                longest = halves.latency;
-                c->call = x;
-                c->halves = halves;
-            }
+            halves[i].latency = UNKNOWN_FUNCTION;
+            has_halves[i] = math_halves(c->scratch, x->name, x->type, &halves[i]);
         }
-        bool loads = x->op == SCALAR_LOAD || x->op == SCALAR_LOCAL;
-        c->depths[x->id] = x->type == TYPE_I64 ? 0 : depth + (loads ? LOAD_CYCLES : 0);
-        cycles = c->depths[x->id] > cycles ? c->depths[x->id] : cycles;
+        for (int k = 0; k < x->arg_count; k++) {
+            int before = x->args[k]->op == SCALAR_CONSTANT ? 0 : c->depths[x->args[k]->id];
+            c->depths[x->id] = before > c->depths[x->id] ? before : c->depths[x->id];
+        }
+        c->depths[x->id] += cycles_of(c, x, &halves[i]);
     }
-    return c->call != NULL && cycles >= LONG_CHAIN;
+    for (int i = statement_count(c) - 1; i >= 0; i--) {
+        const Scalar *x = statement_at(c, i)->scalar;
+        int own = x == NULL ? 0 : c->heights[x->id] + cycles_of(c, x, &halves[i]);
+        for (int k = 0; x != NULL && k < x->arg_count; k++) {
+            int *height = &c->heights[x->args[k]->id];
+            *height = own > *height ? own : *height;
+        }
+    }
+}
+
+// The function in whose middle a long chain is halved best.
+static bool find_call(Chain *c) {
+    int count = statement_count(c), longest = 0;
+    MathHalves *halves = arena_array(c->scratch, MathHalves, count);
+    bool *has_halves = arena_array(c->scratch, bool, count);
+    find_depths(c, halves, has_halves);
+    for (int i = 0; i < count; i++) {
+        // Compilers gain nothing by halves of a function with a division.
+        if (!has_halves[i] || (c->in_c && halves[i].divides)) {
+            continue;
+        }
+        const Scalar *call = statement_at(c, i)->scalar;
+        int half = halves[i].latency / 2;
+        int before = c->depths[call->id] - half, after = c->heights[call->id] + half;
+        int shorter = before < after ? before : after;
+        if (before + after >= LONG_CHAIN && shorter > longest) {
+            longest = shorter;
+            c->call = call;
+            c->halves = halves[i];
+        }
+    }
+    return c->call != NULL;
 }
 
 // Blocks of about BLOCK_BYTES, if possible without a rest.
@@ -310,9 +353,9 @@ static bool choose_way(Chain *c, const Scalar *x) {
     return can;
 }
 
-// Whether a value of the function's first half is stored; what takes a step or two is not.
+// Whether a value of the function's first half is stored; what takes few steps is not.
 static bool is_kept(const Chain *c, int part) {
-    return c->halves.first[part] != NULL && c->halves.steps[part] >= MOST_AGAIN;
+    return c->halves.first[part] != NULL && c->halves.steps[part] > MOST_AGAIN;
 }
 
 // Chooses for all that the second half needs; in it that is marked as needed.
@@ -353,6 +396,7 @@ static Scalar *copy_of(Half *half, Scalar *x) {
         return half->copies[x->id] =
                    place_binary(c->arena, c->kernel, half->out, SCALAR_ADD, first, half->step);
     }
+    check(is_in_both(c, x), "half of a loop in kernel %s lacks s%d", c->kernel->name, x->id);
     return is_position(c, x) ? place_copy(half, x) : x;
 }
 
@@ -433,17 +477,23 @@ static void write_first(Half *half) {
     write_parts(half);
 }
 
+static Scalar *second_argument(Half *half, int part) {
+    Chain *c = half->chain;
+    if (is_kept(c, part)) {
+        return place_read(half, c->parts[part]);
+    }
+    const char *first = c->halves.first[part];
+    Scalar *argument = copy_of(half, c->call->args[0]);
+    return first != NULL ? place_call(half, first, &argument, 1) : argument;
+}
+
 static void write_second_scalar(Half *half, Scalar *x) {
     Chain *c = half->chain;
     const Fact *fact = fact_of(c, x);
     if (x == c->call) {
         Scalar *args[MOST_CROSSING];
         for (int i = 0; i < c->halves.count; i++) {
-            Scalar *argument = copy_of(half, c->call->args[0]);
-            args[i] = is_kept(c, i) ? place_read(half, c->parts[i])
-                      : c->halves.first[i] != NULL
-                          ? place_call(half, c->halves.first[i], &argument, 1)
-                          : argument;
+            args[i] = second_argument(half, i);
         }
         half->copies[x->id] = place_call(half, c->halves.second, args, c->halves.count);
     } else if (!fact->needed) {
@@ -462,9 +512,9 @@ static void write_second_scalar(Half *half, Scalar *x) {
     }
 }
 
-static void write_statements(Half *half) {
+static void write_second(Half *half) {
     const Chain *c = half->chain;
-    for (int i = 0; i < statement_count(c) && half->second; i++) {
+    for (int i = 0; i < statement_count(c); i++) {
         const Statement *s = statement_at(c, i);
         if (s->kind == STATEMENT_SCALAR) {
             write_second_scalar(half, s->scalar);
@@ -472,13 +522,11 @@ static void write_statements(Half *half) {
             write_store(half, s);
         }
     }
-    if (!half->second) {
-        write_first(half);
-    }
 }
 
 // The loop of vectors of one half, in one over the steps of a block if there are such.
-static void write_half(Chain *c, bool second, Block *out, Scalar *stretch, Scalar *extent) {
+static void write_half(Chain *c, void (*write)(Half *half), Block *out, Scalar *stretch,
+                       Scalar *extent) {
     Loop *loop =
         place_loop(c->arena, c->kernel, out, outer_loop(c)->kind, extent, outer_loop(c)->name);
     Half half = {.chain = c,
@@ -486,8 +534,7 @@ static void write_half(Chain *c, bool second, Block *out, Scalar *stretch, Scala
                  .out = &loop->body,
                  .stretch = stretch,
                  .step = loop->index,
-                 .place = loop->index,
-                 .second = second};
+                 .place = loop->index};
     if (c->steps != NULL) {
         Scalar *lanes = new_position(c->arena, c->kernel, c->elements / c->block);
         Scalar *start = place_binary(c->arena, c->kernel, half.out, SCALAR_MUL, loop->index, lanes);
@@ -498,7 +545,7 @@ static void write_half(Chain *c, bool second, Block *out, Scalar *stretch, Scala
         half.copies[c->vectors->index->id] = loop->index;
         half.place = place_binary(c->arena, c->kernel, half.out, SCALAR_ADD, start, loop->index);
     }
-    write_statements(&half);
+    write(&half);
 }
 
 // A loop over blocks takes the place of the statement's.
@@ -516,16 +563,15 @@ static void write_blocks(Chain *c, Statement *statement) {
             .op = SCALAR_SELECT, .type = TYPE_I64, .args = {is_whole, size, rest}, .arg_count = 3};
         extent = place_scalar(c->arena, c->kernel, &loop->body, &choice);
     }
-    write_half(c, false, &loop->body, loop->index, extent);
-    write_half(c, true, &loop->body, loop->index, extent);
+    write_half(c, write_first, &loop->body, loop->index, extent);
+    write_half(c, write_second, &loop->body, loop->index, extent);
     statement->loop = loop;
 }
 
 static void note_scalar(Chain *c, const Statement *s) {
-    bool position = computes_position(s) && s->scalar->op != SCALAR_CAST;
+    bool position = computes_position(s);
     for (int k = 0; position && k < s->scalar->arg_count; k++) {
-        const Scalar *arg = s->scalar->args[k];
-        position = arg->type == TYPE_I64 && is_in_both(c, arg);
+        position = is_in_both(c, s->scalar->args[k]);
     }
     fact_of(c, s->scalar)->inside = true;
     fact_of(c, s->scalar)->position = position;
@@ -533,7 +579,7 @@ static void note_scalar(Chain *c, const Statement *s) {
 
 static void note_inside(Chain *c) {
     for (int i = 0; c->steps != NULL && i < c->steps->body.statements.count - 1; i++) {
-        note_scalar(c, c->steps->body.statements.at[i]);
+        note_scalar(c, c->steps->body.statements.at[i]); // a position (only_vectors)
     }
     for (int i = 0; i < statement_count(c); i++) {
         if (statement_at(c, i)->kind == STATEMENT_SCALAR) {
@@ -548,8 +594,8 @@ typedef struct Splitter {
     bool in_c;
 } Splitter;
 
-// `steps` may be NULL.
-static void try_to_split(const Splitter *splitter, Statement *statement, const Loop *steps,
+// `steps` may be NULL. False: the loop is left alone.
+static bool try_to_split(const Splitter *splitter, Statement *statement, const Loop *steps,
                          const Loop *vectors) {
     Arena scratch = {0};
     Kernel *kernel = splitter->kernel;
@@ -561,10 +607,11 @@ static void try_to_split(const Splitter *splitter, Statement *statement, const L
                .vectors = vectors,
                .known = kernel->scalar_count,
                .facts = arena_array(&scratch, Fact, kernel->scalar_count),
-               .depths = arena_array(&scratch, int, kernel->scalar_count)};
+               .depths = arena_array(&scratch, int, kernel->scalar_count),
+               .heights = arena_array(&scratch, int, kernel->scalar_count)};
     int64_t lanes;
     bool fits = constant_extent(steps != NULL ? steps : vectors, &c.count) &&
-                constant_extent(vectors, &lanes) && is_simple(&c) && find_call(&c) &&
+                constant_extent(vectors, &lanes) && lanes > 0 && is_simple(&c) && find_call(&c) &&
                 choose_block(&c);
     if (fits) {
         note_inside(&c);
@@ -572,22 +619,24 @@ static void try_to_split(const Splitter *splitter, Statement *statement, const L
     }
     if (fits) {
         find_stores(&c);
-        if (choose_ways(&c)) {
-            write_blocks(&c, statement);
-        }
+        fits = choose_ways(&c);
+    }
+    if (fits) {
+        write_blocks(&c, statement);
     }
     arena_free(&scratch);
+    return fits;
 }
 
 static void split_in_block(const Splitter *splitter, Block *block) {
     for (int i = 0; i < block->statements.count; i++) {
         Statement *s = block->statements.at[i];
         const Loop *vectors = s->kind == STATEMENT_LOOP ? only_vectors(s->loop) : NULL;
-        if (vectors != NULL && s->loop->kind == LOOP_SERIAL) {
-            try_to_split(splitter, s, s->loop, vectors);
-        } else if (s->kind == STATEMENT_LOOP && s->loop->kind == LOOP_VECTOR) {
+        bool is_pair = vectors != NULL && s->loop->kind == LOOP_SERIAL;
+        if (s->kind == STATEMENT_LOOP && s->loop->kind == LOOP_VECTOR) {
             try_to_split(splitter, s, NULL, s->loop);
-        } else if (s->kind == STATEMENT_LOOP) {
+        } else if (s->kind == STATEMENT_LOOP &&
+                   !(is_pair && try_to_split(splitter, s, s->loop, vectors))) {
             split_in_block(splitter, &s->loop->body);
         }
         split_in_block(splitter, &s->body);

@@ -28,6 +28,7 @@ typedef struct KnownFunction {
     Steps alone_twice;
 } KnownFunction;
 
+// No name ends as those of halves do (vector_math_halves.c).
 static const KnownFunction known_functions[] = {
     {"exp", 1, math_exp, NULL, math_exp, math_exp_alone_f32, math_exp_alone_f64},
     {"exp2", 1, math_exp2, NULL, math_exp2, NULL, NULL},

@@ -90,8 +90,8 @@ bool math_halves(Arena *arena, const char *name, ElementType type, MathHalves *o
 MathFunction *half_of_function(Arena *arena, const char *name, ElementType type);
 // Characters of the name of the function that it is a half of, else of the whole name.
 size_t math_base_length(const char *name);
-// Cycles until the scalar is computed, roughly, from those of its operands by id.
-int math_latency(const Scalar *scalar, const int *depths);
+// Cycles from a step's operands to its result, roughly.
+int math_cycles(const Scalar *step);
 // Steps that nothing needs leave.
 void math_drop_unused(Arena *arena, MathFunction *function);
 // Names of functions that exist for some type; NULL behind the last.

@@ -18,8 +18,8 @@ size_t math_base_length(const char *name) {
     return length;
 }
 
-// Cycles until a result can be used; those of Zen 3 and Skylake hardly differ.
-static int cycles_of(const Scalar *step) {
+// Those of Zen 3 and Skylake hardly differ.
+int math_cycles(const Scalar *step) {
     switch (step->op) {
     case SCALAR_ADD:
     case SCALAR_SUB: return element_is_real(step->type) ? 3 : 1;
@@ -32,14 +32,15 @@ static int cycles_of(const Scalar *step) {
     }
 }
 
-int math_latency(const Scalar *scalar, const int *depths) {
+// Cycles until the scalar is computed, from those of its operands by id.
+static int depth_of(const Scalar *scalar, const int *depths) {
     int depth = 0;
     for (int i = 0; i < scalar->arg_count; i++) {
         const Scalar *arg = scalar->args[i];
         int before = arg->op == SCALAR_CONSTANT ? 0 : depths[arg->id];
         depth = before > depth ? before : depth;
     }
-    return depth + cycles_of(scalar);
+    return depth + math_cycles(scalar);
 }
 
 // A function on its way into halves, by ids of its scalars.
@@ -54,7 +55,7 @@ typedef struct Division {
 static void find_depths(Division *d) {
     for (int i = 0; i < d->function->steps.count; i++) {
         const Scalar *step = d->function->steps.at[i];
-        d->depths[step->id] = math_latency(step, d->depths);
+        d->depths[step->id] = depth_of(step, d->depths);
     }
 }
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/vector_math.h"
 #include "ir/op.h"
 
 typedef struct Cell {
@@ -189,10 +188,25 @@ static Cell integer_result(Frame *f, const Scalar *x, const Cell *a) {
 
 static void compute(Frame *f, const Scalar *x);
 
+// Each is made once.
+static const MathFunction *find_half(Interpretation *run, const Scalar *x) {
+    for (int i = 0; i < run->halves.count; i++) {
+        const MathFunction *half = run->halves.at[i];
+        if (half->type == x->type && strcmp(half->name, x->name) == 0) {
+            return half;
+        }
+    }
+    const MathFunction *half =
+        math_function(run->arena, x->name, x->type, (MathAbilities){.branch = true});
+    if (half != NULL) {
+        vec_push(run->arena, &run->halves, half);
+    }
+    return half;
+}
+
 // Halves of functions are no functions of libm: their steps are computed.
 static Cell half_value(Frame *f, const Scalar *x, const Cell *a) {
-    const MathFunction *half =
-        math_function(f->run->arena, x->name, x->type, (MathAbilities){.branch = true});
+    const MathFunction *half = find_half(f->run, x);
     Frame inside = {.run = f->run};
     if (half == NULL) {
         go_wrong(f, "an unknown half of a function");

@@ -4,6 +4,7 @@
 #define TDSL_TESTS_CODEGEN_INTERPRET_H
 
 #include "codegen/loops.h"
+#include "codegen/vector_math.h"
 
 typedef struct Interpretation {
     void **fields[GROUP_COUNT]; // for each group an array of pointers, in the
@@ -12,6 +13,7 @@ typedef struct Interpretation {
     const char *error;          // of the program: an access out of bounds, overlapping
                                 // buffers; in arena
     Arena *arena;
+    VEC(const MathFunction *) halves; // that were called
 } Interpretation;
 
 // Runs an entry with a workspace full of rubbish. Returns its status; -1 with
