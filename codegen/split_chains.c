@@ -353,6 +353,20 @@ static bool choose_way(Chain *c, const Scalar *x) {
     return can;
 }
 
+// Both halves of the function must see the same argument, bit by bit. Computed again, its last
+// product might be rounded on its own in one half and with a sum in the other.
+static bool choose_way_of_argument(Chain *c) {
+    const Scalar *x = c->call->args[0];
+    if (is_in_both(c, x) || x->op == SCALAR_LOAD || fact_of(c, x)->store != NULL) {
+        return choose_way(c, x);
+    }
+    Fact *fact = fact_of(c, x);
+    c->arrays += fact->way != WAY_ARRAY;
+    fact->needed = true;
+    fact->way = WAY_ARRAY;
+    return element_is_real(x->type);
+}
+
 // Whether a value of the function's first half is stored; what takes few steps is not.
 static bool is_kept(const Chain *c, int part) {
     return c->halves.first[part] != NULL && c->halves.steps[part] > MOST_AGAIN;
@@ -361,6 +375,10 @@ static bool is_kept(const Chain *c, int part) {
 // Chooses for all that the second half needs; in it that is marked as needed.
 static bool choose_ways(Chain *c) {
     bool can = true;
+    for (int i = 0; i < c->halves.count; i++) {
+        c->arrays += is_kept(c, i);
+        can = can && (is_kept(c, i) || choose_way_of_argument(c));
+    }
     for (int i = statement_count(c) - 1; i >= 0 && can; i--) {
         const Statement *s = statement_at(c, i);
         if (s->kind != STATEMENT_SCALAR) {
@@ -371,10 +389,6 @@ static bool choose_ways(Chain *c) {
                 can = can && choose_way(c, s->scalar->args[k]);
             }
         }
-    }
-    for (int i = 0; i < c->halves.count; i++) {
-        c->arrays += is_kept(c, i);
-        can = can && (is_kept(c, i) || choose_way(c, c->call->args[0]));
     }
     return can && c->arrays > 0 && c->arrays <= (c->in_c ? MOST_ARRAYS_IN_C : MOST_ARRAYS);
 }

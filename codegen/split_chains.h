@@ -11,7 +11,9 @@
 // see twice as many vectors, of half as long chains. What the second half needs it loads or
 // computes again, or finds in arrays of a block.
 //
-// Nothing is added in another order: results are the same, bit by bit.
+// Nothing is added in another order. Results differ in a last digit at most, where a product that
+// is computed again is rounded on its own in one half and with a sum in the other, as compilers
+// like.
 void split_chains(Program *program, const LowerOptions *options);
 
 #endif
