@@ -257,6 +257,9 @@ static int64_t tile_height(const Tiles *t, int64_t count) {
     int64_t width = t->p.left != LEFT_IN_PLACE ? padded_width(t, outer_width(t)) : t->padded;
     int64_t lanes = tile_lanes(t);
     int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
+    // Compilers of C need a register more for differences, and one sum in memory is all that a step
+    // waits for.
+    rows -= options->unmasked && t->p.step == STEP_SQUARE && rows > 1;
     if (options->unmasked && t->p.is_written_out && count == t->p.axes[t->p.row].size) {
         rows = count;
     } else if (t->p.skips) {
