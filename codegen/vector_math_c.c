@@ -311,8 +311,10 @@ static void write_branching(Writer *writer, Text *out, const MathFunction *funct
     const char *name = math_function_spelling(arena, function->name, function->type);
     const char *list = argument_list(function);
     write_head(out, function, arena_format(arena, "static TDSL_INLINE %s %s", type, name));
-    text_format(out, "    return %s%s ? %s%s : %s%s;\n}\n\n", is_rare, list,
-                math_part_spelling(arena, function, "rare"), list, usual, list);
+    // Before the branch, so that compilers find what it has in common with other functions.
+    text_format(out, "    const %s result = %s%s;\n", type, usual, list);
+    text_format(out, "    return %s%s ? %s%s : result;\n}\n\n", is_rare, list,
+                math_part_spelling(arena, function, "rare"), list);
 }
 
 static void write_definition(Writer *writer, Text *out, const MathFunction *function) {
