@@ -300,7 +300,22 @@ static void find_stores(Chain *c) {
     }
 }
 
-// Loads and operations that it takes to have the value again.
+// Whether compilers may round a product in the scalar on its own, or with the sum that it is here:
+// that depends on what else reads the product, so in both halves the value might differ, and by
+// what follows from it, as the whole number below.
+static bool may_be_contracted(const Scalar *x) {
+    bool found = false;
+    for (int i = 0; i < x->arg_count && (x->op == SCALAR_ADD || x->op == SCALAR_SUB); i++) {
+        const Scalar *part = x->args[i];
+        while (part->op == SCALAR_NEG) {
+            part = part->args[0];
+        }
+        found = found || (part->op == SCALAR_MUL && element_is_real(part->type));
+    }
+    return found;
+}
+
+// Loads and operations that it takes to have the value again, bit by bit.
 static int again_cost(const Chain *c, const Scalar *x) {
     if (is_in_both(c, x)) {
         return 0;
@@ -308,7 +323,8 @@ static int again_cost(const Chain *c, const Scalar *x) {
     if (fact_of(c, x)->store != NULL || fact_of(c, x)->way == WAY_ARRAY) {
         return 1;
     }
-    if (x->op == SCALAR_LIBM || x->op == SCALAR_DIV || x->op == SCALAR_SQRT) {
+    if (x->op == SCALAR_LIBM || x->op == SCALAR_DIV || x->op == SCALAR_SQRT ||
+        may_be_contracted(x)) {
         return MOST_AGAIN + 1;
     }
     int cost = 1;
@@ -353,8 +369,8 @@ static bool choose_way(Chain *c, const Scalar *x) {
     return can;
 }
 
-// Both halves of the function must see the same argument, bit by bit. Computed again, its last
-// product might be rounded on its own in one half and with a sum in the other.
+// Both halves of the function must see the same argument, too: C's compilers may round a product
+// with the function's first sum. One that is stored is rounded before.
 static bool choose_way_of_argument(Chain *c) {
     const Scalar *x = c->call->args[0];
     if (is_in_both(c, x) || x->op == SCALAR_LOAD || fact_of(c, x)->store != NULL) {
@@ -367,9 +383,10 @@ static bool choose_way_of_argument(Chain *c) {
     return element_is_real(x->type);
 }
 
-// Whether a value of the function's first half is stored; what takes few steps is not.
+// Whether a value of the function's first half is stored. A single step is done again: it is
+// rounded in one way.
 static bool is_kept(const Chain *c, int part) {
-    return c->halves.first[part] != NULL && c->halves.steps[part] > MOST_AGAIN;
+    return c->halves.first[part] != NULL && c->halves.steps[part] > 1;
 }
 
 // Chooses for all that the second half needs; in it that is marked as needed.

@@ -11,9 +11,9 @@
 // see twice as many vectors, of half as long chains. What the second half needs it loads or
 // computes again, or finds in arrays of a block.
 //
-// Nothing is added in another order. Results differ in a last digit at most, where a product that
-// is computed again is rounded on its own in one half and with a sum in the other, as compilers
-// like.
+// Nothing is added in another order, and what both halves compute they round alike. Results differ
+// in a last digit at most, where a product is rounded with a sum only if nothing else in its half
+// reads it.
 void split_chains(Program *program, const LowerOptions *options);
 
 #endif
