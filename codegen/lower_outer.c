@@ -12,6 +12,9 @@ enum {
     MOST_TILE_ROWS = 14,
     TESTED_ROWS = 16,   // at once, of steps that are mostly left out: more than fit into registers
     TESTED_VECTORS = 4, // cost little, for each strip of columns looks at the steps again
+    // That compilers of C take for differences: else they keep a sum in memory, for which every
+    // step waits.
+    DIFFERENCE_REGISTERS = 2,
     ENOUGH_ROWS = 8,
     MOST_TERMS_OUT = 9,
     MOST_PADDED_TERMS = 8192 // copies of more would be large
@@ -256,10 +259,10 @@ static int64_t tile_height(const Tiles *t, int64_t count) {
     int registers = options->vector_registers > 0 ? options->vector_registers : 16;
     int64_t width = t->p.left != LEFT_IN_PLACE ? padded_width(t, outer_width(t)) : t->padded;
     int64_t lanes = tile_lanes(t);
+    if (options->unmasked && t->p.step == STEP_SQUARE) {
+        registers -= DIFFERENCE_REGISTERS;
+    }
     int64_t rows = tallest_tile((width + lanes - 1) / lanes, registers);
-    // Compilers of C need a register more for differences, and one sum in memory is all that a step
-    // waits for.
-    rows -= options->unmasked && t->p.step == STEP_SQUARE && rows > 1;
     if (options->unmasked && t->p.is_written_out && count == t->p.axes[t->p.row].size) {
         rows = count;
     } else if (t->p.skips) {

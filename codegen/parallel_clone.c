@@ -69,6 +69,20 @@ Loop *place_loop(Arena *arena, Kernel *kernel, Block *out, LoopKind kind, Scalar
     return loop;
 }
 
+Local *new_local_array(Arena *arena, Kernel *kernel, ElementType type, int64_t count,
+                       const char *name) {
+    Local *local = arena_new(arena, Local);
+    *local = (Local){.type = type, .count = (int)count, .name = name, .id = kernel->locals.count};
+    vec_push(arena, &kernel->locals, local);
+    return local;
+}
+
+Scalar *place_read(Arena *arena, Kernel *kernel, Block *out, Local *local, Scalar *index) {
+    Scalar read = {
+        .op = SCALAR_LOCAL, .type = local->type, .args = {index}, .arg_count = 1, .local = local};
+    return place_scalar(arena, kernel, out, &read);
+}
+
 int64_t private_stride(const Buffer *buffer) {
     int64_t line = LINE_BYTES / (int64_t)element_bytes(buffer->element);
     return (buffer_room(buffer) + line - 1) / line * line;

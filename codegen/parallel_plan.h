@@ -86,6 +86,10 @@ Scalar *new_position(Arena *arena, Kernel *kernel, int64_t value);
 void place_statement(Arena *arena, Block *out, const Statement *proto);
 Loop *place_loop(Arena *arena, Kernel *kernel, Block *out, LoopKind kind, Scalar *extent,
                  const char *name);
+// A new local array, and what is read from one.
+Local *new_local_array(Arena *arena, Kernel *kernel, ElementType type, int64_t count,
+                       const char *name);
+Scalar *place_read(Arena *arena, Kernel *kernel, Block *out, Local *local, Scalar *index);
 // From here on the chunk uses a part of its own of each of these temporaries.
 void clone_privates(Cloner *c, const BufferList *privates);
 // Elements between the parts of a private temporary.

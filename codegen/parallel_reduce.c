@@ -272,13 +272,8 @@ static void store_sum(Split *split, Cloner *c, const Sum *sum) {
     Block *out = &kernel->body;
     clone_buffer(c, sum->partial, true);
     Scalar *element = over_elements(split, kernel, sum->local, &out);
-    Scalar read = {.op = SCALAR_LOCAL,
-                   .type = sum->local->type,
-                   .args = {element},
-                   .arg_count = 1,
-                   .local = clone_local(c, sum->local)};
     Statement store = {.kind = STATEMENT_STORE, .buffer = sum->partial};
-    store.value = place_scalar(split->arena, kernel, out, &read);
+    store.value = place_read(split->arena, kernel, out, clone_local(c, sum->local), element);
     store.index = partial_position(split, kernel, sum->local, c->chunk, element, out);
     place_statement(split->arena, out, &store);
 }
@@ -311,9 +306,7 @@ static void add_partials(Split *split, const Sum *sum, int64_t chunks) {
     Scalar load = {.op = SCALAR_LOAD, .type = local->type, .arg_count = 1, .buffer = sum->partial};
     load.args[0] = partial_position(split, kernel, local, loop->index, element, out);
     Scalar *partial = place_scalar(split->arena, kernel, out, &load);
-    Scalar read = {
-        .op = SCALAR_LOCAL, .type = local->type, .args = {element}, .arg_count = 1, .local = local};
-    Scalar *before = place_scalar(split->arena, kernel, out, &read);
+    Scalar *before = place_read(split->arena, kernel, out, local, element);
     Statement set = {.kind = STATEMENT_SET, .local = local, .index = element};
     set.value = combine(split, sum->op, before, partial, out);
     place_statement(split->arena, out, &set);

@@ -115,25 +115,13 @@ static Scalar *copy_index(Parting *p, Scalar *x) {
     return placed;
 }
 
-static Local *new_array(Arena *arena, Kernel *kernel, ElementType type, int64_t lanes) {
-    Local *local = arena_new(arena, Local);
-    *local = (Local){.type = type, .count = (int)lanes, .name = "part", .id = kernel->locals.count};
-    vec_push(arena, &kernel->locals, local);
-    return local;
-}
-
 // The lane's number of the row goes into an array, and from there into the buffer.
 static Statement *part_store(Parting *p, Statement *store, Scalar *lane, Scalar *other_lane,
                              int64_t lanes) {
-    Local *array = new_array(p->arena, p->kernel, store->value->type, lanes);
-    Scalar read = {.op = SCALAR_LOCAL,
-                   .type = array->type,
-                   .local = array,
-                   .args = {other_lane},
-                   .arg_count = 1};
+    Local *array = new_local_array(p->arena, p->kernel, store->value->type, lanes, "part");
     Statement moved = *store;
     moved.index = copy_index(p, store->index);
-    moved.value = place_scalar(p->arena, p->kernel, p->out, &read);
+    moved.value = place_read(p->arena, p->kernel, p->out, array, other_lane);
     place_statement(p->arena, p->out, &moved);
     Statement *set = arena_new(p->arena, Statement);
     *set = (Statement){.kind = STATEMENT_SET, .local = array, .index = lane, .value = store->value};

@@ -335,11 +335,7 @@ static int again_cost(const Chain *c, const Scalar *x) {
 }
 
 static Local *new_array(Chain *c, ElementType type) {
-    Local *local = arena_new(c->arena, Local);
-    *local = (Local){
-        .type = type, .count = (int)c->elements, .name = "begun", .id = c->kernel->locals.count};
-    vec_push(c->arena, &c->kernel->locals, local);
-    return local;
+    return new_local_array(c->arena, c->kernel, type, c->elements, "begun");
 }
 
 // A value that the second half needs. False: it may not have it.
@@ -440,14 +436,8 @@ static Scalar *place_copy(Half *half, Scalar *x) {
     return half->copies[x->id] = place_scalar(c->arena, c->kernel, half->out, &copy);
 }
 
-static Scalar *place_read(Half *half, Local *array) {
-    Chain *c = half->chain;
-    Scalar read = {.op = SCALAR_LOCAL,
-                   .type = array->type,
-                   .local = array,
-                   .args = {half->place},
-                   .arg_count = 1};
-    return place_scalar(c->arena, c->kernel, half->out, &read);
+static Scalar *read_array(Half *half, Local *array) {
+    return place_read(half->chain->arena, half->chain->kernel, half->out, array, half->place);
 }
 
 static void place_set(Half *half, Local *array, Scalar *value) {
@@ -511,7 +501,7 @@ static void write_first(Half *half) {
 static Scalar *second_argument(Half *half, int part) {
     Chain *c = half->chain;
     if (is_kept(c, part)) {
-        return place_read(half, c->parts[part]);
+        return read_array(half, c->parts[part]);
     }
     const char *first = c->halves.first[part];
     Scalar *argument = copy_of(half, c->call->args[0]);
@@ -530,7 +520,7 @@ static void write_second_scalar(Half *half, Scalar *x) {
     } else if (!fact->needed) {
         return;
     } else if (fact->way == WAY_ARRAY) {
-        half->copies[x->id] = place_read(half, fact->array);
+        half->copies[x->id] = read_array(half, fact->array);
     } else if (fact->way == WAY_RELOAD) {
         Scalar load = {.op = SCALAR_LOAD,
                        .type = x->type,
